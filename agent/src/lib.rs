@@ -1,0 +1,1 @@
+//! Measures every link of a home and streams the results to a collector.

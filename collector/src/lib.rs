@@ -1,0 +1,13 @@
+//! Receives what agents measure and judges what works in a home.
+
+/// An error with all its causes, for a log line.
+pub fn error_chain(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut cause = e.source();
+    while let Some(e) = cause {
+        text.push_str(": ");
+        text.push_str(&e.to_string());
+        cause = e.source();
+    }
+    text
+}

@@ -1,0 +1,2 @@
+//! Where Hearth is tried as a whole.
+//!
