@@ -1,0 +1,125 @@
+//! Events and the links they tell of.
+
+use super::{RecordError, enums, id, text, wall};
+use crate::event::{Event, EventKind};
+use crate::link::{DefaultRoute, LinkInfo};
+use crate::time::SlotLength;
+use crate::wire;
+use wire::event::Kind;
+
+impl From<&LinkInfo> for wire::LinkInfo {
+    fn from(l: &LinkInfo) -> Self {
+        Self {
+            link: l.link.to_string(),
+            interface: l.interface.clone(),
+            technology: enums::technology_out(l.technology),
+            technology_source: l.technology_source.clone(),
+            metric_v4: l.v4.map_or(0, |r| r.metric),
+            metric_v6: l.v6.map_or(0, |r| r.metric),
+            has_v4: l.v4.is_some(),
+            has_v6: l.v6.is_some(),
+        }
+    }
+}
+
+impl TryFrom<wire::LinkInfo> for LinkInfo {
+    type Error = RecordError;
+
+    fn try_from(l: wire::LinkInfo) -> Result<Self, RecordError> {
+        Ok(Self {
+            link: id("link", l.link)?,
+            interface: text("interface", l.interface)?,
+            technology: enums::technology_in("technology", l.technology)?,
+            technology_source: text("technology_source", l.technology_source)?,
+            v4: l.has_v4.then_some(DefaultRoute { metric: l.metric_v4 }),
+            v6: l.has_v6.then_some(DefaultRoute { metric: l.metric_v6 }),
+        })
+    }
+}
+
+impl From<&Event> for wire::Event {
+    fn from(e: &Event) -> Self {
+        let kind = match &e.kind {
+            EventKind::Boot { version, slot, vantage } => Kind::Boot(wire::Boot {
+                version: version.clone(),
+                slot_ms: slot.ms(),
+                vantage: enums::vantage_out(*vantage),
+            }),
+            EventKind::LinkAppeared(l) => Kind::LinkAppeared(l.into()),
+            EventKind::LinkChanged(l) => Kind::LinkChanged(l.into()),
+            EventKind::LinkGone { link } => {
+                Kind::LinkGone(wire::LinkGone { link: link.to_string() })
+            }
+            EventKind::LinkState { link, down } => Kind::LinkState(wire::LinkState {
+                link: link.to_string(),
+                up: down.is_none(),
+                cause: enums::optional_down_out(*down),
+            }),
+            EventKind::SpoolDropped { slots, events } => {
+                Kind::SpoolDropped(wire::SpoolDropped { slots: *slots, events: *events })
+            }
+            EventKind::ClockStep { by_ms } => Kind::ClockStep(wire::ClockStep { by_ms: *by_ms }),
+            EventKind::Shutdown => Kind::Shutdown(wire::Shutdown {}),
+            EventKind::CannotMeasure { link, what, why, remedy } => {
+                Kind::CannotMeasure(wire::CannotMeasure {
+                    link: link.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    what: what.clone(),
+                    why: why.clone(),
+                    remedy: remedy.clone(),
+                })
+            }
+        };
+        Self { at_unix_ms: e.at.0, at_boot_ms: e.at_boot_ms, kind: Some(kind) }
+    }
+}
+
+impl TryFrom<wire::Event> for Event {
+    type Error = RecordError;
+
+    fn try_from(e: wire::Event) -> Result<Self, RecordError> {
+        let at = wall("at_unix_ms", e.at_unix_ms)?;
+        let kind = e.kind.ok_or_else(|| {
+            RecordError::field("kind", "", "one of the kinds of event of hearth.v1.Event")
+        })?;
+        let kind = match kind {
+            Kind::Boot(b) => EventKind::Boot {
+                version: text("boot.version", b.version)?,
+                slot: SlotLength::try_from(b.slot_ms)
+                    .map_err(|_| RecordError::field("boot.slot_ms", b.slot_ms, "1000 to 900000"))?,
+                vantage: enums::vantage_in("boot.vantage", b.vantage)?,
+            },
+            Kind::LinkAppeared(l) => EventKind::LinkAppeared(
+                l.try_into().map_err(|e: RecordError| e.within("link_appeared"))?,
+            ),
+            Kind::LinkChanged(l) => EventKind::LinkChanged(
+                l.try_into().map_err(|e: RecordError| e.within("link_changed"))?,
+            ),
+            Kind::LinkGone(l) => EventKind::LinkGone { link: id("link_gone.link", l.link)? },
+            Kind::LinkState(l) => {
+                let down = enums::optional_down_in("link_state.cause", l.cause)?;
+                if l.up != down.is_none() {
+                    return Err(RecordError::field(
+                        "link_state.cause",
+                        l.cause,
+                        "a cause when down, none when up",
+                    ));
+                }
+                EventKind::LinkState { link: id("link_state.link", l.link)?, down }
+            }
+            Kind::SpoolDropped(d) => EventKind::SpoolDropped { slots: d.slots, events: d.events },
+            Kind::ClockStep(c) => EventKind::ClockStep { by_ms: c.by_ms },
+            Kind::Shutdown(_) => EventKind::Shutdown,
+            Kind::CannotMeasure(c) => EventKind::CannotMeasure {
+                link: if c.link.is_empty() {
+                    None
+                } else {
+                    Some(id("cannot_measure.link", c.link)?)
+                },
+                what: text("cannot_measure.what", c.what)?,
+                why: text("cannot_measure.why", c.why)?,
+                remedy: text("cannot_measure.remedy", c.remedy)?,
+            },
+        };
+        Ok(Self { at, at_boot_ms: e.at_boot_ms, kind })
+    }
+}
