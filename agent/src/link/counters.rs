@@ -1,0 +1,324 @@
+//! What an interface carried: the household's own traffic, and the proof that a
+//! probe left by its link.
+//!
+//! [`Counters`] reads sysfs; [`BusyMeter`] (pure) turns readings once a second
+//! into a slot's [`Busy`], the agent's own bytes subtracted.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hearth_proto::{Busy, Family};
+
+use crate::link::InterfaceName;
+
+/// Bytes in each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bytes {
+    /// Received.
+    pub rx: u64,
+    /// Sent.
+    pub tx: u64,
+}
+
+impl std::ops::AddAssign for Bytes {
+    fn add_assign(&mut self, more: Self) {
+        self.rx = self.rx.saturating_add(more.rx);
+        self.tx = self.tx.saturating_add(more.tx);
+    }
+}
+
+/// A datagram's transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// 8 bytes of header.
+    Udp,
+    /// An echo: 8 bytes of header.
+    Icmp,
+    /// 20 bytes of header, and 12 of time stamps, as Linux sends them.
+    Tcp,
+}
+
+/// The bytes that an interface counts for a packet with so much payload.
+/// `link_header` is 14 on Ethernet and Wi-Fi, 0 on TUN, PPP and raw-IP devices.
+pub fn counted_bytes(link_header: u64, family: Family, transport: Transport, payload: u64) -> u64 {
+    let network = if family == Family::V4 { 20 } else { 40 };
+    let transport = match transport {
+        Transport::Udp | Transport::Icmp => 8,
+        Transport::Tcp => 32,
+    };
+    link_header + network + transport + payload
+}
+
+/// An interface's byte counters. The files stay open between readings.
+#[derive(Debug)]
+pub struct Counters {
+    directory: PathBuf,
+    open: Option<(File, File)>,
+}
+
+impl Counters {
+    /// Of an interface, there or not yet; sysfs is mounted at `sysfs` (`/sys`).
+    pub fn new(sysfs: &Path, interface: &InterfaceName) -> Self {
+        let directory = sysfs.join("class/net").join(interface.as_str()).join("statistics");
+        Self { directory, open: None }
+    }
+
+    /// The bytes carried since the interface was made.
+    ///
+    /// # Errors
+    /// The system's: `NotFound` while the interface is gone. The next reading
+    /// opens it anew.
+    pub fn read(&mut self) -> io::Result<Bytes> {
+        let was_open = self.open.is_some();
+        match self.read_open() {
+            // The interface went and came back: the files are another's.
+            Err(_) if was_open => self.read_open(),
+            result => result,
+        }
+    }
+
+    fn read_open(&mut self) -> io::Result<Bytes> {
+        let (rx, tx) = match self.open.take() {
+            Some(files) => files,
+            None => (
+                File::open(self.directory.join("rx_bytes"))?,
+                File::open(self.directory.join("tx_bytes"))?,
+            ),
+        };
+        let bytes = Bytes { rx: number(&rx)?, tx: number(&tx)? };
+        self.open = Some((rx, tx));
+        Ok(bytes)
+    }
+}
+
+fn number(file: &File) -> io::Result<u64> {
+    let mut text = [0; 24];
+    let length = file.read_at(&mut text, 0)?;
+    std::str::from_utf8(&text[..length])
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a counter that is no number"))
+}
+
+/// Two readings closer than this are taken as one: their rate would be noise.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// A counter that fell is one of 32 bits that wrapped if the bytes this makes
+/// are fewer than 10 Gbit/s could have carried; else it started again.
+const FASTEST_BYTES_PER_S: u64 = 1_250_000_000;
+
+/// Sums an interface's readings up to the household's use of the link.
+#[derive(Debug, Default)]
+pub struct BusyMeter {
+    last: Option<Reading>,
+    /// Own bytes reported that the interface has not counted yet.
+    owed: Bytes,
+    busy: Busy,
+    measured: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    at: Duration,
+    counted: Bytes,
+    own: Bytes,
+}
+
+impl BusyMeter {
+    /// Takes a reading, about once a second. `at` is monotonic time from any
+    /// fixed point, `counted` the interface's counters, and `own` the agent's
+    /// bytes over the interface, as the interface counts them, both since any
+    /// fixed point. The peak is over the time between two readings: where that
+    /// is longer than a second it is a lower bound.
+    pub fn reading(&mut self, at: Duration, counted: Bytes, own: Bytes) {
+        let now = Reading { at, counted, own };
+        let Some(last) = self.last else {
+            self.last = Some(now);
+            return;
+        };
+        let elapsed = at.saturating_sub(last.at);
+        if elapsed < SHORTEST {
+            return;
+        }
+        self.last = Some(now);
+        self.measured = true;
+        let (rx, owed_rx) = household(
+            rise(last.counted.rx, counted.rx, elapsed),
+            own.rx.saturating_sub(last.own.rx),
+            self.owed.rx,
+        );
+        let (tx, owed_tx) = household(
+            rise(last.counted.tx, counted.tx, elapsed),
+            own.tx.saturating_sub(last.own.tx),
+            self.owed.tx,
+        );
+        self.owed = Bytes { rx: owed_rx, tx: owed_tx };
+        self.busy.rx_bytes = self.busy.rx_bytes.saturating_add(rx);
+        self.busy.tx_bytes = self.busy.tx_bytes.saturating_add(tx);
+        self.busy.rx_peak_bps = self.busy.rx_peak_bps.max(rate_bps(rx, elapsed));
+        self.busy.tx_peak_bps = self.busy.tx_peak_bps.max(rate_bps(tx, elapsed));
+    }
+
+    /// Says that the interface can't be read now: what it carries until the next
+    /// reading is not known.
+    pub fn unreadable(&mut self) {
+        self.last = None;
+        self.owed = Bytes::default();
+    }
+
+    /// Ends a slot: its use of the link, `None` where nothing was measured.
+    pub fn finish(&mut self) -> Option<Busy> {
+        let busy = std::mem::take(&mut self.busy);
+        std::mem::take(&mut self.measured).then_some(busy)
+    }
+}
+
+/// How many bytes a counter rose by.
+fn rise(before: u64, now: u64, elapsed: Duration) -> u64 {
+    if now >= before {
+        return now - before;
+    }
+    let wrapped = (1_u64 << 32).checked_sub(before).map(|rest| rest + now);
+    let possible = u128::from(FASTEST_BYTES_PER_S) * elapsed.as_millis() / 1_000;
+    match wrapped {
+        Some(bytes) if u128::from(bytes) <= possible => bytes,
+        // Started again from 0: what it holds came since.
+        _ => now,
+    }
+}
+
+/// The household's part of what the interface counted, and the own bytes still
+/// to be counted: the agent counts a packet a little before the interface does.
+/// Only the newest are waited for, since a packet that never left never comes.
+fn household(counted: u64, own: u64, owed: u64) -> (u64, u64) {
+    let mine = own.saturating_add(owed);
+    (counted.saturating_sub(mine), mine.saturating_sub(counted).min(own))
+}
+
+fn rate_bps(bytes: u64, elapsed: Duration) -> u64 {
+    let rate = u128::from(bytes) * 8 * 1_000_000 / elapsed.as_micros().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NONE: Bytes = Bytes { rx: 0, tx: 0 };
+
+    fn seconds(s: u64) -> Duration {
+        Duration::from_secs(s)
+    }
+
+    #[test]
+    fn a_slot_is_the_sum_and_the_busiest_second() {
+        let mut meter = BusyMeter::default();
+        for (s, rx, tx) in [(0, 500, 0), (1, 1_500, 100), (2, 11_500, 100), (3, 11_500, 300)] {
+            meter.reading(seconds(s), Bytes { rx, tx }, NONE);
+        }
+        let busy = meter.finish().unwrap();
+        let expected =
+            Busy { rx_bytes: 11_000, tx_bytes: 300, rx_peak_bps: 80_000, tx_peak_bps: 1_600 };
+        assert_eq!(busy, expected);
+        assert_eq!(meter.finish(), None);
+        meter.reading(seconds(4), Bytes { rx: 11_600, tx: 300 }, NONE);
+        assert_eq!(meter.finish().unwrap().rx_bytes, 100);
+    }
+
+    #[test]
+    fn own_bytes_are_not_the_households_even_when_counted_a_second_apart() {
+        let mut meter = BusyMeter::default();
+        let both = |n| Bytes { rx: n, tx: n };
+        meter.reading(seconds(0), both(0), both(0));
+        meter.reading(seconds(1), both(0), both(100));
+        meter.reading(seconds(2), both(100), both(100));
+        assert_eq!(meter.finish(), Some(Busy::default()));
+        // What never left is not held against the household for ever.
+        meter.reading(seconds(3), both(100), both(200));
+        meter.reading(seconds(4), both(100), both(200));
+        meter.reading(seconds(5), both(600), both(200));
+        assert_eq!(meter.finish().unwrap().tx_bytes, 500);
+    }
+
+    #[test]
+    fn a_wrapped_counter_goes_on_and_a_new_one_starts_again() {
+        assert_eq!(rise((1 << 32) - 10, 5, seconds(1)), 15);
+        assert_eq!(rise(1 << 40, 5, seconds(1)), 5);
+        assert_eq!(rise(1_000_000, 5, seconds(1)), 5);
+        assert_eq!(rise(7, 7, seconds(1)), 0);
+    }
+
+    #[test]
+    fn a_gap_in_the_readings_is_not_counted() {
+        let mut meter = BusyMeter::default();
+        meter.reading(seconds(0), NONE, NONE);
+        meter.unreadable();
+        meter.reading(seconds(9), Bytes { rx: 1 << 30, tx: 0 }, NONE);
+        assert_eq!(meter.finish(), None);
+    }
+
+    #[test]
+    fn readings_too_close_make_no_rate() {
+        let mut meter = BusyMeter::default();
+        meter.reading(seconds(0), NONE, NONE);
+        meter.reading(Duration::from_millis(1), Bytes { rx: 1_000, tx: 0 }, NONE);
+        assert_eq!(meter.finish(), None);
+        meter.reading(seconds(1), Bytes { rx: 1_000, tx: 0 }, NONE);
+        assert_eq!(meter.finish().unwrap().rx_peak_bps, 8_000);
+    }
+
+    #[test]
+    fn files_are_read_anew_when_the_interface_comes_back() {
+        let sysfs = tempfile::tempdir().unwrap();
+        let name = "eth0".parse().unwrap();
+        let mut counters = Counters::new(sysfs.path(), &name);
+        assert_eq!(counters.read().unwrap_err().kind(), io::ErrorKind::NotFound);
+        let directory = sysfs.path().join("class/net/eth0/statistics");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("rx_bytes"), "18446744073709551615\n").unwrap();
+        fs::write(directory.join("tx_bytes"), "42\n").unwrap();
+        assert_eq!(counters.read().unwrap(), Bytes { rx: u64::MAX, tx: 42 });
+        fs::write(directory.join("tx_bytes"), "").unwrap();
+        assert_eq!(counters.read().unwrap_err().kind(), io::ErrorKind::InvalidData);
+        fs::write(directory.join("tx_bytes"), "43\n").unwrap();
+        assert_eq!(counters.read().unwrap().tx, 43);
+    }
+
+    #[test]
+    fn a_packet_counts_with_its_headers() {
+        assert_eq!(counted_bytes(14, Family::V4, Transport::Udp, 44), 86);
+        assert_eq!(counted_bytes(0, Family::V6, Transport::Icmp, 56), 104);
+        assert_eq!(counted_bytes(14, Family::V4, Transport::Tcp, 0), 66);
+    }
+
+    proptest! {
+        /// However own packets and their counting are apart by up to a second,
+        /// the household's bytes come out within one second's own bytes.
+        #[test]
+        fn the_households_bytes_come_out(
+            steps in prop::collection::vec((0..100_000_u64, 0..5_000_u64, any::<bool>()), 1..60)
+        ) {
+            let mut meter = BusyMeter::default();
+            meter.reading(seconds(0), NONE, NONE);
+            let (mut counted, mut own, mut late, mut truth) = (0, 0, 0, 0);
+            for (i, (theirs, mine, delayed)) in steps.iter().enumerate() {
+                own += mine;
+                truth += theirs;
+                counted += theirs + late;
+                late = 0;
+                if *delayed { late = *mine } else { counted += mine }
+                let at = seconds(i as u64 + 1);
+                meter.reading(at, Bytes { rx: counted, tx: 0 }, Bytes { rx: own, tx: 0 });
+            }
+            let found = meter.finish().unwrap().rx_bytes;
+            prop_assert!(found <= truth, "{found} > {truth}");
+            prop_assert!(truth - found <= 5_000, "{found} of {truth}");
+        }
+    }
+}

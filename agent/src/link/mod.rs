@@ -1,0 +1,17 @@
+//! Links: one way out of the home each. Everything that is Linux's own about
+//! them (netlink, sysfs, `SO_BINDTODEVICE`) stays in this folder.
+//!
+//! Read [`discover`] first (which links there are, and what happens to them),
+//! then [`classify`] (what technology a link is), [`bind`] (sockets that leave
+//! by one link and no other), [`counters`] (what the interface carried) and
+//! [`resolvers`] (which DNS servers belong to a link).
+
+pub mod bind;
+pub mod classify;
+pub mod counters;
+pub mod discover;
+mod interface;
+pub mod netlink;
+pub mod resolvers;
+
+pub use interface::{InterfaceName, InterfaceNameError};
