@@ -1,4 +1,7 @@
 //! Measures every link of a home and streams the results to a collector.
 
+pub mod clock;
 pub mod config;
+pub mod direction;
 pub mod link;
+pub mod probe;

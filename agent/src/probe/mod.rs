@@ -1,0 +1,20 @@
+//! Probes: one file each, and each a thin shell around packets.
+//!
+//! Read [`outlet`] first (by which link a socket leaves), then [`datagram`] (UDP
+//! with kernel timestamps and ICMP errors), then the probes: [`stamp`],
+//! [`icmp`], [`dns`], [`tcp`], [`http`] and [`hop`]. A probe says what came of
+//! each packet; what it means is decided elsewhere.
+
+use std::time::Duration;
+
+pub mod datagram;
+pub mod dns;
+pub mod hop;
+pub mod http;
+pub mod icmp;
+pub mod outlet;
+pub mod stamp;
+pub mod tcp;
+
+/// After so long without an answer a probe counts as lost.
+pub const TIMEOUT: Duration = Duration::from_secs(3);
