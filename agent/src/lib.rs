@@ -1,7 +1,10 @@
 //! Measures every link of a home and streams the results to a collector.
 
+pub mod belief;
 pub mod clock;
 pub mod config;
 pub mod direction;
 pub mod link;
 pub mod probe;
+pub mod schedule;
+pub mod slot;
