@@ -8,3 +8,5 @@ pub mod link;
 pub mod probe;
 pub mod schedule;
 pub mod slot;
+pub mod spool;
+pub mod uplink;

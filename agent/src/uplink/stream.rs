@@ -1,0 +1,234 @@
+//! One stream to the collector, from hello to its end.
+
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hearth_proto::{BootId, Seq, Vantage, wire};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Endpoint;
+use tracing::{info, warn};
+use wire::agent_message::Message as Out;
+use wire::collector_message::Message as In;
+
+use super::{Deadline, UplinkConfig, UplinkState, now};
+use crate::spool::{Batch, Position, Spool, SpoolError};
+
+/// Refusals told one by one in each acknowledgement; the rest as a number.
+const REFUSALS_TOLD: usize = 3;
+
+/// Why a stream ended before a shutdown.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    #[error("collector can't be reached")]
+    Connect(#[from] tonic::transport::Error),
+    #[error("collector ended the stream: {}", .0.message())]
+    Status(Box<tonic::Status>),
+    #[error("collector closed the stream")]
+    Closed,
+    #[error("collector said nothing for {0:?}")]
+    Silent(Duration),
+    #[error("collector said {0} where only an acknowledgement of what was sent is accepted")]
+    Protocol(String),
+    #[error("spool failed")]
+    Spool(#[from] SpoolError),
+}
+
+/// A batch on the way.
+struct InFlight {
+    boot: BootId,
+    up_to: Seq,
+    records: u64,
+    sent: Instant,
+}
+
+/// Connects and sends until the stream ends, or until, after a shutdown, nothing
+/// is left to send or its deadline has passed (`Ok`).
+pub(super) async fn run(
+    config: &UplinkConfig,
+    endpoint: &Endpoint,
+    spool: &Spool,
+    state: &watch::Sender<UplinkState>,
+    mut deadline: Deadline,
+) -> Result<(), StreamError> {
+    let window = config.window.max(1);
+    let mut appended = spool.appended();
+    let expiry = deadline.clone();
+    // Room for the hello and a full window: sending never waits.
+    let (out, outgoing) = mpsc::channel(window + 1);
+    let mut incoming = tokio::select! {
+        opened = timeout(config.connect_timeout, open(config, endpoint, state, &out, outgoing)) => {
+            opened.map_err(|_| StreamError::Silent(config.connect_timeout))??
+        }
+        () = passed(deadline.clone()) => return Ok(()),
+    };
+    state.send_modify(|s| {
+        s.connected = true;
+        s.streams += 1;
+        s.trouble = None;
+    });
+    info!(collector = %config.collector, "collector welcomed this agent");
+
+    let mut sent: VecDeque<InFlight> = VecDeque::with_capacity(window);
+    let mut last: Option<Position> = None;
+    loop {
+        // Seen before the spool is asked, so that nothing appended since is missed.
+        appended.borrow_and_update();
+        let mut all_sent = false;
+        while sent.len() < window && !all_sent {
+            let batch =
+                spool.next_batch(last, config.batch_records.max(1), config.batch_bytes).await?;
+            let Some(batch) = batch else {
+                all_sent = true;
+                continue;
+            };
+            last = Some(batch.end);
+            sent.push_back(InFlight {
+                boot: batch.boot,
+                up_to: batch.up_to(),
+                records: batch.records.len() as u64,
+                sent: now(),
+            });
+            out.send(message(batch)).await.map_err(|_| StreamError::Closed)?;
+        }
+        let stopping = deadline.borrow_and_update().is_some();
+        if stopping && all_sent && sent.is_empty() {
+            drop(out);
+            return Ok(());
+        }
+        let give_up = sent.front().map(|b| b.sent + config.ack_timeout);
+        tokio::select! {
+            answer = incoming.message() => {
+                let answer = answer.map_err(|s| StreamError::Status(Box::new(s)))?;
+                match answer.ok_or(StreamError::Closed)?.message {
+                    Some(In::Ack(ack)) => acknowledged(ack, &mut sent, spool, state).await?,
+                    Some(In::Welcome(_)) => {
+                        return Err(StreamError::Protocol("welcome twice".to_owned()));
+                    }
+                    // A later collector may say more than this agent knows.
+                    None => {}
+                }
+            }
+            changed = appended.changed(), if all_sent => {
+                changed.map_err(|_| SpoolError::Closed)?;
+            }
+            _ = deadline.changed(), if !stopping => {}
+            () = passed(expiry.clone()) => return Ok(()),
+            () = at(give_up) => return Err(StreamError::Silent(config.ack_timeout)),
+        }
+    }
+}
+
+/// Connects, says hello and waits for the welcome.
+async fn open(
+    config: &UplinkConfig,
+    endpoint: &Endpoint,
+    state: &watch::Sender<UplinkState>,
+    out: &mpsc::Sender<wire::AgentMessage>,
+    outgoing: mpsc::Receiver<wire::AgentMessage>,
+) -> Result<tonic::Streaming<wire::CollectorMessage>, StreamError> {
+    let status = |s| StreamError::Status(Box::new(s));
+    let channel = endpoint.connect().await?;
+    let mut client = wire::collector_client::CollectorClient::new(channel);
+    let hello = wire::Hello {
+        agent: config.agent.to_string(),
+        household: config.household.to_string(),
+        version: config.version.clone(),
+        vantage: match config.vantage {
+            Vantage::Router => wire::Vantage::Router,
+            Vantage::Device => wire::Vantage::Device,
+        }
+        .into(),
+    };
+    let hello = wire::AgentMessage { message: Some(Out::Hello(hello)) };
+    out.send(hello).await.map_err(|_| StreamError::Closed)?;
+    let mut incoming =
+        client.report(ReceiverStream::new(outgoing)).await.map_err(status)?.into_inner();
+    let first = incoming.message().await.map_err(status)?.ok_or(StreamError::Closed)?;
+    let Some(In::Welcome(welcome)) = first.message else {
+        return Err(StreamError::Protocol(format!("{first:?} before its welcome")));
+    };
+    let ahead_ms = welcome.unix_ms - wall_ms();
+    if ahead_ms.abs() > 60_000 {
+        warn!(ahead_ms, "the collector's clock and this system's differ by more than a minute");
+    }
+    state.send_modify(|s| s.collector_ahead_ms = Some(ahead_ms));
+    Ok(incoming)
+}
+
+async fn acknowledged(
+    ack: wire::Ack,
+    sent: &mut VecDeque<InFlight>,
+    spool: &Spool,
+    state: &watch::Sender<UplinkState>,
+) -> Result<(), StreamError> {
+    let (boot, up_to) = (BootId(ack.boot), Seq(ack.up_to_seq));
+    let ahead = sent.iter().position(|b| b.boot == boot && b.up_to >= up_to);
+    // One batch's acknowledgement: of the oldest on the way, in full.
+    match sent.front() {
+        Some(oldest) if ahead == Some(0) && oldest.up_to == up_to => {}
+        _ => {
+            return Err(StreamError::Protocol(format!("that boot {boot} is stored up to {up_to}")));
+        }
+    }
+    let Some(batch) = sent.pop_front() else { return Ok(()) };
+    for refusal in ack.refused.iter().take(REFUSALS_TOLD) {
+        warn!(seq = refusal.seq, reason = refusal.reason, "collector refused a record");
+    }
+    if ack.refused.len() > REFUSALS_TOLD {
+        warn!(more = ack.refused.len() - REFUSALS_TOLD, "collector refused more records");
+    }
+    match spool.ack(boot, up_to).await {
+        Ok(()) => {}
+        Err(SpoolError::Closed) => return Err(SpoolError::Closed.into()),
+        // They may come again: the collector counts them once.
+        Err(e) => warn!(error = crate::spool::error_chain(&e), "acknowledged records stay"),
+    }
+    state.send_modify(|s| {
+        s.acknowledged += batch.records;
+        s.refused += ack.refused.len() as u64;
+    });
+    Ok(())
+}
+
+fn message(batch: Batch) -> wire::AgentMessage {
+    let records = batch
+        .records
+        .into_iter()
+        .map(|(seq, record)| wire::Envelope { seq: seq.0, record: record.into() })
+        .collect();
+    let batch = wire::ReportBatch { boot: batch.boot.0, records };
+    wire::AgentMessage { message: Some(Out::Batch(batch)) }
+}
+
+/// Returns once a shutdown's deadline has passed.
+async fn passed(mut deadline: Deadline) {
+    loop {
+        let by = *deadline.borrow_and_update();
+        match by {
+            Some(by) => {
+                if timeout_at(by, std::future::pending::<()>()).await.is_err() {
+                    return;
+                }
+            }
+            None => {
+                if deadline.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "compares this system's clock with the collector's")]
+fn wall_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}
