@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod direction;
 pub mod link;
+pub mod measure;
 pub mod probe;
 pub mod schedule;
 pub mod slot;

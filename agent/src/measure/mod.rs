@@ -1,0 +1,153 @@
+//! `hearth-agent measure`: one measurement for a person, or as JSON.
+//!
+//! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
+//! [`phases`] HTTP and DNS. This file has what they share.
+
+pub mod figures;
+pub mod latency;
+pub mod phases;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use tokio::sync::watch;
+
+use crate::config::{Host, HostPort};
+use crate::link::bind::BindError;
+use crate::probe::outlet::OutletError;
+use crate::probe::{icmp, stamp};
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The target's name has no address.
+    #[error("{host} has no {family}address")]
+    NoAddress {
+        /// The name.
+        host: String,
+        /// "IPv4 ", "IPv6 " or nothing.
+        family: &'static str,
+    },
+    /// The name could not be looked up.
+    #[error("can't look up {host}")]
+    Lookup {
+        /// The name.
+        host: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing leads there.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
+    /// No STAMP session.
+    #[error(transparent)]
+    Stamp(#[from] stamp::OpenError),
+    /// No ICMP.
+    #[error("can't measure by ICMP ({})", source.remedy())]
+    Icmp {
+        /// Why.
+        #[from]
+        source: icmp::OpenError,
+    },
+    /// The URL can't be asked for.
+    #[error(transparent)]
+    Http(#[from] crate::probe::http::OpenError),
+    /// The name can't be asked for.
+    #[error(transparent)]
+    Name(#[from] crate::probe::dns::NameError),
+    /// Nobody to ask.
+    #[error("no DNS server is known{0}: name one with --server")]
+    NoServer(String),
+    /// The output can't be written.
+    #[error("can't write the result")]
+    Output(#[source] io::Error),
+    /// The runtime ended.
+    #[error("stopped while waiting for answers")]
+    Runtime(#[source] io::Error),
+}
+
+impl From<BindError> for MeasureError {
+    fn from(error: BindError) -> Self {
+        Self::Outlet(error.into())
+    }
+}
+
+/// Told when the user has had enough.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// A signal and how to give it.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Completes once the signal is given; never, if it can't be any more.
+    pub async fn stopped(&mut self) {
+        if self.0.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Which IP versions are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Either.
+    Any,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Wanted {
+    /// Whether an address is of a version that is wanted.
+    pub fn accepts(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::V4 => "IPv4 ",
+            Self::V6 => "IPv6 ",
+        }
+    }
+}
+
+/// The first address of `target` that is wanted, by the system's resolver.
+///
+/// # Errors
+/// When there is none.
+pub async fn look_up(target: &HostPort, wanted: Wanted) -> Result<SocketAddr, MeasureError> {
+    let none = |host: String| MeasureError::NoAddress { host, family: wanted.words() };
+    match &target.host {
+        Host::Ip(ip) if wanted.accepts(*ip) => Ok((*ip, target.port).into()),
+        Host::Ip(ip) => Err(none(ip.to_string())),
+        Host::Name(host) => tokio::net::lookup_host((host.as_str(), target.port))
+            .await
+            .map_err(|source| MeasureError::Lookup { host: host.clone(), source })?
+            .find(|address| wanted.accepts(address.ip()))
+            .ok_or_else(|| none(host.clone())),
+    }
+}
+
+/// A random identifier for ICMP.
+fn identifier() -> u16 {
+    rand::make_rng::<SmallRng>().random()
+}
+
+/// Writes a line at once.
+fn line(out: &mut dyn Write, text: fmt::Arguments<'_>) -> Result<(), MeasureError> {
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(MeasureError::Output)
+}

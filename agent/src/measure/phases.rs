@@ -1,0 +1,281 @@
+//! `measure http` and `measure dns`: each phase's time alone, failures by cause.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use hearth_proto::{Cause, Family};
+use reqwest::Url;
+use serde::Serialize;
+
+use super::figures::{Times, name, nanos};
+use super::latency::{row, ticker, times, words};
+use super::{MeasureError, Stop, Wanted, line, look_up};
+use crate::clock;
+use crate::config::{Host, HostPort};
+use crate::link::resolvers;
+use crate::probe::outlet::Outlet;
+use crate::probe::{dns as dns_probe, http as http_probe};
+
+/// How often.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    count: u32,
+    interval: Duration,
+}
+
+impl Pace {
+    /// So many times, so many milliseconds apart.
+    pub fn of(count: u32, interval_ms: u32) -> Self {
+        Self { count, interval: Duration::from_millis(interval_ms.into()) }
+    }
+}
+
+/// A URL to ask for.
+#[derive(Debug)]
+pub struct Http {
+    /// Which.
+    pub url: Url,
+    /// By which link.
+    pub outlet: Outlet,
+    /// By which IP version.
+    pub wanted: Wanted,
+}
+
+/// A name to look up.
+#[derive(Debug)]
+pub struct Dns {
+    /// Which.
+    pub name: String,
+    /// Whom to ask; else the system's first for the link.
+    pub server: Option<SocketAddr>,
+    /// By which link.
+    pub outlet: Outlet,
+    /// Addresses of which IP version: IPv4 unless IPv6 alone is wanted.
+    pub wanted: Wanted,
+}
+
+/// A measurement and its circumstances, as in JSON.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// "http" or "dns".
+    pub method: &'static str,
+    /// The URL or the name, as asked for.
+    pub target: String,
+    /// Whom it was asked.
+    pub address: SocketAddr,
+    /// By which interface, if one was named.
+    pub interface: Option<String>,
+    /// The IP version of `address`.
+    pub family: Family,
+    /// Wall time of the first request, milliseconds since 1970.
+    pub first_unix_ms: u64,
+    /// From the first request to the last outcome.
+    pub duration_ms: f64,
+    /// Each phase's times, in milliseconds, by the metric's name.
+    pub phases: BTreeMap<&'static str, Times>,
+    /// How many were answered.
+    pub count: usize,
+    /// How many were asked.
+    pub sent: usize,
+    /// Failures by cause.
+    pub failures: BTreeMap<String, usize>,
+}
+
+/// What is gathered on the way.
+struct Gathered {
+    phases: BTreeMap<&'static str, Vec<f64>>,
+    count: usize,
+    sent: usize,
+    failures: BTreeMap<String, usize>,
+}
+
+impl Gathered {
+    fn new() -> Self {
+        Self { phases: BTreeMap::new(), count: 0, sent: 0, failures: BTreeMap::new() }
+    }
+
+    fn failed(&mut self, cause: Cause) {
+        *self.failures.entry(name(cause)).or_default() += 1;
+    }
+
+    fn took(&mut self, phase: &'static str, time: Duration) {
+        self.phases.entry(phase).or_default().push(time.as_secs_f64() * 1e3);
+    }
+
+    fn report(self, began: (std::time::Instant, Duration), of: Asked<'_>) -> Report {
+        let Asked { method, target, address, outlet } = of;
+        let phases = self.phases.into_iter().map(|(phase, mut times)| {
+            times.sort_by(f64::total_cmp);
+            (phase, Times::of_sorted(&times))
+        });
+        Report {
+            method,
+            target,
+            address,
+            interface: outlet.interface().map(ToString::to_string),
+            family: if address.is_ipv4() { Family::V4 } else { Family::V6 },
+            first_unix_ms: began.1.as_millis() as u64,
+            duration_ms: nanos(began.0.elapsed().as_secs_f64() * 1e3),
+            phases: phases.collect(),
+            count: self.count,
+            sent: self.sent,
+            failures: self.failures,
+        }
+    }
+}
+
+struct Asked<'a> {
+    method: &'static str,
+    target: String,
+    address: SocketAddr,
+    outlet: &'a Outlet,
+}
+
+/// Asks for a URL, each time over a new connection.
+///
+/// # Errors
+/// When it can't be asked for at all.
+pub async fn http(
+    what: &Http,
+    pace: Pace,
+    live: &mut dyn Write,
+    stop: &mut Stop,
+) -> Result<Report, MeasureError> {
+    let host = what.url.host_str().unwrap_or_default();
+    let host: Host = host.parse().map_err(|_| http_probe::OpenError::NoHost(what.url.clone()))?;
+    let port = what.url.port_or_known_default().unwrap_or(80);
+    let address = look_up(&HostPort { host, port }, what.wanted).await?;
+    what.outlet.check(address.ip()).await?;
+    let mut probe = http_probe::Http::open(&what.outlet, &what.url, address)?;
+    // The HTTP client tells no boundary between TCP and TLS.
+    let connecting = if what.url.scheme() == "https" { "tcp_and_tls_ms" } else { "tcp_connect_ms" };
+    let began = (clock::now(), clock::since_unix());
+    let mut got = Gathered::new();
+    let mut ticks = ticker(pace.interval);
+    for number in 1..=pace.count {
+        let asked = async {
+            ticks.tick().await;
+            probe.ask().await
+        };
+        let asked = tokio::select! {
+            asked = asked => asked,
+            () = stop.stopped() => break,
+        };
+        got.sent += 1;
+        match asked {
+            Ok(response) => {
+                got.count += 1;
+                got.took(connecting, response.connect);
+                got.took("http_ttfb_ms", response.ttfb);
+                line(
+                    live,
+                    format_args!(
+                        "{number:>4}  {address}  status {}, connect {:.3} ms, first byte {:.3} ms",
+                        response.status,
+                        response.connect.as_secs_f64() * 1e3,
+                        response.ttfb.as_secs_f64() * 1e3
+                    ),
+                )?;
+            }
+            Err(failed) => {
+                got.failed(failed.cause);
+                let status = failed.status.map(|s| format!(" ({s})")).unwrap_or_default();
+                line(
+                    live,
+                    format_args!("{number:>4}  {address}  {}{status}", words(failed.cause)),
+                )?;
+            }
+        }
+    }
+    let target = what.url.to_string();
+    Ok(got.report(began, Asked { method: "http", target, address, outlet: &what.outlet }))
+}
+
+/// Looks a name's addresses up.
+///
+/// # Errors
+/// When nobody can be asked.
+pub async fn dns(
+    what: &Dns,
+    pace: Pace,
+    live: &mut dyn Write,
+    stop: &mut Stop,
+) -> Result<Report, MeasureError> {
+    let family = if what.wanted == Wanted::V6 { Family::V6 } else { Family::V4 };
+    let question = dns_probe::Question::addresses(&what.name, family)?;
+    let address = server(what)?;
+    what.outlet.check(address.ip()).await?;
+    let began = (clock::now(), clock::since_unix());
+    let mut got = Gathered::new();
+    let mut ticks = ticker(pace.interval);
+    for number in 1..=pace.count {
+        let asked = async {
+            ticks.tick().await;
+            dns_probe::ask(&what.outlet, address, &question).await
+        };
+        let asked = tokio::select! {
+            asked = asked => asked,
+            () = stop.stopped() => break,
+        };
+        got.sent += 1;
+        match asked {
+            Ok(answer) => {
+                got.count += 1;
+                got.took("dns_ms", answer.took);
+                let addresses: Vec<_> = answer.addresses.iter().map(ToString::to_string).collect();
+                let addresses = match addresses.len() {
+                    0 => "no address of that version".to_owned(),
+                    _ => addresses.join(", "),
+                };
+                let ms = answer.took.as_secs_f64() * 1e3;
+                line(live, format_args!("{number:>4}  {address}  {ms:.3} ms  {addresses}"))?;
+            }
+            Err(failed) => {
+                got.failed(failed.cause);
+                let code = failed.code.map(|code| format!(": {code}")).unwrap_or_default();
+                line(live, format_args!("{number:>4}  {address}  {}{code}", words(failed.cause)))?;
+            }
+        }
+    }
+    let target = what.name.clone();
+    Ok(got.report(began, Asked { method: "dns", target, address, outlet: &what.outlet }))
+}
+
+fn server(what: &Dns) -> Result<SocketAddr, MeasureError> {
+    if let Some(server) = what.server {
+        return Ok(server);
+    }
+    let (found, by) = match what.outlet.interface() {
+        Some(interface) => {
+            let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
+            let found = resolvers::of_link(Path::new("/"), interface, index);
+            (found, format!(" for {interface}"))
+        }
+        None => (resolvers::of_machine(Path::new("/")), String::new()),
+    };
+    let first = found.servers.first().ok_or(MeasureError::NoServer(by))?;
+    Ok(SocketAddr::new(*first, dns_probe::PORT))
+}
+
+/// The summary for a person.
+///
+/// # Errors
+/// When `out` can't be written.
+pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureError> {
+    let by = report.interface.as_deref().map(|i| format!(" by {i}")).unwrap_or_default();
+    line(out, format_args!(""))?;
+    let (method, target) = (report.method.to_uppercase(), &report.target);
+    line(out, format_args!("{method} {target} ({}){by}", report.address))?;
+    for (phase, figures) in &report.phases {
+        times(out, phase.trim_end_matches("_ms"), figures)?;
+    }
+    row(out, "count", &report.count.to_string())?;
+    row(out, "sent", &report.sent.to_string())?;
+    for (cause, n) in &report.failures {
+        row(out, "failed", &format!("{n} {cause}"))?;
+    }
+    Ok(())
+}
