@@ -1,0 +1,226 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use hearth_proto::Family;
+use reqwest::Url;
+
+use crate::config::{DEFAULT_PATH, Host, HostPort, Target};
+use crate::link::InterfaceName;
+use crate::measure::Wanted;
+use crate::measure::latency::Protocol;
+use crate::probe::dns::{self, PORT};
+
+/// Measures every link of a home and streams the results to a collector.
+#[derive(Debug, Parser)]
+#[command(name = "hearth-agent", version)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_PATH, env = "HEARTH_CONFIG")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure all links and report to the collector, until told to stop.
+    Run,
+    /// Show the links found, and how that is known.
+    Links {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure one thing now.
+    #[command(subcommand)]
+    Measure(Measure),
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum Measure {
+    /// Round-trip time, its variation, and loss by direction.
+    Latency(LatencyArgs),
+    /// HTTP time to first byte, connecting apart.
+    Http(HttpArgs),
+    /// A DNS lookup of a name's addresses.
+    Dns(DnsArgs),
+}
+
+/// Of `measure http`.
+#[derive(Debug, Args)]
+pub struct HttpArgs {
+    /// What to ask for: an http or https URL.
+    #[arg(value_name = "URL", value_parser = url)]
+    pub url: Url,
+    /// How often and how.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Of `measure dns`.
+#[derive(Debug, Args)]
+pub struct DnsArgs {
+    /// The name to look up.
+    #[arg(value_name = "NAME", value_parser = dns_name)]
+    pub name: String,
+    /// The server to ask, port 53 unless given; else the first that the system
+    /// knows for the interface.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = server)]
+    pub server: Option<SocketAddr>,
+    /// How often and how.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Of the slower measurements.
+#[derive(Debug, Args)]
+pub struct Pace {
+    /// How many times.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub count: u32,
+    /// Milliseconds from one start to the next.
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    pub interval: u32,
+}
+
+fn url(text: &str) -> Result<Url, String> {
+    match text.parse() {
+        Ok(Target::Http(url)) => Ok(url),
+        _ => Err("an http or https URL without a password in it is accepted".into()),
+    }
+}
+
+fn dns_name(text: &str) -> Result<String, String> {
+    dns::Question::addresses(text, Family::V4).map_err(|e| e.to_string())?;
+    Ok(text.to_owned())
+}
+
+fn server(text: &str) -> Result<SocketAddr, String> {
+    match HostPort::parse(text, Some(PORT)) {
+        Ok(HostPort { host: Host::Ip(ip), port }) => Ok((ip, port).into()),
+        _ => Err("an address is accepted, with or without a port".into()),
+    }
+}
+
+/// Of `measure latency`.
+#[derive(Debug, Args)]
+pub struct LatencyArgs {
+    /// stamp (against a reflector) or icmp.
+    #[arg(long, value_enum, default_value_t = Protocol::Stamp)]
+    pub protocol: Protocol,
+    /// Whom to ask. The port is STAMP's, 862 unless given.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub target: String,
+    /// How many probes.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// Milliseconds between two probes.
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    pub interval: u32,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl LatencyArgs {
+    /// The time between two probes.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval.into())
+    }
+
+    /// The target; its port means nothing to ICMP.
+    ///
+    /// # Errors
+    /// What is accepted.
+    pub fn host_port(&self) -> Result<HostPort, String> {
+        HostPort::parse(&self.target, Some(hearth_proto::stamp::PORT)).map_err(|_| {
+            format!(
+                "--target {:?} is not accepted: a host name or an address, with or without \
+                 a port (an IPv6 address with a port stands in brackets)",
+                self.target
+            )
+        })
+    }
+}
+
+/// Of all measurements.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Leave by this interface and no other.
+    #[arg(long, value_name = "IF", value_parser = interface)]
+    pub interface: Option<InterfaceName>,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    pub json: bool,
+    /// By IPv4 only.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// By IPv6 only.
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+}
+
+impl Common {
+    /// Which IP versions are wanted.
+    pub fn wanted(&self) -> Wanted {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Wanted::V4,
+            (_, true) => Wanted::V6,
+            _ => Wanted::Any,
+        }
+    }
+}
+
+fn interface(text: &str) -> Result<InterfaceName, String> {
+    text.parse().map_err(|e: crate::link::InterfaceNameError| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_port_is_stamps_unless_given() {
+        let parse = |target: &str| {
+            let cli = ["hearth-agent", "measure", "latency", "--target", target];
+            let Command::Measure(Measure::Latency(args)) = Cli::parse_from(cli).command else {
+                panic!("not measure latency");
+            };
+            args.host_port()
+        };
+        assert_eq!(parse("192.0.2.1").unwrap().port, 862);
+        assert_eq!(parse("[2001:db8::1]:9000").unwrap().port, 9000);
+        assert!(parse("a:b:c").unwrap_err().contains("is not accepted"));
+    }
+
+    #[test]
+    fn counts_out_of_range_are_refused() {
+        let dns = ["hearth-agent", "measure", "dns", "a..b"];
+        let error = Cli::try_parse_from(dns).unwrap_err().to_string();
+        assert!(error.contains("a..b"), "{error}");
+        for (flag, value) in [("--count", "0"), ("--interval", "0"), ("--interface", "a/b")] {
+            let cli = ["hearth-agent", "measure", "latency", "--target", "a", flag, value];
+            let error = Cli::try_parse_from(cli).unwrap_err().to_string();
+            assert!(error.contains(flag) && error.contains(value), "{error}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What the commands take and print.
+//!
+//! [`args`] is the command line, [`main`] does what it says, [`links`] and
+//! [`crate::measure`] make what is printed. Exit status, as in `sysexits.h`: 64
+//! for bad usage, 78 for a bad configuration, 69 where something that is needed
+//! isn't there; 1 for anything else, and where nothing answered.
+
+pub mod args;
+pub mod links;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, ConfigErrors, LinkSettings};
+use crate::link::bind::Binder;
+use crate::link::discover::{DiscoverError, dump};
+use crate::link::netlink::Netlink;
+use crate::measure::{self, MeasureError, Stop, latency, phases};
+use crate::probe::outlet::Outlet;
+use crate::run::{RunError, Unwatched, run};
+use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure};
+
+const EX_USAGE: u8 = 64;
+const EX_UNAVAILABLE: u8 = 69;
+const EX_CONFIG: u8 = 78;
+
+/// Why a command ends without what was asked for.
+#[derive(Debug)]
+enum Failure {
+    Usage(String),
+    Config(ConfigErrors),
+    Unavailable(anyhow::Error),
+    /// The result was printed, and is that nothing answered.
+    NoAnswer,
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
+    }
+}
+
+macro_rules! unavailable {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Unavailable(error.into())
+            }
+        }
+    )*};
+}
+
+unavailable!(MeasureError, DiscoverError, RunError, io::Error);
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing more can be said where even this can't be written.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(EX_USAGE),
+            };
+        }
+    };
+    log_to_stderr(&cli.command);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Failure::from(error)),
+    };
+    match runtime.block_on(perform(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(failure),
+    }
+}
+
+fn end(failure: Failure) -> ExitCode {
+    let (text, status) = match failure {
+        Failure::Usage(text) => (format!("error: {text}"), EX_USAGE),
+        Failure::Config(errors) => (errors.to_string(), EX_CONFIG),
+        Failure::Unavailable(error) if is_broken_pipe(&error) => return ExitCode::SUCCESS,
+        // The whole chain: the causes are what helps.
+        Failure::Unavailable(error) => (format!("error: {error:#}"), EX_UNAVAILABLE),
+        Failure::NoAnswer => return ExitCode::FAILURE,
+    };
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    ExitCode::from(status)
+}
+
+/// Whoever read the output has had enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// `HEARTH_LOG` says how much; a person who measures is not told what the agent
+/// would log.
+fn log_to_stderr(command: &Command) {
+    let usual = if matches!(command, Command::Run) { "info" } else { "error" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HEARTH_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+async fn perform(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Run => {
+            let config = Config::load(&cli.config, std::env::vars())?;
+            run(config, Arc::new(Unwatched), stop_signal()?).await?;
+            Ok(())
+        }
+        Command::Links { json } => {
+            let settings = LinkSettings::load(&cli.config, std::env::vars())?;
+            let netlink = Netlink::open()?;
+            let machine = dump::machine(&netlink).await?;
+            let report = links::report(&machine, &settings, links::Roots::default());
+            if *json { print_json(&report) } else { print(&report.to_string()) }
+        }
+        Command::Measure(Measure::Latency(args)) => measure_latency(args).await,
+        Command::Measure(Measure::Http(args)) => measure_http(args).await,
+        Command::Measure(Measure::Dns(args)) => measure_dns(args).await,
+    }
+}
+
+/// Completes on SIGTERM or SIGINT. A second one ends the program at once.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        tracing::info!("told to stop: closing slots and sending what is left");
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            tracing::warn!("told to stop again: what was not sent stays in the spool");
+            std::process::exit(1);
+        });
+    })
+}
+
+async fn measure_latency(args: &LatencyArgs) -> Result<(), Failure> {
+    let target = args.host_port().map_err(Failure::Usage)?;
+    let what = latency::Latency {
+        protocol: args.protocol,
+        target: args.target.clone(),
+        to: measure::look_up(&target, args.common.wanted()).await?,
+        outlet: outlet(&args.common)?,
+        count: args.count,
+        interval: args.interval(),
+    };
+    let mut stop = stop_on_ctrl_c();
+    let mut live = live(args.common.json);
+    let report = latency::measure(&what, &mut live, &mut stop).await?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        latency::summarise(&report, &mut io::stdout())?;
+    }
+    if report.figures.count == 0 { Err(Failure::NoAnswer) } else { Ok(()) }
+}
+
+async fn measure_http(args: &HttpArgs) -> Result<(), Failure> {
+    let what = phases::Http {
+        url: args.url.clone(),
+        outlet: outlet(&args.common)?,
+        wanted: args.common.wanted(),
+    };
+    let pace = phases::Pace::of(args.pace.count, args.pace.interval);
+    let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
+    let report = phases::http(&what, pace, &mut live, &mut stop).await?;
+    show(&report, args.common.json)
+}
+
+async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
+    let what = phases::Dns {
+        name: args.name.clone(),
+        server: args.server,
+        outlet: outlet(&args.common)?,
+        wanted: args.common.wanted(),
+    };
+    let pace = phases::Pace::of(args.pace.count, args.pace.interval);
+    let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
+    let report = phases::dns(&what, pace, &mut live, &mut stop).await?;
+    show(&report, args.common.json)
+}
+
+fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {
+    if json {
+        print_json(report)?;
+    } else {
+        phases::summarise(report, &mut io::stdout())?;
+    }
+    if report.count == 0 { Err(Failure::NoAnswer) } else { Ok(()) }
+}
+
+fn outlet(common: &Common) -> Result<Outlet, Failure> {
+    Ok(match &common.interface {
+        Some(interface) => {
+            Outlet::Link { binder: Binder::new(Netlink::open()?), interface: interface.clone() }
+        }
+        None => Outlet::System,
+    })
+}
+
+/// Lines for a person as answers come, or none beside the JSON.
+fn live(json: bool) -> Box<dyn Write> {
+    if json { Box::new(io::sink()) } else { Box::new(io::stdout()) }
+}
+
+fn stop_on_ctrl_c() -> Stop {
+    let (sender, stop) = Stop::new();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = sender.send(true);
+        }
+    });
+    stop
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(io::Error::from)?;
+    print(&format!("{text}\n"))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
+}

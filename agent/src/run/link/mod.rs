@@ -1,0 +1,273 @@
+//! One link's task: it keeps the link's probers, judges the link by what they
+//! say, and makes its slots.
+//!
+//! Read this file first (its life, and how slots close), then `probers` (which
+//! probers it has) and `hear` (what becomes of what they say).
+
+mod hear;
+mod probers;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hearth_proto::{Busy, EventKind, LinkName, UnixMs};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::plan::Spec;
+use super::prober::Report;
+use super::progress::News;
+use super::recorder::Recorder;
+use super::timeline::{Break, Timeline};
+use super::usage::Usage;
+use crate::belief::{Baseline, Belief, State, TargetId, Transition};
+use crate::clock;
+use crate::config::Config;
+use crate::link::bind::Binder;
+use crate::link::discover::Link;
+use crate::slot::SlotMaker;
+
+/// Reports that may wait for the link's task; beyond, probers wait.
+const REPORTS: usize = 256;
+/// What is told to a link that it may not have taken yet.
+const ORDERS: usize = 16;
+/// How often what is known is put together.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What the run tells a link's task.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// The link as it is now, and when that was noticed.
+    Link(Box<Link>, Instant),
+    /// Wall time goes on elsewhere.
+    Timeline(Break),
+    /// Close all slots and end.
+    Stop,
+}
+
+/// All links' baselines, kept over restarts.
+pub(super) type Baselines = Arc<Mutex<BTreeMap<LinkName, Baseline>>>;
+
+/// What a link's task shares with the others.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) recorder: Recorder,
+    pub(super) binder: Binder,
+    pub(super) baselines: Baselines,
+}
+
+struct Running {
+    id: u32,
+    spec: Spec,
+    task: AbortHandle,
+    target: Option<TargetId>,
+}
+
+/// A probe whose outcome is awaited.
+struct Out {
+    epoch: u32,
+    at: UnixMs,
+}
+
+struct Task {
+    shared: Shared,
+    link: Link,
+    servers: Arc<[SocketAddr]>,
+    timeline: Timeline,
+    belief: Belief,
+    /// The current one last; those before wait for their last outcomes.
+    makers: VecDeque<(Timeline, SlotMaker)>,
+    probers: Vec<Running>,
+    next_prober: u32,
+    out: HashMap<(u32, u64), Out>,
+    urgent: watch::Sender<bool>,
+    reports: mpsc::Sender<Report>,
+    usage: Usage,
+    began: Instant,
+}
+
+/// Starts a link's task. It ends by [`Order::Stop`], or when its sender goes.
+pub(super) fn start(
+    shared: Shared,
+    link: Link,
+    timeline: Timeline,
+    noticed: Instant,
+) -> (mpsc::Sender<Order>, tokio::task::JoinHandle<()>) {
+    let (orders, inbox) = mpsc::channel(ORDERS);
+    let (reports, outcomes) = mpsc::channel(REPORTS);
+    let task = Task::new(shared, link, timeline, reports, noticed);
+    (orders, tokio::spawn(task.run(inbox, outcomes)))
+}
+
+impl Task {
+    fn new(
+        shared: Shared,
+        link: Link,
+        timeline: Timeline,
+        reports: mpsc::Sender<Report>,
+        noticed: Instant,
+    ) -> Self {
+        let round = shared.config.pace.stamp;
+        let reply_if_up = lock(&shared.baselines)
+            .get(&link.name)
+            .map_or_else(|| Baseline::default().reply_if_up(), Baseline::reply_if_up);
+        let begin = timeline.at(noticed);
+        let maker = SlotMaker::new(link.name.clone(), shared.config.slot, begin, State::Unjudged);
+        let now = clock::now();
+        Self {
+            belief: Belief::new(round.as_millis() as i64, reply_if_up),
+            servers: Arc::default(),
+            makers: VecDeque::from([(timeline, maker)]),
+            probers: Vec::new(),
+            next_prober: 0,
+            out: HashMap::new(),
+            urgent: watch::channel(false).0,
+            usage: Usage::new(&link, now),
+            began: now,
+            shared,
+            link,
+            timeline,
+            reports,
+        }
+    }
+
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut reports: mpsc::Receiver<Report>) {
+        let begin = self.timeline.at(self.began);
+        self.link_changed(begin).await;
+        let mut ticks = tokio::time::interval(TICK);
+        // Late is as good as on time: each tick looks at all there is.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(Order::Link(link, noticed)) => {
+                        self.link = *link;
+                        let at = self.timeline.at(noticed);
+                        self.link_changed(at).await;
+                    }
+                    Some(Order::Timeline(broken)) => self.timeline_broken(broken),
+                    Some(Order::Stop) | None => break,
+                },
+                Some(report) = reports.recv() => self.heard(report).await,
+                _ = ticks.tick() => self.tick().await,
+            }
+        }
+        self.stop(&mut reports).await;
+    }
+
+    fn now(&self) -> UnixMs {
+        self.timeline.at(clock::now())
+    }
+
+    async fn turned(&mut self, transition: Option<Transition>) {
+        let Some(transition) = transition else { return };
+        if let Some((_, maker)) = self.makers.back_mut() {
+            maker.turned(transition);
+        }
+        let down = match transition.state {
+            State::Up => None,
+            State::Down(cause) => Some(cause),
+            State::Unjudged => return,
+        };
+        let link = self.link.name.clone();
+        self.shared.recorder.tell(News::State { link: link.clone(), down });
+        self.shared.recorder.event(transition.at, EventKind::LinkState { link, down }).await;
+    }
+
+    async fn tick(&mut self) {
+        let now = self.now();
+        for transition in self.belief.advance(now) {
+            self.turned(Some(transition)).await;
+        }
+        let urgent = self.belief.is_urgent(now);
+        self.urgent.send_if_modified(|held| std::mem::replace(held, urgent) != urgent);
+        if let Some((within, busy)) = self.usage.count(&self.timeline, self.shared.config.slot) {
+            self.busy(within, busy);
+        }
+        self.learn(now);
+        let settled = self.belief.settled_until(now);
+        let current = self.timeline.epoch;
+        let mut closed = Vec::new();
+        for (timeline, maker) in &mut self.makers {
+            if timeline.epoch == current {
+                closed.extend(maker.close(now, settled));
+            } else {
+                // What was held on an old timeline is final.
+                let now = timeline.at(clock::now());
+                closed.extend(maker.close(now, UnixMs(i64::MAX)));
+            }
+        }
+        self.makers.retain(|(of, maker)| of.epoch == current || !maker.is_done());
+        self.shared.recorder.slots(closed).await;
+    }
+
+    fn busy(&mut self, within: UnixMs, busy: Busy) {
+        if let Some((_, maker)) = self.makers.back_mut() {
+            maker.busy(within, busy);
+        }
+    }
+
+    fn finish_busy(&mut self) {
+        if let Some((within, busy)) = self.usage.finish(&self.timeline) {
+            self.busy(within, busy);
+        }
+    }
+
+    fn learn(&mut self, now: UnixMs) {
+        let (answered, all) = self.belief.take_tally();
+        if all == 0 {
+            return;
+        }
+        let mut baselines = lock(&self.shared.baselines);
+        let baseline = baselines.entry(self.link.name.clone()).or_default();
+        baseline.record(now.0, answered, all);
+        self.belief.set_reply_if_up(baseline.reply_if_up());
+    }
+
+    fn timeline_broken(&mut self, broken: Break) {
+        self.finish_busy();
+        if let Some((_, maker)) = self.makers.back_mut() {
+            maker.end(broken.ended);
+        }
+        self.timeline = broken.timeline;
+        self.belief.clock_stepped();
+        let maker = SlotMaker::new(
+            self.link.name.clone(),
+            self.shared.config.slot,
+            self.now(),
+            self.belief.state(),
+        );
+        self.makers.push_back((self.timeline, maker));
+    }
+
+    /// Ends the probers, takes what they said last, and closes all slots.
+    async fn stop(mut self, reports: &mut mpsc::Receiver<Report>) {
+        for prober in &self.probers {
+            prober.task.abort();
+        }
+        while let Ok(report) = reports.try_recv() {
+            self.heard(report).await;
+        }
+        let now = self.now();
+        for transition in self.belief.advance(now) {
+            self.turned(Some(transition)).await;
+        }
+        self.finish_busy();
+        self.learn(now);
+        let mut closed = Vec::new();
+        for (_, maker) in &mut self.makers {
+            closed.extend(maker.flush(now));
+        }
+        self.shared.recorder.slots(closed).await;
+    }
+}
+
+pub(super) fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What a task that panicked left is still whole: each change is one step.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! Which probers a link has: those that the link as it is now calls for.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
+
+use hearth_proto::{Family, UnixMs};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+
+use super::{Running, Task};
+use crate::config::Config;
+use crate::link::discover::Link;
+use crate::link::resolvers;
+use crate::probe::icmp;
+use crate::probe::outlet::Outlet;
+use crate::run::plan::{self, Ask, Spec};
+use crate::run::prober::{self, EchoClient, Means, chain, family_name};
+use crate::run::recorder::Cannot;
+
+impl Task {
+    /// Starts the probers that the link as it is now calls for, and ends others.
+    pub(super) async fn link_changed(&mut self, at: UnixMs) {
+        let config = Arc::clone(&self.shared.config);
+        self.servers = servers(&config, &self.link);
+        let wanted = plan::specs(&config, &self.link, &self.servers);
+        let more = wanted.iter().any(|spec| spec.far);
+        let transition = self.belief.system(self.link.down_cause(), at, more);
+        self.turned(transition).await;
+        let (kept, ended): (Vec<_>, Vec<_>) =
+            self.probers.drain(..).partition(|prober| wanted.contains(&prober.spec));
+        self.probers = kept;
+        for prober in ended {
+            self.end_prober(prober, at, more).await;
+        }
+        let mut clients: HashMap<Family, Option<Arc<EchoClient>>> = HashMap::new();
+        for spec in wanted {
+            if self.probers.iter().any(|prober| prober.spec == spec) {
+                continue;
+            }
+            let family = spec.key.family;
+            let echo = if matches!(spec.ask, Ask::Echo(_)) {
+                let client = match clients.entry(family) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(new) => new.insert(self.echo_client(family, at).await).clone(),
+                };
+                // Without permission there is none, which was told.
+                if client.is_none() {
+                    continue;
+                }
+                client
+            } else {
+                None
+            };
+            self.start_prober(spec, echo);
+        }
+        if self.link.down_cause().is_none() {
+            for cannot in plan::cannot(&config, &self.link, &self.servers) {
+                self.shared.recorder.cannot(at, cannot).await;
+            }
+        }
+    }
+
+    fn outlet(&self) -> Outlet {
+        Outlet::Link { binder: self.shared.binder.clone(), interface: self.link.interface.clone() }
+    }
+
+    async fn echo_client(&self, family: Family, at: UnixMs) -> Option<Arc<EchoClient>> {
+        let identifier = rand::make_rng::<SmallRng>().random();
+        match icmp::Echo::open(&self.outlet(), family, identifier) {
+            Ok(client) => Some(Arc::new(EchoClient { client, next: AtomicU16::new(0) })),
+            Err(error) => {
+                // Permission is the machine's and of both IP versions: told once.
+                // Anything else may be the link's.
+                let machine = matches!(error, icmp::OpenError::Permission);
+                let cannot = Cannot {
+                    link: (!machine).then(|| self.link.name.clone()),
+                    what: if machine {
+                        "ICMP".to_owned()
+                    } else {
+                        format!("ICMP by {}", family_name(family))
+                    },
+                    why: chain(&error),
+                    remedy: error.remedy().to_owned(),
+                };
+                self.shared.recorder.cannot(at, cannot).await;
+                None
+            }
+        }
+    }
+
+    fn start_prober(&mut self, spec: Spec, echo: Option<Arc<EchoClient>>) {
+        let id = self.next_prober;
+        self.next_prober += 1;
+        let means = Means {
+            prober: id,
+            reports: self.reports.clone(),
+            outlet: self.outlet(),
+            servers: Arc::clone(&self.servers),
+            echo,
+            urgent: self.urgent.subscribe(),
+            link: self.link.name.clone(),
+        };
+        let task = tokio::spawn(prober::probe(spec.clone(), means)).abort_handle();
+        self.probers.push(Running { id, spec, task, target: None });
+    }
+
+    async fn end_prober(&mut self, prober: Running, at: UnixMs, more: bool) {
+        prober.task.abort();
+        let gone: Vec<_> = self.out.keys().filter(|(id, _)| *id == prober.id).copied().collect();
+        for key in gone {
+            if let Some(out) = self.out.remove(&key)
+                && out.epoch == self.timeline.epoch
+                && prober.target.is_some()
+            {
+                self.belief.forgotten(out.at);
+            }
+        }
+        for (_, maker) in &mut self.makers {
+            let series = maker.series(&prober.spec.key, prober.spec.payload_bytes);
+            maker.forget_outstanding(series);
+            maker.new_session(series);
+        }
+        if let Some(target) = prober.target {
+            let transition = self.belief.remove_target(target, at, more);
+            self.turned(transition).await;
+        }
+    }
+}
+
+fn servers(config: &Config, link: &Link) -> Arc<[SocketAddr]> {
+    if !config.links.resolvers.is_empty() {
+        return config.links.resolvers.as_slice().into();
+    }
+    resolvers::of_link(Path::new("/"), &link.interface, link.index)
+        .servers
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, crate::probe::dns::PORT))
+        .collect()
+}
