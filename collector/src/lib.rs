@@ -1,5 +1,9 @@
 //! Receives what agents measure and judges what works in a home.
 
+pub mod history;
+pub mod qoe;
+pub mod score;
+
 /// An error with all its causes, for a log line.
 pub fn error_chain(e: &dyn std::error::Error) -> String {
     let mut text = e.to_string();

@@ -1,0 +1,61 @@
+//! What the store knows of one household over a span of time: the judge's only
+//! input. Filled by the store, read by the ledger.
+
+use hearth_proto::{AgentId, Event, HouseholdId, LinkInfo, LinkSlot, UnixMs, Vantage};
+use serde::{Deserialize, Serialize};
+
+/// How long a passive peak proves a throughput, and so how far before a span its
+/// records may still be of use: 24 hours, in milliseconds.
+pub(crate) const PEAK_PROVES_MS: i64 = 24 * 3_600_000;
+
+/// From `from` up to, not including, `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The first instant in it.
+    pub from: UnixMs,
+    /// The first instant after it.
+    pub to: UnixMs,
+}
+
+/// One household's records within a span.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Whose.
+    pub household: HouseholdId,
+    /// Within which span.
+    pub span: Span,
+    /// One per link of each agent, in the order the system prefers them: by
+    /// route metric, lowest first.
+    pub links: Vec<LinkHistory>,
+    /// In order of time.
+    pub events: Vec<(AgentId, Event)>,
+    /// Times that count neither for nor against a link.
+    pub exclusions: Vec<Exclusion>,
+}
+
+/// One link's records.
+#[derive(Debug, Clone)]
+pub struct LinkHistory {
+    /// Which agent measured it.
+    pub agent: AgentId,
+    /// Where that agent stands.
+    pub vantage: Vantage,
+    /// As last told.
+    pub info: LinkInfo,
+    /// By rising start. A slot in which the agent restarted comes once per run.
+    pub slots: Vec<LinkSlot>,
+}
+
+/// A time that counts neither for nor against a household's links: maintenance,
+/// or something the customer caused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// The link's name; `None`: all of the household's links.
+    pub link: Option<String>,
+    /// When.
+    pub span: Span,
+    /// Who entered it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
