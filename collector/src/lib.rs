@@ -1,8 +1,16 @@
 //! Receives what agents measure and judges what works in a home.
 
+pub mod gaps;
 pub mod history;
+pub mod ledger;
+pub mod profile;
 pub mod qoe;
+pub mod render;
+pub mod report;
 pub mod score;
+#[cfg(test)]
+mod scripted;
+pub mod statement;
 
 /// An error with all its causes, for a log line.
 pub fn error_chain(e: &dyn std::error::Error) -> String {

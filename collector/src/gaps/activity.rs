@@ -1,0 +1,155 @@
+//! One activity's gaps: anywhere, saved, unsaved, rescue.
+
+use super::runs::{Part, runs};
+use super::{ActivityGaps, Extent};
+use crate::ledger::{Cell, Counts, Ledger, State};
+use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
+
+pub(super) fn bounds(low: f64, high: f64) -> Interval {
+    Interval { low, high, level: None, method: IntervalMethod::UnknownAsBadThenGood }
+}
+
+fn states(column: &[Cell]) -> impl Iterator<Item = State> + '_ {
+    column.iter().map(|c| c.state())
+}
+
+/// `anywhere(u)`.
+pub(crate) fn anywhere(column: &[Cell]) -> Figure {
+    let counts = Counts::of(states(column));
+    let (known, unknown) = (counts.known(), counts.unknown);
+    if known == 0 {
+        return Figure::not_enough("no slot has evidence for it", 0, 1, "slots");
+    }
+    let undecided = column.iter().filter(|c| c.state().is_bad() && c.is_unproven()).count() as u64;
+    let all = (known + unknown) as f64;
+    Figure::new(counts.ok as f64 / known as f64, Unit::Ratio, known, "slots").within(Some(bounds(
+        counts.ok as f64 / all,
+        (counts.ok + unknown + undecided) as f64 / all,
+    )))
+}
+
+/// What a rescue is reckoned from, in milliseconds and numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rescue {
+    pub(super) saved_ms: u64,
+    /// Those not known to be saved, `undecided_ms` among them.
+    pub(super) unsaved_ms: u64,
+    pub(super) undecided_ms: u64,
+    /// Separate times that a backup stepped in.
+    pub(super) times: u64,
+    /// What each of them lost before the backup carried traffic.
+    pub(super) switch_over_ms: Option<u64>,
+    pub(super) backups: usize,
+}
+
+impl Rescue {
+    /// `rescue(u)`.
+    pub(super) fn figure(&self, slots: u64) -> Figure {
+        let all = self.saved_ms + self.unsaved_ms;
+        if self.backups == 0 {
+            return Figure::not_enough("the home has no mobile link", 0, 1, "mobile links");
+        }
+        if all == 0 {
+            return Figure::not_enough("it never failed on the primary link", 0, 1, "bad slots");
+        }
+        let decided = all - self.undecided_ms;
+        if decided == 0 {
+            let why = "no mobile link was measured while the primary link failed";
+            return Figure::not_enough(why, 0, 1, "bad slots with a backup measured");
+        }
+        let lost = self.times.saturating_mul(self.switch_over_ms.unwrap_or(0));
+        let saved = self.saved_ms.saturating_sub(lost);
+        let share = |saved: u64, of: u64| saved as f64 / of as f64;
+        Figure::new(share(saved, decided), Unit::Ratio, slots, "bad slots")
+            .within(Some(bounds(share(saved, all), share(saved + self.undecided_ms, all))))
+    }
+}
+
+pub(super) fn gaps(
+    ledger: &Ledger,
+    activity: usize,
+    primary: Option<usize>,
+    backups: &[usize],
+    switch_over_ms: Option<u64>,
+) -> ActivityGaps {
+    let everywhere = ledger.anywhere(activity);
+    let first: &[Cell] = primary.map_or(&[], |p| ledger.column(p, activity));
+    let columns: Vec<&[Cell]> = backups.iter().map(|b| ledger.column(*b, activity)).collect();
+    let slot_ms = u64::from(ledger.slot.ms());
+    let extent = |slots: u64| Extent { slots, ms: slots * slot_ms };
+
+    let (mut saved, mut unsaved, mut undecided) = (0, 0, 0);
+    let mut rescued = vec![Part::Other; first.len()];
+    for (slot, cell) in first.iter().enumerate().filter(|(_, c)| c.state().is_bad()) {
+        let backup = |s: fn(State) -> bool| columns.iter().any(|c| s(c[slot].state()));
+        debug_assert!(cell.state().is_known());
+        if backup(|s| s == State::Ok) {
+            saved += 1;
+            rescued[slot] = Part::Bad;
+        } else {
+            unsaved += 1;
+            undecided += u64::from(backup(|s| !s.is_known()));
+        }
+    }
+    let rescue = Rescue {
+        saved_ms: saved * slot_ms,
+        unsaved_ms: unsaved * slot_ms,
+        undecided_ms: undecided * slot_ms,
+        times: runs(rescued, 0).len() as u64,
+        switch_over_ms,
+        backups: backups.len(),
+    };
+    let bad = states(first).map(|s| if s.is_bad() { Part::Bad } else { Part::Other });
+    let longest = runs(bad, 0).iter().map(|r| r.bad as u64).max().unwrap_or(0);
+    ActivityGaps {
+        activity: ledger.activities[activity].clone(),
+        primary: Counts::of(states(first)),
+        anywhere_slots: Counts::of(states(everywhere)),
+        anywhere: anywhere(everywhere),
+        saved: extent(saved),
+        unsaved: extent(unsaved),
+        undecided: extent(undecided),
+        rescue: rescue.figure(saved + unsaved),
+        longest: extent(longest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_switch_over_is_taken_off_each_rescue() {
+        let rescue = Rescue { saved_ms: 60_000, times: 2, backups: 1, ..Rescue::default() };
+        assert_eq!(rescue.figure(60).value(), Some(1.0));
+        let slow = Rescue { switch_over_ms: Some(6_000), ..rescue };
+        assert_eq!(slow.figure(60).value(), Some(0.8));
+    }
+
+    #[test]
+    fn what_can_not_be_said_is_not_said() {
+        let none = Rescue { unsaved_ms: 1_000, ..Rescue::default() };
+        assert!(none.figure(1).value().is_none());
+        let silent = Rescue { unsaved_ms: 5, undecided_ms: 5, backups: 1, ..Rescue::default() };
+        assert!(silent.figure(1).value().is_none());
+        assert!(Rescue { backups: 1, ..Rescue::default() }.figure(0).value().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_hold_the_rescue(
+            saved_ms in 0_u64..1000, sure in 0_u64..1000, undecided_ms in 0_u64..1000,
+            times in 0_u64..5, switch_over_ms in prop::option::of(0_u64..100),
+        ) {
+            let unsaved_ms = sure + undecided_ms;
+            let rescue =
+                Rescue { saved_ms, unsaved_ms, undecided_ms, times, switch_over_ms, backups: 1 };
+            if let Some(m) = rescue.figure(1).measured() {
+                let i = m.interval.unwrap();
+                prop_assert!(0.0 <= i.low && i.high <= 1.0);
+                prop_assert!(i.low <= m.value && m.value <= i.high + 1e-12);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! History and ledger in, gap report out.
+
+use jiff::tz::TimeZone;
+
+use super::segment::Records;
+use super::{Gaps, activity, incidents, together};
+use crate::history::History;
+use crate::ledger::Ledger;
+use crate::report::figure::Figure;
+
+/// F: the preferred fixed link, else the preferred link.
+pub(crate) fn primary(ledger: &Ledger) -> Option<usize> {
+    let fixed = ledger.links.iter().position(|l| !l.technology.is_mobile());
+    fixed.or_else(|| ledger.in_use())
+}
+
+impl Gaps {
+    /// The gaps of a history judged in `ledger`, local time by `tz`.
+    pub fn build(history: &History, ledger: &Ledger, tz: &TimeZone) -> Self {
+        let primary = primary(ledger);
+        let backups: Vec<usize> = (0..ledger.links.len())
+            .filter(|l| ledger.links[*l].technology.is_mobile() && Some(*l) != primary)
+            .collect();
+        let records: Vec<Records<'_>> = ledger
+            .links
+            .iter()
+            .zip(&history.links)
+            .map(|(link, h)| {
+                let mut by_start: Vec<_> = h.slots.iter().collect();
+                by_start.sort_by_key(|s| s.start);
+                Records { link, by_start }
+            })
+            .collect();
+        let links = incidents::of_links(history, ledger, &records);
+        let household = incidents::of_household(history, ledger, &records);
+        Self {
+            primary: primary.map(|p| ledger.links[p].clone()),
+            backups: backups.iter().map(|b| ledger.links[*b].clone()).collect(),
+            activities: (0..ledger.activities.len())
+                .map(|a| activity::gaps(ledger, a, primary, &backups, None))
+                .collect(),
+            incidents: links.incidents,
+            incidents_left_off: links.left_off,
+            household_incidents: household.incidents,
+            household_incidents_left_off: household.left_off,
+            shared_fate: primary
+                .map(|p| backups.iter().map(|b| together::shared_fate(ledger, p, *b)).collect())
+                .unwrap_or_default(),
+            backup_need: together::backup_need(history, ledger, primary, tz),
+            switch_over: Figure::not_enough(
+                "agents of this version do not observe traffic moving to another link",
+                0,
+                1,
+                "switch-overs",
+            ),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The gap report: what did not work, on which link, for how long, whose fault,
+//! and what would have helped. Definitions: section 4 of the method.
+//!
+//! Read in this order: the model here; `activity` (anywhere, saved, unsaved,
+//! rescue); `runs`, `incidents` and `segment`; `together` (shared fate, backup
+//! need); `build`, which puts them together.
+
+pub(crate) mod activity;
+pub(crate) mod build;
+mod incidents;
+pub(crate) mod runs;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod together;
+
+use hearth_proto::UnixMs;
+use serde::Serialize;
+
+use crate::ledger::{Counts, State};
+use crate::report::figure::Figure;
+use crate::report::names::{ActivityRef, LinkRef};
+
+/// The most incidents a list holds.
+pub const MOST_INCIDENTS: usize = 200;
+
+/// A household's gaps over a span.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gaps {
+    /// F: the preferred fixed link; without one, the preferred link.
+    pub primary: Option<LinkRef>,
+    /// M: the mobile links, `primary` left out.
+    pub backups: Vec<LinkRef>,
+    /// One per activity, in the catalogue's order.
+    pub activities: Vec<ActivityGaps>,
+    /// Of each link, by start. At most [`MOST_INCIDENTS`]: outages first, then the
+    /// longest.
+    pub incidents: Vec<Incident>,
+    /// Incidents beyond those listed.
+    pub incidents_left_off: u64,
+    /// When some activity worked on no link of the home, by start; as many.
+    pub household_incidents: Vec<Incident>,
+    /// Household incidents beyond those listed.
+    pub household_incidents_left_off: u64,
+    /// Between `primary` and each backup.
+    pub shared_fate: Vec<SharedFate>,
+    /// What a backup would have carried.
+    pub backup_need: BackupNeed,
+    /// Time from the primary's failure to the first proof that traffic took
+    /// another way, where it was measured.
+    pub switch_over: Figure,
+}
+
+/// One activity's gaps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActivityGaps {
+    /// Which.
+    pub activity: ActivityRef,
+    /// Slots by state on the primary link.
+    pub primary: Counts,
+    /// Slots by state anywhere in the home.
+    pub anywhere_slots: Counts,
+    /// `anywhere(u)`: share of slots with evidence that were OK on any link. Its
+    /// interval takes the UNKNOWN slots first as bad, then as good.
+    pub anywhere: Figure,
+    /// `saved(u)`: the primary not OK, some backup OK.
+    pub saved: Extent,
+    /// `unsaved(u)`: the primary not OK, no backup OK. Includes `undecided`.
+    pub unsaved: Extent,
+    /// Of `unsaved`: no backup is known OK, but one is UNKNOWN.
+    pub undecided: Extent,
+    /// `rescue(u) = saved / (saved + unsaved)`, switch-over time taken off; its
+    /// interval counts `undecided` first as unsaved, then as saved.
+    pub rescue: Figure,
+    /// The longest stretch that the primary was not OK.
+    pub longest: Extent,
+}
+
+/// A number of slots and their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Extent {
+    /// Slots.
+    pub slots: u64,
+    /// Their time in milliseconds.
+    pub ms: u64,
+}
+
+/// What kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentKind {
+    /// Down.
+    Outage,
+    /// Up, but an activity's needs were not met.
+    Degradation,
+}
+
+/// Where the trouble lay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Segment {
+    /// The home's own network: its router did not answer well.
+    Home,
+    /// Between the home and the operator's first router.
+    Access,
+    /// Beyond the first router.
+    CoreOrService,
+    /// One target alone.
+    Service,
+    /// The evidence does not tell.
+    CannotTell,
+}
+
+impl Segment {
+    /// In plain words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Access => "access",
+            Self::CoreOrService => "core or service",
+            Self::Service => "service",
+            Self::CannotTell => "cannot tell",
+        }
+    }
+}
+
+/// Where an incident begins or ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Edge {
+    /// When.
+    pub at: UnixMs,
+    /// Known to the probe, from the agent's own event, not to the slot.
+    pub to_the_probe: bool,
+    /// What it is taken from, in words.
+    pub source: String,
+}
+
+/// A run of bad slots.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Incident {
+    /// On which link; `None`: in the household, on every link.
+    pub link: Option<LinkRef>,
+    /// What kind.
+    pub kind: IncidentKind,
+    /// Its start.
+    pub start: Edge,
+    /// Its end; `None`: it was not over, or nothing more is known, at the span's end.
+    pub end: Option<Edge>,
+    /// From start to end, or to the last bad slot's end, in milliseconds.
+    pub length_ms: u64,
+    /// Bad slots within it.
+    pub slots: u64,
+    /// The worst state within it.
+    pub worst: State,
+    /// Activities that were not OK in it.
+    pub activities: Vec<ActivityRef>,
+    /// Where the trouble lay.
+    pub segment: Segment,
+    /// What speaks for that, one fact each.
+    pub evidence: Vec<String>,
+    /// Links on which at least one of `activities` worked meanwhile.
+    pub worked_on: Vec<LinkRef>,
+}
+
+/// Whether two links fail together more often than by chance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SharedFate {
+    /// F.
+    pub primary: LinkRef,
+    /// M.
+    pub backup: LinkRef,
+    /// `P(F bad ∧ M bad) / (P(F bad) · P(M bad))`: 1 is chance. Only over at
+    /// least five distinct incidents.
+    pub factor: Figure,
+    /// Outages of the primary during which the backup was bad too.
+    pub common_incidents: u64,
+    /// Outages of the primary.
+    pub incidents: u64,
+}
+
+/// What a backup would have carried.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BackupNeed {
+    /// Hours in the span with the primary DOWN.
+    pub hours: Figure,
+    /// Bytes that the home would have moved in them: the primary's busy rate at
+    /// the same time of day, else over the whole span.
+    pub bytes: Figure,
+    /// Hours a month, the median month.
+    pub hours_p50: Figure,
+    /// Hours a month, one month in ten is worse.
+    pub hours_p90: Figure,
+    /// Bytes a month, the median month.
+    pub bytes_p50: Figure,
+    /// Bytes a month, one month in ten is worse.
+    pub bytes_p90: Figure,
+}

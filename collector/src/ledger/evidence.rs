@@ -1,0 +1,145 @@
+//! Which series of a slot speaks for the link, and what it says.
+//!
+//! Only the far end counts: STAMP before ICMP before TCP connect, the first that
+//! supports a median. Of several series of one kind (IPv4 and IPv6, several
+//! targets) the one with most samples speaks. The gateway never does: a mute one
+//! is no outage, a good one proves nothing beyond it. HTTP and TLS times hold the
+//! server's work and so are no round trips.
+//!
+//! One silent target is the target's fault: where the series chosen lost probes
+//! and another far series lost none, though at that rate it would all but
+//! certainly (95 %) have lost some, the other speaks.
+
+use hearth_proto::{Cause, LinkSlot, ProbeKind, Series};
+
+use crate::qoe::activity::{self, Evidence, MIN_SAMPLES};
+
+/// The series that speaks for a link in one slot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Far<'s> {
+    pub(crate) series: &'s Series,
+    /// Answered.
+    pub(crate) answered: u32,
+    /// Lost while the link was not judged down.
+    pub(crate) lost: u32,
+    rank: u8,
+}
+
+/// Probes of a series lost while the link was up. What could not leave for want
+/// of a route is taken to be of the failures while it was down. A host says only
+/// so many times a second that it refuses: where that is all that ever came back,
+/// its silence in between is no loss.
+pub(crate) fn lost_while_up(series: &Series) -> u32 {
+    if series.answered() == 0 && series.failed_by(Cause::Refused) > 0 {
+        return 0;
+    }
+    if series.failed_while_down == 0 {
+        return series.lost();
+    }
+    let lost_down = series.failed_while_down.saturating_sub(series.failed_by(Cause::NoRoute));
+    series.lost().saturating_sub(lost_down)
+}
+
+impl<'s> Far<'s> {
+    fn of(series: &'s Series) -> Option<Self> {
+        let rank = match series.key.probe {
+            ProbeKind::Stamp => 0,
+            ProbeKind::Icmp => 1,
+            ProbeKind::TcpConnect => 2,
+            ProbeKind::Dns | ProbeKind::TlsHandshake | ProbeKind::HttpTtfb | ProbeKind::Hop => {
+                return None;
+            }
+        };
+        if !series.key.role.is_far() {
+            return None;
+        }
+        let (answered, lost) = (series.answered(), lost_while_up(series));
+        (answered + lost > 0).then_some(Self { series, answered, lost, rank })
+    }
+
+    fn tried(&self) -> u32 {
+        self.answered + self.lost
+    }
+
+    fn supports_a_median(&self) -> bool {
+        self.answered >= MIN_SAMPLES[0]
+    }
+
+    /// Whether `self` speaks rather than `other`.
+    fn is_before(&self, other: &Self) -> bool {
+        let order = |f: &Self| (f.supports_a_median(), std::cmp::Reverse(f.rank), f.tried());
+        order(self).cmp(&order(other)).then_with(|| other.series.key.cmp(&self.series.key)).is_gt()
+    }
+
+    /// The slot's far evidence, if it has any.
+    pub(crate) fn choose(slot: &'s LinkSlot) -> Option<Self> {
+        let all = || slot.series.iter().filter_map(Self::of);
+        let chosen = all().reduce(|best, next| if next.is_before(&best) { next } else { best })?;
+        if chosen.lost == 0 {
+            return Some(chosen);
+        }
+        let kept = 1.0 - f64::from(chosen.lost) / f64::from(chosen.tried());
+        let clean = |f: &Self| {
+            f.lost == 0 && f.supports_a_median() && kept.powf(f64::from(f.tried())) < 0.05
+        };
+        let better = all()
+            .filter(clean)
+            .reduce(|best, next| if next.is_before(&best) { next } else { best });
+        Some(better.unwrap_or(chosen))
+    }
+
+    /// For the judge. Throughput is left out: a passive peak proves a speed, but
+    /// never that one is missing.
+    pub(crate) fn evidence(&self) -> Evidence {
+        let latency_ms = match self.series.distribution.percentiles_us([0.5, 0.95, 0.99]) {
+            Some(us) => activity::supported(self.answered, us.map(|us| us / 1000.0)),
+            None => [None; 3],
+        };
+        Evidence {
+            latency_ms,
+            lost: self.lost,
+            sent: self.tried(),
+            throughput_down_mbps: None,
+            throughput_up_mbps: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_proto::{Distribution, Family, Role, SeriesKey};
+
+    use super::*;
+
+    fn stamp(answered: u32, failures: &[(Cause, u32)]) -> Series {
+        let mut distribution = Distribution::new();
+        (0..answered).for_each(|_| distribution.record(20_000));
+        Series {
+            key: SeriesKey {
+                probe: ProbeKind::Stamp,
+                role: Role::Reflector,
+                family: Family::V4,
+                target: String::new(),
+            },
+            sent: answered + failures.iter().map(|f| f.1).sum::<u32>(),
+            failures: failures.to_vec(),
+            failed_while_down: 0,
+            longest_failure_run: 0,
+            directions: None,
+            ipdv: None,
+            distribution,
+            payload_bytes: 44,
+        }
+    }
+
+    #[test]
+    fn a_host_that_only_refuses_loses_nothing_in_between() {
+        let refuses = stamp(0, &[(Cause::Refused, 3), (Cause::Timeout, 17)]);
+        assert_eq!(lost_while_up(&refuses), 0);
+        assert!(Far::of(&refuses).is_none());
+        let silent = stamp(0, &[(Cause::Timeout, 20)]);
+        assert_eq!(Far::of(&silent).unwrap().lost, 20);
+        let restarted = stamp(15, &[(Cause::Refused, 3), (Cause::Timeout, 2)]);
+        assert_eq!(lost_while_up(&restarted), 2);
+    }
+}

@@ -1,0 +1,165 @@
+//! The ledger: for each link, activity and slot one state.
+//!
+//! Read in this order: `state` (what a cell holds), `grid` (where slots lie) and
+//! `merge`, `evidence` (which series speaks), `build` (the rules, link by link),
+//! `anywhere` (the household's), `summary`.
+
+mod anywhere;
+mod build;
+pub(crate) mod evidence;
+pub(crate) mod grid;
+pub(crate) mod merge;
+#[cfg(test)]
+mod properties;
+mod state;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use hearth_proto::{HouseholdId, SlotLength, UnixMs};
+use serde::Serialize;
+
+use grid::Grid;
+pub use grid::MOST_SLOTS;
+pub use state::{Cell, Counts, Limit, State};
+
+use crate::history::Span;
+use crate::report::names::{ActivityRef, LinkRef};
+
+/// A household's ledger over a span: columns of one byte per slot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ledger {
+    /// Whose.
+    pub household: HouseholdId,
+    /// From the first slot's start to the last slot's end.
+    pub span: Span,
+    /// The length of every slot.
+    pub slot: SlotLength,
+    /// In the order the system prefers them.
+    pub links: Vec<LinkRef>,
+    /// In the catalogue's order.
+    pub activities: Vec<ActivityRef>,
+    /// The version of the catalogue judged by.
+    pub catalogue: String,
+    pub(crate) grid: Grid,
+    // Columns by link, then activity.
+    cells: Vec<Cell>,
+    // Columns by activity.
+    anywhere: Vec<Cell>,
+    // Columns by link.
+    connections: Vec<Cell>,
+    home: Vec<Cell>,
+}
+
+impl Ledger {
+    /// How many slots it has.
+    pub fn slots(&self) -> usize {
+        self.grid.slots
+    }
+
+    /// When a slot starts; `slots()` gives the end.
+    pub fn at(&self, slot: usize) -> UnixMs {
+        self.grid.at(slot)
+    }
+
+    /// One link's column for one activity, a cell a slot.
+    pub fn column(&self, link: usize, activity: usize) -> &[Cell] {
+        let at = (link * self.activities.len() + activity) * self.slots();
+        &self.cells[at..at + self.slots()]
+    }
+
+    /// The household's column for one activity: OK where any link is OK.
+    pub fn anywhere(&self, activity: usize) -> &[Cell] {
+        &self.anywhere[activity * self.slots()..(activity + 1) * self.slots()]
+    }
+
+    /// One link's column without any activity: OK where it was up, DOWN, or
+    /// DEGRADED where it was down for a part of the slot.
+    pub fn connection(&self, link: usize) -> &[Cell] {
+        &self.connections[link * self.slots()..(link + 1) * self.slots()]
+    }
+
+    /// The household's: OK where any link was up.
+    pub fn home(&self) -> &[Cell] {
+        &self.home
+    }
+
+    /// The link in use: the one the system prefers. `None` without links.
+    pub fn in_use(&self) -> Option<usize> {
+        (!self.links.is_empty()).then_some(0)
+    }
+
+    /// A column narrowed to at most `cells` stretches of equal length, the last
+    /// perhaps shorter, for drawing.
+    pub fn strip(&self, column: &[Cell], cells: usize) -> Vec<StripCell> {
+        let each = column.len().div_ceil(cells.max(1)).max(1);
+        let stretches = column.chunks(each).enumerate();
+        stretches
+            .map(|(i, chunk)| {
+                let counts = Counts::of(chunk.iter().map(|c| c.state()));
+                StripCell {
+                    from: self.at(i * each),
+                    to: self.at(i * each + chunk.len()),
+                    shown: counts.shown(),
+                    counts,
+                }
+            })
+            .collect()
+    }
+}
+
+/// A stretch of a column, for drawing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StripCell {
+    /// Its start.
+    pub from: UnixMs,
+    /// Its end.
+    pub to: UnixMs,
+    /// The state to draw: the worst with evidence, else the most frequent.
+    pub shown: State,
+    /// What it holds.
+    pub counts: Counts,
+}
+
+/// The ledger in counts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LedgerSummary {
+    /// From the first slot's start to the last slot's end.
+    pub span: Span,
+    /// The length of every slot in milliseconds.
+    pub slot_ms: u32,
+    /// How many slots there are.
+    pub slots: u64,
+    /// In the order the system prefers them.
+    pub links: Vec<LinkSummary>,
+    /// The household's, one per activity.
+    pub anywhere: Vec<ActivitySummary>,
+}
+
+/// One link's part of the summary.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkSummary {
+    /// Which.
+    pub link: LinkRef,
+    /// One per activity.
+    pub activities: Vec<ActivitySummary>,
+    /// The last slot that the agent reported for it, if any.
+    pub last_slot_at: Option<UnixMs>,
+    /// OK when it is up, DOWN, DEGRADED when it was down for a part of the slot:
+    /// of the last slot with evidence within the last three, else UNKNOWN.
+    pub now: State,
+}
+
+/// One activity's part.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActivitySummary {
+    /// Which.
+    pub activity: ActivityRef,
+    /// Slots by state.
+    pub counts: Counts,
+    /// The latest state: that of the last slot with evidence within the last
+    /// three, else UNKNOWN (or EXCLUDED).
+    pub now: State,
+    /// Since when it has been `now` without a break.
+    pub since: UnixMs,
+}

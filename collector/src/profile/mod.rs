@@ -1,0 +1,240 @@
+//! The quality-of-service profile: how much of the time each activity worked, and what each
+//! link measured. Every figure carries its count or says 'not enough data'.
+//!
+//! Read in this order: the model here; `share` (activities); `series`, `link` and
+//! `frameworks` (links); `build`, which puts them together.
+
+mod build;
+mod frameworks;
+mod link;
+mod series;
+mod share;
+
+use hearth_proto::{Cause, Family, ProbeKind, Role, UnixMs};
+use serde::Serialize;
+
+use crate::ledger::{Counts, Limit};
+use crate::report::figure::Figure;
+use crate::report::names::{ActivityRef, LinkRef};
+
+/// A household's profile over a span.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Profile {
+    /// Share of the household's slots in which any link gave evidence.
+    pub coverage: Figure,
+    /// Whole or part days, in local time, with evidence.
+    pub days: u64,
+    /// One per activity, in the catalogue's order.
+    pub activities: Vec<ActivityProfile>,
+    /// In the order the system prefers them.
+    pub links: Vec<LinkProfile>,
+}
+
+/// How well one activity worked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActivityProfile {
+    /// Which.
+    pub activity: ActivityRef,
+    /// On the link in use; `None` without links.
+    pub in_use: Option<Share>,
+    /// On any link.
+    pub anywhere: Share,
+    /// On each link.
+    pub links: Vec<LinkShare>,
+    /// Share OK on the link in use, 20:00 to 22:00 local time: leisure's peak.
+    pub peak_evening: Figure,
+    /// Share OK on the link in use, 12:00 to 14:00 local time: business's peak.
+    pub peak_midday: Figure,
+    /// What kept the link in use from OK most often, if anything did.
+    pub limiting: Option<Limit>,
+    /// How far to trust it.
+    pub confidence: Confidence,
+    /// Why not more, in plain words.
+    pub confidence_why: Vec<String>,
+}
+
+/// How far to trust a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// Under an hour of evidence, or under half of the time covered.
+    Low,
+    /// Under a day of evidence, under 90 % covered, or the throughput needed unproven.
+    Medium,
+    /// Otherwise.
+    High,
+}
+
+/// One link's share.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkShare {
+    /// Which.
+    pub link: LinkRef,
+    /// How well.
+    pub share: Share,
+}
+
+/// A share of time, with what is not known kept apart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Share {
+    /// OK slots over slots with evidence.
+    pub worked: Figure,
+    /// Slots with evidence over slots not excluded.
+    pub coverage: Figure,
+    /// Slots by state.
+    pub counts: Counts,
+    /// Slots with evidence in which the throughput needed was not proven.
+    pub unproven: u64,
+}
+
+/// What one link measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkProfile {
+    /// Which.
+    pub link: LinkRef,
+    /// Its time, by what is known of it.
+    pub time: LinkTime,
+    /// Share of judged, not excluded time that it was up.
+    pub uptime: Figure,
+    /// Outages and their causes are in the gap report; this is how many.
+    pub outages: u64,
+    /// Round trips beyond the home: STAMP and ICMP, per family and target.
+    pub rtt: Vec<RttProfile>,
+    /// Round trips to the gateway and the first hop.
+    pub near: Vec<RttProfile>,
+    /// DNS, TCP, TLS and HTTP, each phase alone.
+    pub phases: Vec<PhaseProfile>,
+    /// The household's own use of it.
+    pub busy: BusyProfile,
+    /// `bufferbloat_ms_v1`: p95 loaded RTT − p50 idle RTT.
+    pub bufferbloat_ms_v1: Figure,
+    /// `rpm_draft09`.
+    pub rpm_draft09: Figure,
+    /// Scores by the published frameworks.
+    pub frameworks: Vec<FrameworkScore>,
+}
+
+/// A link's time in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct LinkTime {
+    /// Up, on evidence.
+    pub up_ms: u64,
+    /// Down, on evidence.
+    pub down_ms: u64,
+    /// Without evidence.
+    pub unknown_ms: u64,
+    /// Excluded, whatever was found.
+    pub excluded_ms: u64,
+}
+
+/// One series' round trips over the span.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RttProfile {
+    /// How it was probed.
+    pub probe: ProbeKind,
+    /// What the target stands for.
+    pub role: Role,
+    /// The IP version.
+    pub family: Family,
+    /// The target; empty where the role says it all.
+    pub target: String,
+    /// Median RTT.
+    pub rtt_p50: Figure,
+    /// 95th percentile.
+    pub rtt_p95: Figure,
+    /// 99th percentile.
+    pub rtt_p99: Figure,
+    /// Least RTT.
+    pub rtt_min: Figure,
+    /// `loss`: lost over answered or lost, while the link was up.
+    pub loss: Figure,
+    /// `loss_forward`, where the far end is stateful.
+    pub loss_forward: Figure,
+    /// `loss_back`, where the far end is stateful.
+    pub loss_back: Figure,
+    /// `loss_burst`: the longest run of consecutive losses in any slot without
+    /// down time, whose losses `loss` leaves out too.
+    pub loss_burst: Figure,
+    /// `ipdv_mean_v1`, weighted by pairs.
+    pub ipdv_mean_v1: Figure,
+    /// `pdv_p95_v1`: the median over slots of p95 RTT − least RTT.
+    pub pdv_p95_v1: Figure,
+    /// Probes sent.
+    pub sent: u64,
+    /// Probes answered.
+    pub answered: u64,
+    /// Probes lost, those lost while the link was down included.
+    pub lost: u64,
+    /// Of them, lost while the link was down.
+    pub lost_while_down: u64,
+    /// Failures by cause.
+    pub failures: Vec<CauseCount>,
+    /// Probes a second of the slots it was in; under 1, tails are optimistic.
+    pub rate_hz: f64,
+    /// The probe's payload in bytes.
+    pub payload_bytes: u32,
+    /// The first slot it was in.
+    pub first_at: UnixMs,
+    /// The end of the last slot it was in.
+    pub last_at: UnixMs,
+}
+
+/// One phase's times over the span.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhaseProfile {
+    /// Which phase.
+    pub probe: ProbeKind,
+    /// What the target stands for.
+    pub role: Role,
+    /// The IP version.
+    pub family: Family,
+    /// The target; empty where the role says it all.
+    pub target: String,
+    /// Median.
+    pub p50: Figure,
+    /// 95th percentile.
+    pub p95: Figure,
+    /// Failed over sent, while the link was up.
+    pub failed: Figure,
+    /// Failures by cause, never folded into the time.
+    pub failures: Vec<CauseCount>,
+    /// Sent.
+    pub sent: u64,
+}
+
+/// Failures of one cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CauseCount {
+    /// Why.
+    pub cause: Cause,
+    /// How many.
+    pub count: u64,
+}
+
+/// The household's own traffic, the agent's subtracted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BusyProfile {
+    /// Received in the span.
+    pub rx_bytes: Figure,
+    /// Sent in the span.
+    pub tx_bytes: Figure,
+    /// The busiest second's rate. A floor for the link's speed, not its speed.
+    pub rx_peak_bps: Figure,
+    /// The busiest second's rate. A floor for the link's speed, not its speed.
+    pub tx_peak_bps: Figure,
+}
+
+/// A published framework's score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrameworkScore {
+    /// Name with version, such as `iqb@dbd7401`.
+    pub framework: &'static str,
+    /// What is scored, such as a codec or an experience.
+    pub what: String,
+    /// The score on the framework's own scale.
+    pub score: Figure,
+    /// The framework's own word for it, where it has one.
+    pub grade: Option<String>,
+    /// What it was computed from, and by which convention.
+    pub inputs: String,
+}

@@ -1,0 +1,96 @@
+//! Figures in words.
+
+use crate::report::days::length;
+use crate::report::figure::{Figure, Interval, Measured, Unit};
+use crate::statement::percent;
+
+/// A value with its unit, as a person reads it.
+pub(super) fn value(value: f64, unit: Unit) -> String {
+    match unit {
+        // Two figures that count, down to the hundredth.
+        Unit::Ms if value < 10.0 => format!("{value:.2} ms"),
+        Unit::Ms => format!("{value:.1} ms"),
+        Unit::Ratio => percent(value),
+        Unit::Hours => length((value * 3_600_000.0).round() as u64),
+        Unit::Bytes => scaled(value, "B"),
+        Unit::Bps => scaled(value, "bit/s"),
+        Unit::Probes | Unit::Score => format!("{value:.0}"),
+        Unit::Factor => format!("{value:.2}"),
+    }
+}
+
+/// A loss ratio: a loss, however small, never reads as none.
+pub(super) fn loss(figure: &Figure) -> String {
+    match figure.measured() {
+        Some(m) => {
+            let least = u64::from(m.value > 0.0);
+            let hundredths = ((m.value * 10_000.0).round() as u64).max(least);
+            format!("{} % of {}", hundredths as f64 / 100.0, m.count)
+        }
+        None => short(figure),
+    }
+}
+
+fn scaled(value: f64, unit: &str) -> String {
+    let steps = ["", "k", "M", "G", "T"];
+    let step = (0..4).find(|s| value < 1000_f64.powi(*s + 1)).unwrap_or(4);
+    let shown = value / 1000_f64.powi(step);
+    let prefix = steps[step as usize];
+    if step == 0 { format!("{shown:.0} {unit}") } else { format!("{shown:.1} {prefix}{unit}") }
+}
+
+/// A figure in short: the value, or that there is not enough data and how much
+/// there is of how much it takes.
+pub fn figure(figure: &Figure) -> String {
+    match figure {
+        Figure::Measured(Measured { value: v, unit, .. }) => value(*v, *unit),
+        Figure::NotEnoughData(n) => format!("not enough data ({}/{})", n.have, n.need),
+    }
+}
+
+/// [`figure`] for a narrow column: what is wanting is explained under [`LEGEND`].
+pub(super) fn short(figure: &Figure) -> String {
+    match figure {
+        Figure::Measured(_) => self::figure(figure),
+        Figure::NotEnoughData(n) => format!("- ({}/{})", n.have, n.need),
+    }
+}
+
+/// What [`short`] leaves unsaid.
+pub(super) const LEGEND: &str = "- (have/need): not enough data";
+
+/// Its interval, or nothing where it has none or one without width.
+pub(super) fn range(figure: &Figure) -> String {
+    match figure.measured() {
+        Some(Measured { interval: Some(Interval { low, high, .. }), unit, .. }) if high > low => {
+            format!("{} to {}", value(*low, *unit), value(*high, *unit))
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_with_their_unit() {
+        let said = |v, unit| figure(&Figure::new(v, unit, 1, "samples"));
+        assert_eq!(said(20.04, Unit::Ms), "20.0 ms");
+        assert_eq!(said(0.9996, Unit::Ratio), "99.96 %");
+        assert_eq!(said(1_500_000.0, Unit::Bps), "1.5 Mbit/s");
+        assert_eq!(said(999.0, Unit::Bytes), "999 B");
+        assert_eq!(figure(&Figure::not_enough("x", 3, 5, "samples")), "not enough data (3/5)");
+    }
+
+    #[test]
+    fn a_small_loss_never_reads_as_none() {
+        assert_eq!(
+            loss(&Figure::new(0.000_001, Unit::Ratio, 1_000_000, "probes")),
+            "0.01 % of 1000000"
+        );
+        assert_eq!(loss(&Figure::new(0.01, Unit::Ratio, 100, "probes")), "1 % of 100");
+        assert_eq!(loss(&Figure::new(1.0 / 33.0, Unit::Ratio, 33, "probes")), "3.03 % of 33");
+        assert_eq!(loss(&Figure::new(0.0, Unit::Ratio, 100, "probes")), "0 % of 100");
+    }
+}

@@ -1,0 +1,132 @@
+//! The gap report as tables.
+
+use super::Style;
+use super::figures::{figure, range, short};
+use super::table::{Align, Table};
+use crate::gaps::{Extent, Gaps, Incident, IncidentKind};
+use crate::report::days::{length, local};
+
+fn extent(e: Extent) -> String {
+    if e.slots == 0 { "0".into() } else { length(e.ms) }
+}
+
+/// The gap report as text.
+pub fn gaps(gaps: &Gaps, style: &Style) -> String {
+    let mut out = String::new();
+    let Some(primary) = &gaps.primary else {
+        return style.paragraph("", "No link is known, so there is no gap to report.");
+    };
+    let backups: Vec<&str> = gaps.backups.iter().map(|b| b.label.as_str()).collect();
+    let backups = if backups.is_empty() { "none".into() } else { backups.join(", ") };
+    out +=
+        &style.heading(&format!("Gaps (primary link {}; mobile links: {backups})", primary.label));
+    let mut table = Table::new(&[
+        ("activity", Align::Left),
+        ("anywhere", Align::Right),
+        ("between", Align::Left),
+        ("saved", Align::Right),
+        ("unsaved", Align::Right),
+        ("rescue", Align::Right),
+        ("between", Align::Left),
+        ("longest gap", Align::Right),
+    ]);
+    for a in &gaps.activities {
+        table.row([
+            a.activity.name.clone(),
+            short(&a.anywhere),
+            range(&a.anywhere),
+            extent(a.saved),
+            extent(a.unsaved),
+            a.rescue.value().map_or_else(|| "-".into(), |_| figure(&a.rescue)),
+            range(&a.rescue),
+            extent(a.longest),
+        ]);
+    }
+    out += &table.render(style.width);
+    out.push('\n');
+    let all = gaps.activities.len();
+    out += &incidents("Incidents of the household", &gaps.household_incidents, all, style);
+    left_off(&mut out, gaps.household_incidents_left_off, style);
+    out.push('\n');
+    out += &incidents("Incidents of each link", &gaps.incidents, all, style);
+    left_off(&mut out, gaps.incidents_left_off, style);
+    out.push('\n');
+    for s in &gaps.shared_fate {
+        let text = format!(
+            "shared fate of {} and {}: {}; together down in {} of {} outages",
+            s.primary.label,
+            s.backup.label,
+            figure(&s.factor),
+            s.common_incidents,
+            s.incidents
+        );
+        out += &style.paragraph("", &text);
+    }
+    let need = &gaps.backup_need;
+    let monthly = match need.hours_p50.value() {
+        None => figure(&need.hours_p50),
+        Some(_) => format!(
+            "{} and {} in the median month, {} and {} in the worst of ten",
+            figure(&need.hours_p50),
+            figure(&need.bytes_p50),
+            figure(&need.hours_p90),
+            figure(&need.bytes_p90)
+        ),
+    };
+    let text = format!(
+        "backup need in this period: {} and {}; by month: {monthly}",
+        figure(&need.hours),
+        figure(&need.bytes)
+    );
+    out += &style.paragraph("", &text);
+    out + &style.paragraph("", &format!("switch-over time: {}", figure(&gaps.switch_over)))
+}
+
+fn left_off(out: &mut String, n: u64, style: &Style) {
+    if n > 0 {
+        *out += &style.paragraph("", &format!("and {n} more, shorter ones"));
+    }
+}
+
+fn incidents(title: &str, incidents: &[Incident], activities: usize, style: &Style) -> String {
+    let mut out = style.heading(title);
+    if incidents.is_empty() {
+        return out + "none\n";
+    }
+    let mut table = Table::new(&[
+        ("start", Align::Left),
+        ("end", Align::Left),
+        ("length", Align::Right),
+        ("link", Align::Left),
+        ("what", Align::Left),
+        ("where", Align::Left),
+        ("activities", Align::Left),
+        ("worked on", Align::Left),
+    ]);
+    // To the probe where an event says so, else to the slot.
+    let time = |at, to_the_probe: bool| {
+        let format = if to_the_probe { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S" };
+        local(at, &style.tz).strftime(format).to_string()
+    };
+    for i in incidents {
+        table.row([
+            time(i.start.at, i.start.to_the_probe),
+            i.end.as_ref().map_or_else(|| "not over".into(), |e| time(e.at, e.to_the_probe)),
+            length(i.length_ms),
+            i.link.as_ref().map_or_else(|| "all".into(), |l| l.label.clone()),
+            match i.kind {
+                IncidentKind::Outage => "outage".into(),
+                IncidentKind::Degradation => "degraded".into(),
+            },
+            i.segment.words().into(),
+            if i.activities.len() == activities {
+                "all".into()
+            } else {
+                i.activities.iter().map(|a| a.id.as_str()).collect::<Vec<_>>().join(", ")
+            },
+            i.worked_on.iter().map(|l| l.label.as_str()).collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    out += &table.render(style.width);
+    out
+}

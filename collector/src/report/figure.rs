@@ -1,0 +1,135 @@
+//! A figure is a value with its unit and sample count, or the plain statement
+//! that there is not enough data for it. Never a guess, never a bare number.
+
+use serde::Serialize;
+
+/// What a figure is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Milliseconds.
+    Ms,
+    /// A share from 0 to 1.
+    Ratio,
+    /// Hours.
+    Hours,
+    /// Bytes.
+    Bytes,
+    /// Bits per second.
+    Bps,
+    /// Consecutive probes.
+    Probes,
+    /// A plain factor without a unit.
+    Factor,
+    /// Points of a framework's own scale.
+    Score,
+}
+
+/// How an interval was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntervalMethod {
+    /// Wilson's score interval: the tests are independent.
+    Wilson,
+    /// A bootstrap over whole days, since minutes of one day are correlated.
+    BootstrapOverDays,
+    /// Not sampling error: what is UNKNOWN taken first as bad, then as good.
+    UnknownAsBadThenGood,
+}
+
+/// A range in the figure's unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Confidence from 0 to 1, such as 0.95; `None` for bounds that are certain.
+    pub level: Option<f64>,
+    /// How it was found.
+    pub method: IntervalMethod,
+}
+
+impl Interval {
+    /// Whether its ends lie apart by as much as a reader would see: 0.01 %.
+    pub fn has_width(&self) -> bool {
+        self.high - self.low >= 0.0001
+    }
+}
+
+/// A value that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measured {
+    /// In `unit`.
+    pub value: f64,
+    /// Of `value` and of the interval.
+    pub unit: Unit,
+    /// How many of what it rests on: samples, slots or days, as `of` says.
+    pub count: u64,
+    /// What `count` counts, such as "samples" or "slots".
+    pub of: &'static str,
+    /// How far it may be off, where that can be said.
+    pub interval: Option<Interval>,
+}
+
+/// Why there is no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotEnough {
+    /// In plain words.
+    pub why: String,
+    /// How many there are.
+    pub have: u64,
+    /// How many it takes.
+    pub need: u64,
+    /// What `have` and `need` count.
+    pub of: &'static str,
+}
+
+/// A value, or 'not enough data'. In JSON told apart by `state`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Figure {
+    /// Measured.
+    Measured(Measured),
+    /// Too little to say.
+    NotEnoughData(NotEnough),
+}
+
+impl Figure {
+    /// A value without an interval.
+    pub fn new(value: f64, unit: Unit, count: u64, of: &'static str) -> Self {
+        Self::Measured(Measured { value, unit, count, of, interval: None })
+    }
+
+    /// 'Not enough data'.
+    pub fn not_enough(why: impl Into<String>, have: u64, need: u64, of: &'static str) -> Self {
+        Self::NotEnoughData(NotEnough { why: why.into(), have, need, of })
+    }
+
+    /// With an interval, if it is a value.
+    #[must_use]
+    pub fn within(mut self, range: Option<Interval>) -> Self {
+        if let Self::Measured(m) = &mut self {
+            m.interval = range;
+        }
+        self
+    }
+
+    /// The value alone.
+    pub fn value(&self) -> Option<f64> {
+        self.measured().map(|m| m.value)
+    }
+
+    /// What was measured, if it was.
+    pub fn measured(&self) -> Option<&Measured> {
+        match self {
+            Self::Measured(m) => Some(m),
+            Self::NotEnoughData(_) => None,
+        }
+    }
+
+    /// The interval, if there is one.
+    pub fn interval(&self) -> Option<Interval> {
+        self.measured().and_then(|m| m.interval)
+    }
+}

@@ -1,0 +1,72 @@
+//! A household's report: everything the collector says of a home over a span,
+//! from its history. Read `figure` and `names` first: every report uses them.
+
+pub(crate) mod days;
+pub mod figure;
+pub(crate) mod interval;
+pub mod names;
+#[cfg(test)]
+mod tests;
+
+use hearth_proto::{HouseholdId, UnixMs};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+pub use figure::{Figure, Interval, IntervalMethod, Measured, NotEnough, Unit};
+pub use names::{ActivityRef, LinkRef};
+
+use crate::gaps::Gaps;
+use crate::history::{History, Span};
+use crate::ledger::{Ledger, LedgerSummary};
+use crate::profile::Profile;
+use crate::qoe::catalogue::Catalogue;
+use crate::statement::{Statement, zone};
+
+/// Everything said of one household over one span.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Whose.
+    pub household: HouseholdId,
+    /// Over which span: whole slots within the span asked for.
+    pub span: Span,
+    /// When it was drawn up.
+    pub generated_at: UnixMs,
+    /// The time zone its local times are in, by its IANA name where it has one.
+    pub time_zone: String,
+    /// The version of the activity catalogue judged by.
+    pub catalogue: String,
+    /// The ledger in counts, and the state now.
+    pub ledger: LedgerSummary,
+    /// What works, how well.
+    pub profile: Profile,
+    /// What did not, where, and what would have helped.
+    pub gaps: Gaps,
+    /// For the customer.
+    pub statement: Statement,
+}
+
+/// Judges a household's history by a catalogue and draws up its report at `now`,
+/// local times by `tz`. The ledger comes with it for whoever draws its strips.
+pub fn household_report(
+    history: &History,
+    catalogue: &Catalogue,
+    tz: &TimeZone,
+    now: UnixMs,
+) -> (Ledger, Report) {
+    let ledger = Ledger::build(history, catalogue);
+    let profile = Profile::build(history, &ledger, tz);
+    let gaps = Gaps::build(history, &ledger, tz);
+    let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
+    let report = Report {
+        household: history.household.clone(),
+        span: ledger.span,
+        generated_at: now,
+        time_zone: zone(tz),
+        catalogue: ledger.catalogue.clone(),
+        ledger: ledger.summary(history),
+        profile,
+        gaps,
+        statement,
+    };
+    (ledger, report)
+}
