@@ -5,6 +5,7 @@ pub mod history;
 pub mod ledger;
 pub mod profile;
 pub mod qoe;
+pub mod reflector;
 pub mod render;
 pub mod report;
 pub mod score;

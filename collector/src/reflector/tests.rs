@@ -1,0 +1,116 @@
+//! The reflector over real sockets on loopback.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hearth_proto::stamp::{ErrorEstimate, PACKET_LEN, ReflectorPacket, SenderPacket};
+use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
+
+use super::*;
+
+struct Running {
+    at: SocketAddr,
+    counters: Arc<Counters>,
+    stop: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+fn start(at: &str) -> Running {
+    let socket = bind(at.parse().unwrap()).unwrap();
+    let at = socket.local_addr().unwrap();
+    let counters = Arc::<Counters>::default();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async {
+        stopped.await.ok();
+    };
+    let task = tokio::spawn(run(vec![socket], Arc::clone(&counters), shutdown));
+    Running { at, counters, stop, task }
+}
+
+fn packet(seq: u32, ssid: u16) -> [u8; PACKET_LEN] {
+    SenderPacket { seq, sent: now(), error: ErrorEstimate::UNSYNCHRONISED, ssid }.encode()
+}
+
+async fn ask(socket: &UdpSocket, datagram: &[u8]) -> Vec<u8> {
+    socket.send(datagram).await.unwrap();
+    let mut buffer = vec![0; 4096];
+    let reply = tokio::time::timeout(Duration::from_secs(5), socket.recv(&mut buffer));
+    let len = reply.await.expect("a reply within 5 s").unwrap();
+    buffer.truncate(len);
+    buffer
+}
+
+async fn client(own: &str, to: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind(own).await.unwrap();
+    socket.connect(to).await.unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn answers_by_both_families_with_its_own_count_and_times() {
+    for (at, own) in [("127.0.0.1:0", "127.0.0.1:0"), ("[::1]:0", "[::1]:0")] {
+        let reflector = start(at);
+        let socket = client(own, reflector.at).await;
+        // Sequence numbers 0 and 5: what the network lost does not count here.
+        for (seq, expected) in [(0, 0), (5, 1)] {
+            let before = now();
+            let reply = ask(&socket, &packet(seq, 9)).await;
+            let after = now();
+            let reply = ReflectorPacket::decode(&reply).unwrap();
+            assert_eq!((reply.sender.seq, reply.seq, reply.ssid), (seq, expected, 9));
+            assert!(reply.sender_ttl > 0, "the TTL is known");
+            assert!(reply.received.nanos_since(before) >= -1_000_000, "T2 after T1");
+            assert!(reply.held_nanos() >= 0, "T3 after T2");
+            assert!(after.nanos_since(reply.sent) >= 0, "T4 after T3");
+        }
+        let other = ask(&socket, &packet(6, 10)).await;
+        assert_eq!(ReflectorPacket::decode(&other).unwrap().seq, 0, "another session");
+        reflector.stop.send(()).unwrap();
+        reflector.task.await.unwrap().unwrap();
+        assert_eq!(reflector.counters.read(), Counted { answered: 3, ..Counted::default() });
+    }
+}
+
+#[tokio::test]
+async fn returns_padding_and_never_more_than_it_got() {
+    let reflector = start("127.0.0.1:0");
+    let socket = client("127.0.0.1:0", reflector.at).await;
+    let mut padded = packet(1, 1).to_vec();
+    padded.extend((0..200).map(|i| i as u8));
+    let reply = ask(&socket, &padded).await;
+    assert_eq!(reply.len(), padded.len());
+    assert_eq!(reply[PACKET_LEN..], padded[PACKET_LEN..]);
+}
+
+#[tokio::test]
+async fn what_is_too_short_is_counted_and_not_answered() {
+    let reflector = start("127.0.0.1:0");
+    let socket = client("127.0.0.1:0", reflector.at).await;
+    socket.send(&packet(1, 1)[..PACKET_LEN - 1]).await.unwrap();
+    socket.send(b"").await.unwrap();
+    // Datagrams stay in order on loopback: this one's reply comes first of all.
+    let reply = ask(&socket, &packet(2, 1)).await;
+    assert_eq!(ReflectorPacket::decode(&reply).unwrap().sender.seq, 2);
+    assert_eq!(reflector.counters.read().malformed, 2);
+}
+
+#[tokio::test]
+async fn answers_from_the_address_it_was_asked_at() {
+    let reflector = start("0.0.0.0:0");
+    let asked = SocketAddr::from(([127, 0, 0, 77], reflector.at.port()));
+    // Connected, so a reply from any other address would not arrive.
+    let socket = client("127.0.0.1:0", asked).await;
+    let reply = ask(&socket, &packet(1, 1)).await;
+    assert_eq!(ReflectorPacket::decode(&reply).unwrap().sender.seq, 1);
+}
+
+#[tokio::test]
+async fn another_reflector_is_not_answered() {
+    let reflector = start("127.0.0.1:0");
+    let twin = client(&format!("127.0.0.2:{}", reflector.at.port()), reflector.at).await;
+    twin.send(&packet(1, 1)).await.unwrap();
+    let socket = client("127.0.0.1:0", reflector.at).await;
+    ask(&socket, &packet(2, 1)).await;
+    assert_eq!(reflector.counters.read().loops, 1);
+}
