@@ -2,6 +2,7 @@
 
 pub mod gaps;
 pub mod history;
+pub mod ingest;
 pub mod ledger;
 pub mod profile;
 pub mod qoe;
@@ -11,7 +12,9 @@ pub mod report;
 pub mod score;
 #[cfg(test)]
 mod scripted;
+pub mod serve;
 pub mod statement;
+pub mod store;
 
 /// An error with all its causes, for a log line.
 pub fn error_chain(e: &dyn std::error::Error) -> String {

@@ -1,0 +1,248 @@
+//! One agent's stream: hello, then batches in and acknowledgements out.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hearth_proto::{AgentId, UnixMs, wire};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{debug, info, warn};
+use wire::agent_message::Message as In;
+use wire::collector_message::Message as Out;
+
+use super::commit::{CommitHandle, Gate, NotCommitted};
+use super::door::certificate_names;
+use super::validate;
+use crate::serve::Shutdown;
+use crate::store::{Hello, Write, Written};
+
+/// Batches of one stream that may be between the wire and the store.
+pub(super) const PENDING: usize = 8;
+/// How long an agent may leave its acknowledgements unread.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+/// How long a new stream may wait with its hello.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+
+/// The gRPC service.
+pub struct Ingest {
+    commits: CommitHandle,
+    mutual: bool,
+    shutdown: Shutdown,
+}
+
+impl Ingest {
+    /// A service that stores through `commits`; `mutual`: an agent must be named
+    /// by its certificate.
+    pub fn new(commits: CommitHandle, mutual: bool, shutdown: Shutdown) -> Self {
+        Self { commits, mutual, shutdown }
+    }
+}
+
+type Outgoing = mpsc::Sender<Result<wire::CollectorMessage, Status>>;
+type Answer = oneshot::Receiver<Result<Written, NotCommitted>>;
+
+#[tonic::async_trait]
+impl wire::collector_server::Collector for Ingest {
+    type ReportStream = ReceiverStream<Result<wire::CollectorMessage, Status>>;
+
+    async fn report(
+        &self,
+        request: Request<Streaming<wire::AgentMessage>>,
+    ) -> Result<Response<Self::ReportStream>, Status> {
+        let certificate = match request.peer_certs() {
+            Some(chain) => chain.first().map(|c| c.to_vec()),
+            None => None,
+        };
+        if self.mutual && certificate.is_none() {
+            return Err(Status::unauthenticated("a client certificate is needed"));
+        }
+        let peer = request.remote_addr();
+        let session = Session {
+            commits: self.commits.clone(),
+            shutdown: self.shutdown.clone(),
+            certificate: if self.mutual { certificate } else { None },
+            gate: Gate::default(),
+        };
+        let (out, outgoing) = mpsc::channel(PENDING);
+        let incoming = request.into_inner();
+        tokio::spawn(async move {
+            let ended = session.run(incoming, &out).await;
+            match &ended {
+                Ok(()) => debug!(?peer, "stream ended"),
+                Err(s) => info!(?peer, code = ?s.code(), why = s.message(), "stream ended"),
+            }
+            if let Err(status) = ended {
+                // The agent may be gone already, or not read.
+                let _ = timeout(READ_WITHIN, out.send(Err(status))).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+}
+
+struct Session {
+    commits: CommitHandle,
+    shutdown: Shutdown,
+    /// The agent's certificate, where it must name the agent.
+    certificate: Option<Vec<u8>>,
+    gate: Gate,
+}
+
+/// A batch that is being stored.
+struct Pending {
+    boot: u64,
+    up_to: u64,
+    refused: Vec<wire::Refusal>,
+    answer: Answer,
+}
+
+impl Session {
+    async fn run(
+        &self,
+        mut incoming: Streaming<wire::AgentMessage>,
+        out: &Outgoing,
+    ) -> Result<(), Status> {
+        let first = tokio::select! {
+            first = timeout(HELLO_WITHIN, incoming.message()) => first
+                .map_err(|_| Status::invalid_argument("no hello within 10 s"))??,
+            () = self.shutdown.begun() => return Err(stopping()),
+        };
+        let hello = match first.and_then(|m| m.message) {
+            Some(In::Hello(hello)) => hello,
+            Some(In::Batch(_)) => {
+                return Err(Status::invalid_argument("a batch came first: hello is accepted"));
+            }
+            None => return Err(Status::invalid_argument("nothing came first: hello is accepted")),
+        };
+        let hello = validate::hello(hello, wall()).map_err(|e| invalid(&e))?;
+        let agent = self.welcome(hello, out).await?;
+
+        let (queue, pending) = mpsc::channel(PENDING);
+        let (read, acknowledged) = tokio::join!(
+            self.read(&agent, &mut incoming, queue),
+            acknowledge(pending, out.clone())
+        );
+        acknowledged.and(read)
+    }
+
+    async fn welcome(&self, hello: Hello, out: &Outgoing) -> Result<AgentId, Status> {
+        let (agent, household) = (hello.agent.clone(), hello.household.clone());
+        if let Some(certificate) = &self.certificate
+            && !certificate_names(certificate, &agent)
+        {
+            return Err(Status::permission_denied(format!(
+                "agent {agent} is not named by its certificate: its id must be one of the \
+                 certificate's DNS names"
+            )));
+        }
+        let answer = self.commits.commit(Write::Hello(hello), 256, &self.gate).await;
+        match written(answer).await? {
+            Written::OtherHousehold => Err(Status::permission_denied(format!(
+                "agent {agent} is bound to another household than {household}: an agent keeps the \
+                 household it first reported for, so give this one an id of its own"
+            ))),
+            Written::Welcome | Written::Appended(_) => {
+                let welcome = wire::Welcome {
+                    collector_version: env!("CARGO_PKG_VERSION").to_owned(),
+                    unix_ms: wall().0,
+                };
+                send(out, Out::Welcome(welcome)).await?;
+                debug!(%agent, %household, "agent welcomed");
+                Ok(agent)
+            }
+        }
+    }
+
+    /// Takes batches in until the agent ends, breaks the protocol, or the
+    /// collector stops.
+    async fn read(
+        &self,
+        agent: &AgentId,
+        incoming: &mut Streaming<wire::AgentMessage>,
+        queue: mpsc::Sender<Pending>,
+    ) -> Result<(), Status> {
+        let mut refusals = 0_u64;
+        loop {
+            let message = tokio::select! {
+                message = incoming.message() => message?,
+                () = self.shutdown.begun() => return Err(stopping()),
+                // An acknowledgement failed: its error is the one to tell.
+                () = queue.closed() => return Ok(()),
+            };
+            let batch = match message {
+                None => return Ok(()),
+                Some(wire::AgentMessage { message: Some(In::Batch(batch)) }) => batch,
+                Some(wire::AgentMessage { message: Some(In::Hello(_)) }) => {
+                    return Err(Status::invalid_argument("hello came twice: a batch is accepted"));
+                }
+                Some(wire::AgentMessage { message: None }) => {
+                    return Err(Status::invalid_argument(
+                        "a message of no kind this collector knows: a batch is accepted",
+                    ));
+                }
+            };
+            let boot = batch.boot;
+            let bytes = batch.records.iter().map(|r| r.record.len() + 128).sum();
+            let (batch, refused) =
+                validate::batch(agent, batch, wall()).map_err(|e| invalid(&e))?;
+            for refusal in &refused {
+                refusals += 1;
+                // The store counts all; the log shows the 1st, 2nd, 4th, 8th …
+                if refusals.is_power_of_two() {
+                    let (seq, reason) = (refusal.seq, &refusal.reason);
+                    warn!(%agent, seq, reason, so_far = refusals, "record refused");
+                }
+            }
+            let up_to = batch.up_to.0;
+            let answer = self
+                .commits
+                .commit(Write::Batch(batch), bytes, &self.gate)
+                .await
+                .map_err(|NotCommitted| stopping())?;
+            if queue.send(Pending { boot, up_to, refused, answer }).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Tells the agent of each batch that is durable, in their order.
+async fn acknowledge(mut pending: mpsc::Receiver<Pending>, out: Outgoing) -> Result<(), Status> {
+    while let Some(Pending { boot, up_to, refused, answer }) = pending.recv().await {
+        written(Ok(answer)).await?;
+        send(&out, Out::Ack(wire::Ack { boot, up_to_seq: up_to, refused })).await?;
+    }
+    Ok(())
+}
+
+async fn written(answer: Result<Answer, NotCommitted>) -> Result<Written, Status> {
+    let unavailable = || Status::unavailable("the collector could not store: send again later");
+    answer
+        .map_err(|NotCommitted| unavailable())?
+        .await
+        .map_err(|_| stopping())?
+        .map_err(|NotCommitted| unavailable())
+}
+
+async fn send(out: &Outgoing, message: Out) -> Result<(), Status> {
+    let message = Ok(wire::CollectorMessage { message: Some(message) });
+    timeout(READ_WITHIN, out.send(message))
+        .await
+        .map_err(|_| Status::cancelled("the agent does not read what it is told"))?
+        .map_err(|_| Status::cancelled("the agent is gone"))
+}
+
+fn invalid(e: &validate::MessageError) -> Status {
+    Status::invalid_argument(e.to_string())
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the collector is stopping: send again later")
+}
+
+#[expect(clippy::disallowed_methods, reason = "records are stamped when they are received")]
+fn wall() -> UnixMs {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs(wall.as_millis() as i64)
+}
