@@ -1,5 +1,7 @@
 //! Receives what agents measure and judges what works in a home.
 
+pub mod api;
+pub mod console;
 pub mod gaps;
 pub mod history;
 pub mod ingest;

@@ -1,0 +1,155 @@
+//! What can't be answered, and why: one type for pages and API. A handler
+//! returns it, and a layer around all routes draws it as a page or, under
+//! `/api`, as problem details (RFC 9457).
+
+use askama::Template;
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use hearth_proto::HouseholdId;
+use serde::Serialize;
+
+use super::pages::Chrome;
+use super::theme::Theme;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// A value in the address that is not accepted.
+    #[error("{field} {value:?} is not accepted: {accepted}")]
+    Value {
+        /// Its name in the address.
+        field: &'static str,
+        /// As it came.
+        value: String,
+        /// What is accepted.
+        accepted: String,
+    },
+    /// No such household.
+    #[error("household {0} is not known here")]
+    UnknownHousehold(HouseholdId),
+    /// No such page.
+    #[error("there is nothing at {0}")]
+    NoPage(String),
+    /// The page is there, not with this method.
+    #[error("{0} is not possible here: use GET")]
+    Method(Method),
+    /// The collector's own fault; the log says more.
+    #[error("the collector can't answer: {0}")]
+    Internal(String),
+}
+
+impl Failure {
+    /// With the whole chain of causes.
+    pub fn internal(error: &dyn std::error::Error) -> Self {
+        Self::Internal(crate::error_chain(error))
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Value { .. } => StatusCode::BAD_REQUEST,
+            Self::UnknownHousehold(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Value { .. } => "That value is not accepted",
+            Self::UnknownHousehold(_) => "No such household",
+            Self::NoPage(_) => "No such page",
+            Self::Method(_) => "Not possible here",
+            Self::Internal(_) => "The collector can't answer",
+        }
+    }
+
+    fn problem(&self, instance: &str) -> Response {
+        let (field, value, accepted) = match self {
+            Self::Value { field, value, accepted } => {
+                (Some(*field), Some(value.as_str()), Some(accepted.as_str()))
+            }
+            _ => (None, None, None),
+        };
+        let body = Problem {
+            kind: "about:blank",
+            title: self.title(),
+            status: self.status().as_u16(),
+            detail: self.to_string(),
+            instance,
+            field,
+            value,
+            accepted,
+        };
+        let media = HeaderValue::from_static("application/problem+json");
+        (self.status(), [(header::CONTENT_TYPE, media)], Json(body)).into_response()
+    }
+
+    fn page(&self, theme: Theme) -> Response {
+        let page = FailurePage {
+            chrome: Chrome::new(self.title(), theme),
+            status: self.status().as_u16(),
+            failure: self,
+        };
+        match page.render() {
+            Ok(html) => (self.status(), Html(html)).into_response(),
+            Err(_) => (self.status(), self.to_string()).into_response(),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// RFC 9457, with the field at fault.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    instance: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage<'a> {
+    chrome: Chrome,
+    status: u16,
+    failure: &'a Failure,
+}
+
+/// Draws the failures that handlers return.
+pub(super) async fn draw(theme: Theme, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    let Some(failure) = response.extensions().get::<Failure>() else { return response };
+    if let Failure::Internal(why) = failure {
+        tracing::error!(path, why, "request failed");
+    }
+    if path.starts_with("/api/") { failure.problem(&path) } else { failure.page(theme) }
+}
+
+/// For paths that lead nowhere.
+pub(super) async fn no_page(request: Request) -> Failure {
+    Failure::NoPage(request.uri().path().to_owned())
+}
+
+/// For methods that a path does not take.
+pub(super) async fn no_method(request: Request) -> Failure {
+    Failure::Method(request.method().clone())
+}

@@ -1,0 +1,155 @@
+//! The gap report as a page, and its rescue table for the overview.
+
+use askama::Template;
+use axum::extract::State as Extract;
+use axum::response::Html;
+
+use super::frame::{Clock, Frame};
+use super::incidents::{IncidentView, MANY, more, worst};
+use super::{Chrome, render};
+use crate::console::failure::Failure;
+use crate::console::look::{Look as _, Shown};
+use crate::console::query::{Home, Pairs, Range};
+use crate::console::theme::Theme;
+use crate::console::{ConsoleState, words};
+use crate::gaps::{Extent, Gaps};
+use crate::report::Report;
+
+#[derive(Template)]
+#[template(path = "gaps.html")]
+struct GapsPage {
+    chrome: Chrome,
+    frame: Frame,
+    rescue_words: String,
+    rescue: Vec<RescueRow>,
+    need: Vec<(&'static str, Shown)>,
+    fate: Vec<(String, Shown, String)>,
+    incidents: Vec<IncidentView>,
+    incidents_more: Option<String>,
+    home_incidents: Vec<IncidentView>,
+    home_incidents_more: Option<String>,
+}
+
+/// One activity's gaps.
+pub(super) struct RescueRow {
+    pub(super) name: String,
+    pub(super) anywhere: Shown,
+    pub(super) saved: String,
+    pub(super) unsaved: String,
+    pub(super) undecided: String,
+    pub(super) rescue: Shown,
+    pub(super) longest: String,
+}
+
+/// `GET /households/{household}/gaps`
+pub(in crate::console) async fn gaps(
+    Extract(state): Extract<ConsoleState>,
+    theme: Theme,
+    Home(id): Home,
+    pairs: Pairs,
+) -> Result<Html<String>, Failure> {
+    let range = Range::of(&pairs, state.now(), &state.zone)?;
+    let page = state.blocking(move |s| {
+        let report = s.examine(&id, range.span)?.report;
+        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
+        Ok(page(&report, &range, &at, theme))
+    });
+    render(&page.await?)
+}
+
+fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> GapsPage {
+    let Report { gaps, household, .. } = report;
+    let views = |list, left_off| {
+        let (shown, left_off) = worst(list, left_off, MANY);
+        let of = |i| IncidentView::of(i, gaps.activities.len(), at);
+        (shown.into_iter().map(of).collect(), more(left_off))
+    };
+    let (incidents, incidents_more) = views(&gaps.incidents, gaps.incidents_left_off);
+    let (home_incidents, home_incidents_more) =
+        views(&gaps.household_incidents, gaps.household_incidents_left_off);
+    let need = &gaps.backup_need;
+    GapsPage {
+        chrome: Chrome::new(format!("Gaps of {household}"), theme),
+        frame: Frame::new(report, range, "/gaps", at),
+        rescue_words: rescue_words(gaps),
+        rescue: rescue(gaps),
+        need: vec![
+            ("Time with the primary DOWN", Shown::of(&need.hours)),
+            ("Data the home would have moved", Shown::of(&need.bytes)),
+            ("A month's hours, median", Shown::of(&need.hours_p50)),
+            ("A month's hours, one in ten is worse", Shown::of(&need.hours_p90)),
+            ("A month's data, median", Shown::of(&need.bytes_p50)),
+            ("A month's data, one in ten is worse", Shown::of(&need.bytes_p90)),
+            ("Time to switch over", Shown::of(&gaps.switch_over)),
+        ],
+        fate: gaps
+            .shared_fate
+            .iter()
+            .map(|f| {
+                let common = format!(
+                    "{} of the {} outages of {} took {} along",
+                    words::count(f.common_incidents),
+                    words::count(f.incidents),
+                    f.primary.label,
+                    f.backup.label
+                );
+                (
+                    format!("{} with {}", f.primary.label, f.backup.label),
+                    Shown::of(&f.factor),
+                    common,
+                )
+            })
+            .collect(),
+        incidents,
+        incidents_more,
+        home_incidents,
+        home_incidents_more,
+    }
+}
+
+/// Which link is rescued by which.
+pub(super) fn rescue_words(gaps: &Gaps) -> String {
+    let Some(primary) = &gaps.primary else {
+        return "No link is known, so there is nothing to rescue.".to_owned();
+    };
+    let backups: Vec<&str> = gaps.backups.iter().map(|l| l.label.as_str()).collect();
+    if backups.is_empty() {
+        format!(
+            "{} is the primary link. No mobile link is known that could step in.",
+            primary.label
+        )
+    } else {
+        format!(
+            "{} is the primary link; {} could step in. Saved: a backup worked while the primary \
+             did not.",
+            primary.label,
+            words::list(&backups)
+        )
+    }
+}
+
+/// One row per activity.
+pub(super) fn rescue(gaps: &Gaps) -> Vec<RescueRow> {
+    let row = |a: &crate::gaps::ActivityGaps| RescueRow {
+        name: a.activity.name.clone(),
+        anywhere: Shown::of(&a.anywhere),
+        saved: extent(a.saved),
+        unsaved: extent(a.unsaved),
+        undecided: if a.undecided.slots > 0 {
+            format!("of it not known: {}", extent(a.undecided))
+        } else {
+            String::new()
+        },
+        rescue: if a.saved.slots + a.unsaved.slots == 0 {
+            Shown::plain("nothing to rescue", "")
+        } else {
+            Shown::of(&a.rescue)
+        },
+        longest: extent(a.longest),
+    };
+    gaps.activities.iter().map(row).collect()
+}
+
+fn extent(e: Extent) -> String {
+    if e.slots == 0 { "none".to_owned() } else { words::length(e.ms as i64) }
+}

@@ -1,0 +1,62 @@
+//! The pages: each file builds what one template shows, from the judge's
+//! reports, in words. Read `frame` first: what all pages of a household share.
+
+mod activities;
+mod assets;
+mod frame;
+mod gaps;
+mod home;
+mod homes;
+mod incidents;
+mod profile;
+mod statement;
+
+pub(super) use assets::{favicon, statement_style, style};
+pub(super) use gaps::gaps;
+pub(super) use home::home;
+pub(super) use homes::homes;
+pub(super) use profile::profile;
+pub(super) use statement::{statement, statement_file};
+
+pub use statement::statement_html;
+
+use askama::Template;
+use axum::response::Html;
+
+use super::failure::Failure;
+use super::theme::Theme;
+
+/// What every page has around its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chrome {
+    /// The page's title.
+    pub title: String,
+    /// Its colours.
+    pub theme: Theme,
+    /// The program's version: a new one fetches new assets.
+    pub version: &'static str,
+}
+
+impl Chrome {
+    /// For a page of this title.
+    pub fn new(title: impl Into<String>, theme: Theme) -> Self {
+        Self { title: title.into(), theme, version: env!("CARGO_PKG_VERSION") }
+    }
+
+    /// The colours to choose from.
+    pub fn themes(&self) -> &'static [Theme; 3] {
+        &Theme::ALL
+    }
+}
+
+/// A link in a row of choices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tab {
+    label: String,
+    href: String,
+    current: bool,
+}
+
+fn render(page: &impl Template) -> Result<Html<String>, Failure> {
+    page.render().map(Html).map_err(|e| Failure::internal(&e))
+}

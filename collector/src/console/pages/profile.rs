@@ -1,0 +1,217 @@
+//! The profile as a page.
+
+use askama::Template;
+use axum::extract::State as Extract;
+use axum::response::Html;
+use hearth_proto::Role;
+
+use super::frame::{Clock, Frame};
+use super::{Chrome, home, render};
+use crate::console::failure::Failure;
+use crate::console::look::Shown;
+use crate::console::query::{Home, Pairs, Range};
+use crate::console::theme::Theme;
+use crate::console::{ConsoleState, words};
+use crate::profile::{
+    ActivityProfile, CauseCount, Confidence, LinkProfile, PhaseProfile, RttProfile,
+};
+use crate::report::Report;
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct ProfilePage {
+    chrome: Chrome,
+    frame: Frame,
+    lead: String,
+    activities: Vec<ActivityRow>,
+    links: Vec<LinkView>,
+}
+
+struct ActivityRow {
+    name: String,
+    anywhere: Shown,
+    in_use: Shown,
+    evening: Shown,
+    midday: Shown,
+    limit: &'static str,
+    confidence: &'static str,
+    why: Vec<String>,
+}
+
+struct LinkView {
+    label: String,
+    place: String,
+    figures: Vec<(&'static str, Shown)>,
+    series: Vec<SeriesRow>,
+    phases: Vec<SeriesRow>,
+    scores: Vec<ScoreRow>,
+}
+
+struct SeriesRow {
+    to: String,
+    by: String,
+    cells: Vec<Shown>,
+    sent: String,
+    rate: String,
+}
+
+struct ScoreRow {
+    framework: &'static str,
+    what: String,
+    score: Shown,
+    grade: String,
+    inputs: String,
+}
+
+/// `GET /households/{household}/profile`
+pub(in crate::console) async fn profile(
+    Extract(state): Extract<ConsoleState>,
+    theme: Theme,
+    Home(id): Home,
+    pairs: Pairs,
+) -> Result<Html<String>, Failure> {
+    let range = Range::of(&pairs, state.now(), &state.zone)?;
+    let page = state.blocking(move |s| {
+        let report = s.examine(&id, range.span)?.report;
+        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
+        Ok(page(&report, &range, &at, theme))
+    });
+    render(&page.await?)
+}
+
+fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> ProfilePage {
+    let profile = &report.profile;
+    let coverage = Shown::of(&profile.coverage);
+    let lead = if coverage.measured {
+        let days = if profile.days == 1 { "day" } else { "days" };
+        format!(
+            "{} of the time was measured, on {} {days}.",
+            coverage.text,
+            words::count(profile.days)
+        )
+    } else {
+        format!("Not enough data: {}.", coverage.under)
+    };
+    ProfilePage {
+        chrome: Chrome::new(format!("Profile of {}", report.household), theme),
+        frame: Frame::new(report, range, "/profile", at),
+        lead,
+        activities: profile.activities.iter().map(activity).collect(),
+        links: profile.links.iter().map(link).collect(),
+    }
+}
+
+fn activity(a: &ActivityProfile) -> ActivityRow {
+    ActivityRow {
+        name: a.activity.name.clone(),
+        anywhere: Shown::of(&a.anywhere.worked),
+        in_use: a
+            .in_use
+            .as_ref()
+            .map_or_else(|| Shown::plain(words::NONE, "no link"), |share| Shown::of(&share.worked)),
+        evening: Shown::of(&a.peak_evening),
+        midday: Shown::of(&a.peak_midday),
+        limit: a.limiting.map_or(words::NONE, |l| l.words()),
+        confidence: match a.confidence {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        },
+        why: a.confidence_why.clone(),
+    }
+}
+
+fn link(l: &LinkProfile) -> LinkView {
+    let time = &l.time;
+    let length = |ms: u64| words::length(ms as i64);
+    LinkView {
+        label: l.link.label.clone(),
+        place: format!(
+            "{}. Up {}, down {}, not known {}, left out {}.",
+            home::place(&l.link),
+            length(time.up_ms),
+            length(time.down_ms),
+            length(time.unknown_ms),
+            length(time.excluded_ms)
+        ),
+        figures: vec![
+            ("Up, of the time judged", Shown::of(&l.uptime)),
+            ("Received by the home", Shown::of(&l.busy.rx_bytes)),
+            ("Sent by the home", Shown::of(&l.busy.tx_bytes)),
+            ("Busiest second, down", Shown::of(&l.busy.rx_peak_bps)),
+            ("Busiest second, up", Shown::of(&l.busy.tx_peak_bps)),
+            ("bufferbloat_ms_v1", Shown::of(&l.bufferbloat_ms_v1)),
+            ("rpm_draft09", Shown::of(&l.rpm_draft09)),
+        ],
+        series: l.rtt.iter().chain(&l.near).map(rtt).collect(),
+        phases: l.phases.iter().map(phase).collect(),
+        scores: l
+            .frameworks
+            .iter()
+            .map(|f| ScoreRow {
+                framework: f.framework,
+                what: f.what.clone(),
+                score: Shown::of(&f.score),
+                grade: f.grade.clone().unwrap_or_else(|| words::NONE.to_owned()),
+                inputs: f.inputs.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn target(role: Role, target: &str) -> String {
+    let role = match role {
+        Role::Gateway => "gateway",
+        Role::FirstHop => "first hop",
+        Role::Reflector => "reflector",
+        Role::Target => "target",
+        Role::Resolver => "resolver",
+    };
+    if target.is_empty() { role.to_owned() } else { format!("{role} {target}") }
+}
+
+fn rtt(r: &RttProfile) -> SeriesRow {
+    let figures = [
+        &r.rtt_p50,
+        &r.rtt_p95,
+        &r.rtt_p99,
+        &r.rtt_min,
+        &r.loss,
+        &r.loss_burst,
+        &r.ipdv_mean_v1,
+        &r.pdv_p95_v1,
+    ];
+    SeriesRow {
+        to: words::sentence(&target(r.role, &r.target)),
+        by: home::series(r),
+        cells: figures.map(Shown::of).into(),
+        sent: words::count(r.sent),
+        rate: format!("{:.2} a second", r.rate_hz),
+    }
+}
+
+fn phase(p: &PhaseProfile) -> SeriesRow {
+    let family = match p.family {
+        hearth_proto::Family::V4 => "IPv4",
+        hearth_proto::Family::V6 => "IPv6",
+    };
+    SeriesRow {
+        to: format!("{} over {family}", p.probe.name()),
+        by: target(p.role, &p.target),
+        cells: [&p.p50, &p.p95, &p.failed].map(Shown::of).into(),
+        sent: causes(&p.failures),
+        rate: String::new(),
+    }
+}
+
+fn causes(failures: &[CauseCount]) -> String {
+    let parts: Vec<String> = failures
+        .iter()
+        .map(|f| {
+            let cause = serde_json::to_value(f.cause).ok();
+            let name = cause.as_ref().and_then(|v| v.as_str()).unwrap_or("other");
+            format!("{name} {}", words::count(f.count))
+        })
+        .collect();
+    if parts.is_empty() { words::NONE.to_owned() } else { parts.join(", ") }
+}
