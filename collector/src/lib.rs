@@ -1,13 +1,16 @@
 //! Receives what agents measure and judges what works in a home.
 
 pub mod api;
+pub mod cli;
 pub mod console;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
 pub mod ledger;
+pub mod lock;
 pub mod profile;
 pub mod qoe;
+pub mod quickstart;
 pub mod reflector;
 pub mod render;
 pub mod report;

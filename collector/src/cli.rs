@@ -1,0 +1,246 @@
+//! The command line: what is asked for, and with which exit status it ends.
+//!
+//! One file per subcommand in `cli/`, each with its arguments and its `run`.
+
+mod exclude;
+mod households;
+mod quickstart;
+mod reflector;
+pub(crate) mod report;
+mod score;
+mod serve;
+pub(crate) mod span;
+
+use std::future::Future;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::store::StoreError;
+
+/// Exit status of a wrong command line (`EX_USAGE`).
+const USAGE: u8 = 64;
+/// Exit status of an input that is not accepted (`EX_DATAERR`).
+const DATA: u8 = 65;
+/// Exit status of a configuration that can't be used (`EX_CONFIG`).
+const CONFIG: u8 = 78;
+/// Exit status where something that is needed isn't free (`EX_UNAVAILABLE`).
+const UNAVAILABLE: u8 = 69;
+
+/// Receives what agents measure and judges what works in a home.
+#[derive(Debug, Parser)]
+#[command(name = "hearth-collector", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure this machine's links now: collector, reflector, console and agent in one.
+    Quickstart(quickstart::QuickstartArgs),
+    /// Take in what agents send, until interrupted.
+    Serve(serve::ServeArgs),
+    /// Answer the agents' probes, until interrupted.
+    Reflector(reflector::ReflectorArgs),
+    /// List the households known.
+    Households(households::HouseholdsArgs),
+    /// What works in a household, and what each link measured.
+    Profile(report::ReportArgs),
+    /// What did not work, on which link, for how long, and what another saved.
+    Gaps(report::ReportArgs),
+    /// A household's statement, in plain words.
+    Statement(report::StatementArgs),
+    /// The ledger itself: a letter a slot, per link and activity.
+    Ledger(report::ReportArgs),
+    /// Score given figures by one framework.
+    Score(score::ScoreArgs),
+    /// Times that count neither for nor against a household's links.
+    Exclude(exclude::ExcludeArgs),
+}
+
+/// Where the store is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataArgs {
+    /// Data folder [default: hearth in the user's data directory]
+    #[arg(long, env = "HEARTH_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// The folder given, else `$XDG_DATA_HOME/hearth`, else
+    /// `~/.local/share/hearth`.
+    pub(crate) fn folder(&self) -> Result<PathBuf, CliError> {
+        let from = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        self.data
+            .clone()
+            .or_else(|| from("XDG_DATA_HOME").map(|d| d.join("hearth")))
+            .or_else(|| from("HOME").map(|h| h.join(".local/share/hearth")))
+            .ok_or_else(|| CliError::Usage("no home directory is set: give --data DIR".to_owned()))
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// The command line asks for something that is not accepted.
+    #[error("{0}")]
+    Usage(String),
+    /// A file or setting that it names can't be used.
+    #[error("{0}")]
+    Config(String),
+    /// An input file's content is not accepted.
+    #[error("{0}")]
+    Data(String),
+    /// The store can't answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The collector stopped by itself.
+    #[error(transparent)]
+    Serve(#[from] crate::serve::ServeError),
+    /// The data folder is another's.
+    #[error(transparent)]
+    Lock(#[from] crate::lock::LockError),
+    /// The quickstart could not go on.
+    #[error("{0:#}")]
+    Quickstart(anyhow::Error),
+    /// The system refused.
+    #[error("{doing}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl CliError {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Store(StoreError::UnknownHousehold(_)) => USAGE,
+            Self::Data(_) => DATA,
+            Self::Store(e) if needs_config(e) => CONFIG,
+            Self::Config(_) | Self::Serve(crate::serve::ServeError::Tls(_)) => CONFIG,
+            Self::Lock(_) => UNAVAILABLE,
+            Self::Quickstart(e) if e.is::<crate::lock::LockError>() => UNAVAILABLE,
+            Self::Quickstart(e) if e.downcast_ref::<StoreError>().is_some_and(needs_config) => {
+                CONFIG
+            }
+            _ => 1,
+        }
+    }
+}
+
+/// Whether the folder named is at fault.
+fn needs_config(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Folder { .. } | StoreError::Missing { .. } | StoreError::Newer { .. }
+    )
+}
+
+/// Prints to standard output. Whoever stopped reading has had enough: that is
+/// no failure.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|source| CliError::Io {
+            doing: "writing to standard output".to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Says something beside the output.
+pub(crate) fn tell(text: &str) {
+    // Nobody reads it: no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// SIGINT and SIGTERM, caught from when this was made: one that comes during the
+/// start is not lost.
+pub(crate) struct Interrupt {
+    int: Signal,
+    term: Signal,
+}
+
+impl Interrupt {
+    pub(crate) fn listen() -> Result<Self, CliError> {
+        let caught = |kind| {
+            signal(kind)
+                .map_err(|source| CliError::Io { doing: "waiting for signals".to_owned(), source })
+        };
+        Ok(Self { int: caught(SignalKind::interrupt())?, term: caught(SignalKind::terminate())? })
+    }
+
+    /// Returns once one has come.
+    pub(crate) async fn came(mut self) {
+        tokio::select! {
+            _ = self.int.recv() => {}
+            _ = self.term.recv() => {}
+        }
+    }
+}
+
+/// Runs `task` on a runtime of its own.
+pub(crate) fn run_async<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Runtime::new()
+        .map_err(|source| CliError::Io { doing: "starting the runtime".to_owned(), source })?
+        .block_on(task)
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are asked for, and go to standard output.
+            let status = if e.use_stderr() { USAGE } else { 0 };
+            let _ = e.print();
+            return ExitCode::from(status);
+        }
+    };
+    // Quickstart tells in plain lines what matters; its log is for when it fails.
+    let usual = if matches!(cli.command, Command::Quickstart(_)) { "error" } else { "info" };
+    let level = EnvFilter::try_from_env("HEARTH_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match cli.command {
+        Command::Quickstart(args) => quickstart::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Reflector(args) => reflector::run(&args),
+        Command::Households(args) => households::run(&args),
+        Command::Profile(args) => report::profile(&args),
+        Command::Gaps(args) => report::gaps(&args),
+        Command::Statement(args) => report::statement(&args),
+        Command::Ledger(args) => report::ledger(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Exclude(args) => exclude::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            tell(&format!("hearth-collector: {}", crate::error_chain(&e)));
+            ExitCode::from(e.status())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,131 @@
+//! `exclude`: times that count neither for nor against a household's links.
+
+use clap::{Args, Subcommand};
+use hearth_proto::convert::MAX_TEXT;
+use hearth_proto::{HouseholdId, LinkName, UnixMs};
+
+use super::households::instant;
+use super::{CliError, DataArgs, print};
+use crate::history::{Exclusion, Span};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+#[derive(Debug, Args)]
+pub(super) struct ExcludeArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List a household's exclusions.
+    List {
+        /// The household's id
+        household: HouseholdId,
+        #[command(flatten)]
+        data: DataArgs,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Enter one, also afterwards.
+    Add {
+        /// The household's id
+        household: HouseholdId,
+        #[command(flatten)]
+        data: DataArgs,
+        /// Its beginning, as 2026-01-31T22:00:00Z or with an offset
+        #[arg(long, value_name = "TIME")]
+        from: jiff::Timestamp,
+        /// Its end, as --from
+        #[arg(long, value_name = "TIME")]
+        to: jiff::Timestamp,
+        /// One link only [default: all of the household's links]
+        #[arg(long)]
+        link: Option<LinkName>,
+        /// Why: it is shown beside the figures
+        #[arg(long, value_parser = text)]
+        why: String,
+        /// Who enters it
+        #[arg(long, value_parser = text, env = "USER")]
+        by: String,
+    },
+    /// Take one back.
+    Remove {
+        /// The household's id
+        household: HouseholdId,
+        /// Its number, from the list
+        number: i64,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// A text that a person reads beside figures.
+fn text(value: &str) -> Result<String, String> {
+    let length = value.trim().chars().count();
+    if (1..=MAX_TEXT).contains(&length) && !value.chars().any(char::is_control) {
+        Ok(value.trim().to_owned())
+    } else {
+        Err(format!("1 to {MAX_TEXT} characters are accepted, none of them control characters"))
+    }
+}
+
+pub(super) fn run(args: ExcludeArgs) -> Result<(), CliError> {
+    match args.action {
+        Action::List { household, data, json } => {
+            let store = SqliteStore::open_read_only(&data.folder()?)?;
+            list(&store.exclusions(&household)?, json)
+        }
+        Action::Add { household, data, from, to, link, why, by } => {
+            if from >= to {
+                return Err(CliError::Usage(format!(
+                    "--to {to} is not accepted: it must be after --from {from}"
+                )));
+            }
+            let span =
+                Span { from: UnixMs(from.as_millisecond()), to: UnixMs(to.as_millisecond()) };
+            let exclusion = Exclusion { link: link.map(String::from), span, by, why };
+            let number = existing(&data)?.exclude(&household, &exclusion)?;
+            print(&format!("exclusion {number} entered\n"))?;
+            Ok(())
+        }
+        Action::Remove { household, number, data } => {
+            if existing(&data)?.include(&household, number)? {
+                print(&format!("exclusion {number} removed\n"))?;
+                Ok(())
+            } else {
+                Err(CliError::Usage(format!(
+                    "exclusion {number} is not known for {household}: `hearth-collector exclude \
+                     list {household}` shows those that are"
+                )))
+            }
+        }
+    }
+}
+
+/// The store for writing, but only where there is one already.
+fn existing(data: &DataArgs) -> Result<SqliteStore, CliError> {
+    let folder = data.folder()?;
+    SqliteStore::open_read_only(&folder)?;
+    Ok(SqliteStore::open(&folder)?)
+}
+
+fn list(exclusions: &[(i64, Exclusion)], json: bool) -> Result<(), CliError> {
+    if json {
+        let all: Vec<_> = exclusions
+            .iter()
+            .map(|(number, e)| serde_json::json!({ "number": number, "exclusion": e }))
+            .collect();
+        let json = serde_json::to_string_pretty(&all)
+            .map_err(|e| CliError::Io { doing: "writing JSON".to_owned(), source: e.into() })?;
+        print(&format!("{json}\n"))?;
+        return Ok(());
+    }
+    for (number, e) in exclusions {
+        let link = e.link.as_deref().unwrap_or("all links");
+        let (from, to) = (instant(e.span.from), instant(e.span.to));
+        print(&format!("{number}  {from} to {to}  {link}  by {}: {}\n", e.by, e.why))?;
+    }
+    Ok(())
+}
