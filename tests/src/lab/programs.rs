@@ -1,0 +1,155 @@
+//! The programs under test: where they are, how they are called, and what
+//! stands in their configuration. Nothing else knows their flags.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::net::{REFLECTOR_PORT, SERVICE_V4};
+use super::netns::Netns;
+use super::scenario::Scenario;
+use super::truth::Interval;
+
+/// The household the agent enrols in.
+pub const HOUSEHOLD: &str = "lab";
+/// The agent's name.
+pub const AGENT: &str = "lab-agent";
+/// The collector's door for agents.
+pub const COLLECTOR_PORT: u16 = 7411;
+
+/// Between two DNS, TCP or HTTP probes.
+const SLOW_MS: i64 = 5000;
+const AGENT_BIN: &str = "hearth-agent";
+const COLLECTOR_BIN: &str = "hearth-collector";
+/// Names a folder with both programs.
+pub const BIN_DIR_VARIABLE: &str = "HEARTH_BIN_DIR";
+
+/// A program that no crate of the workspace builds, or not in this folder.
+#[derive(Debug, thiserror::Error)]
+#[error("program {}: not there", .0.display())]
+pub struct NotThere(PathBuf);
+
+/// The programs' paths.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    agent: PathBuf,
+    collector: PathBuf,
+}
+
+impl Programs {
+    /// From `bin_dir`, else from `$HEARTH_BIN_DIR`, else built by cargo in this
+    /// executable's own profile and taken from its target folder.
+    pub fn find(bin_dir: Option<&Path>) -> anyhow::Result<Self> {
+        let given = bin_dir
+            .map(Path::to_owned)
+            .or_else(|| std::env::var_os(BIN_DIR_VARIABLE).map(PathBuf::from));
+        let folder = match given {
+            Some(folder) => folder,
+            None => build()?,
+        };
+        let programs =
+            Self { agent: folder.join(AGENT_BIN), collector: folder.join(COLLECTOR_BIN) };
+        for path in [&programs.agent, &programs.collector] {
+            ensure!(path.is_file(), NotThere(path.clone()));
+        }
+        Ok(programs)
+    }
+
+    /// The collector, with its data in `data`.
+    pub fn serve(&self, core: &Netns, data: &Path) -> Command {
+        let mut command = core.command(&self.collector);
+        command
+            .arg("serve")
+            .arg("--data")
+            .arg(data)
+            .args(["--insecure-listen", &format!("{SERVICE_V4}:{COLLECTOR_PORT}")])
+            .arg("--no-console");
+        command
+    }
+
+    /// The reflector, on every address of the core.
+    pub fn reflector(&self, core: &Netns) -> Command {
+        let mut command = core.command(&self.collector);
+        command
+            .args(["reflector", "--listen", &format!("0.0.0.0:{REFLECTOR_PORT}")])
+            .args(["--listen", &format!("[::]:{REFLECTOR_PORT}")]);
+        command
+    }
+
+    /// The agent, configured by the file.
+    pub fn agent(&self, home: &Netns, config: &Path) -> Command {
+        let mut command = home.command(&self.agent);
+        command.arg("run").arg("--config").arg(config);
+        command
+    }
+
+    /// Prints the household's `profile`, `gaps` or `ledger` over `span` as JSON.
+    pub fn report(&self, what: &str, data: &Path, span: Interval) -> Command {
+        let mut command = Command::new(&self.collector);
+        command.args([what, HOUSEHOLD, "--json", "--data"]).arg(data);
+        command.arg("--from").arg(rfc3339(span.from_unix_ms));
+        command.arg("--to").arg(rfc3339(span.until_unix_ms));
+        command
+    }
+}
+
+fn rfc3339(unix_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(unix_ms)
+        .map_or_else(|_| unix_ms.to_string(), |t| t.to_string())
+}
+
+/// The agent's configuration for a scenario.
+pub fn agent_config(scenario: &Scenario, state: &Path) -> String {
+    let mut table = toml::Table::new();
+    let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
+    set("household", HOUSEHOLD.into());
+    set("agent", AGENT.into());
+    set("collector", format!("http://{SERVICE_V4}:{COLLECTOR_PORT}").into());
+    set("reflector", format!("{SERVICE_V4}:{REFLECTOR_PORT}").into());
+    set("insecure", true.into());
+    set("state_dir", state.to_string_lossy().into_owned().into());
+    set("gateway_interval_ms", (scenario.interval_ms as i64).into());
+    set("slow_interval_ms", SLOW_MS.into());
+    set("slot_ms", (scenario.slot_ms as i64).into());
+    set("interval_ms", (scenario.interval_ms as i64).into());
+    let links = scenario.links.iter().map(|link| {
+        let mut table = toml::Table::new();
+        table.insert("interface".into(), link.name.as_str().into());
+        table.insert("name".into(), link.name.as_str().into());
+        table.insert("technology".into(), link.technology.name().into());
+        toml::Value::Table(table)
+    });
+    set("link", toml::Value::Array(links.collect()));
+    table.to_string()
+}
+
+/// Builds both programs in this executable's profile; the folder they are in.
+fn build() -> anyhow::Result<PathBuf> {
+    let exe = std::env::current_exe().context("this executable's path")?;
+    // target/<profile>/lab or target/<profile>/deps/lab-<hash>.
+    let folder = exe
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.file_name().is_some_and(|name| name != "deps"))
+        .context("this executable's folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--quiet", "-p", "hearth-agent", "-p", "hearth-collector", "--bins"])
+        .arg("--manifest-path")
+        .arg(manifest);
+    let profile = folder.file_name().unwrap_or_default();
+    if profile != "debug" {
+        command.arg("--profile").arg(profile);
+    }
+    if let Some(target) = folder.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    let status = command.status().context("cargo build")?;
+    if !status.success() {
+        bail!("cargo build of the programs failed: {status}");
+    }
+    Ok(folder.to_owned())
+}
