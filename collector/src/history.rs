@@ -1,7 +1,7 @@
 //! What the store knows of one household over a span of time: the judge's only
 //! input. Filled by the store, read by the ledger.
 
-use hearth_proto::{AgentId, Event, HouseholdId, LinkInfo, LinkSlot, UnixMs, Vantage};
+use hearth_proto::{AgentId, Event, HouseholdId, LinkInfo, LinkSlot, TestResult, UnixMs, Vantage};
 use serde::{Deserialize, Serialize};
 
 /// How long a passive peak proves a throughput, and so how far before a span its
@@ -27,6 +27,8 @@ pub struct History {
     /// One per link of each agent, in the order the system prefers them: by
     /// route metric, lowest first.
     pub links: Vec<LinkHistory>,
+    /// In order of time.
+    pub tests: Vec<(AgentId, TestResult)>,
     /// In order of time.
     pub events: Vec<(AgentId, Event)>,
     /// Times that count neither for nor against a link.

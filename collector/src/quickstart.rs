@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hearth_agent::config::{Collector, Config, HostPort, LinkSettings, Pace, Target, Wording};
+use hearth_agent::config::{
+    Collector, Config, HostPort, LinkSettings, Pace, RadioSource, StampSettings, Target,
+    TestSettings, Wording,
+};
 use hearth_agent::measure::{self, latency};
 use hearth_agent::probe::outlet::Outlet;
 use hearth_proto::{HouseholdId, SlotLength, UnixMs, Vantage};
@@ -192,10 +195,15 @@ fn agent_config(plan: &Plan, collector: SocketAddr) -> anyhow::Result<Config> {
         reflector: plan.reflector.clone(),
         targets: plan.targets.clone(),
         spool_path: state_dir.join("spool.sqlite"),
+        status_socket: state_dir.join("agent.sock"),
         state_dir,
         spool_max_bytes: SPOOL_BYTES,
         slot: SlotLength::try_from(SLOT_MS)?,
         pace: Pace { stamp: FAST, gateway: FAST, slow: SLOW },
+        tests: TestSettings::default(),
+        stamp: StampSettings::default(),
+        radio: RadioSource::default(),
+        metrics: None,
         links: LinkSettings::default(),
         wording: WORDING,
     })

@@ -125,6 +125,7 @@ impl Script {
         }
         events.sort_by_key(|(_, e)| e.at);
         History {
+            tests: Vec::new(),
             household: "home-1".parse().unwrap(),
             span: Span { from: START, to: START.plus(end) },
             links: links.map(|(i, link)| self.link(i, link)).collect(),
@@ -228,6 +229,9 @@ impl Script {
             unjudged_ms: 0,
             down_cause: (down_ms > 0).then_some(DownCause::Probes),
             series: series.into_iter().map(Probes::finish).collect(),
+            own: hearth_proto::Own::default(),
+            wifi: None,
+            cells: Vec::new(),
             busy: Some(Busy {
                 rx_bytes: 1_000_000,
                 tx_bytes: 100_000,
@@ -261,6 +265,7 @@ impl Probes {
                 ipdv: None,
                 distribution: Distribution::new(),
                 payload_bytes: 44,
+                after_idle: false,
             },
             lost: 0,
             run: 0,

@@ -4,8 +4,12 @@
 
 mod enums;
 mod event;
+mod plan;
+mod radio;
 mod slot;
+mod trial;
 
+pub use plan::MAX_LINK_PLANS;
 use prost::Message;
 
 use crate::event::Record;
@@ -29,8 +33,8 @@ pub enum RecordError {
     /// Not a protobuf message of the kind.
     #[error("record is malformed: {0}")]
     Malformed(String),
-    /// Neither a slot nor an event.
-    #[error("record is of no kind this program knows: a slot or an event is accepted")]
+    /// Neither a slot, a test nor an event.
+    #[error("record is of no kind this program knows: a slot, a test or an event is accepted")]
     UnknownKind,
     /// A field's value is not accepted.
     #[error("{field} {value} is not accepted: {accepted}")]
@@ -68,6 +72,7 @@ impl RecordError {
 pub fn encode_record(record: &Record) -> Vec<u8> {
     let record = match record {
         Record::Slot(s) => wire::record::Record::Slot(s.into()),
+        Record::Test(t) => wire::record::Record::Test(t.into()),
         Record::Event(e) => wire::record::Record::Event(e.into()),
     };
     wire::Record { record: Some(record) }.encode_to_vec()
@@ -83,6 +88,9 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, RecordError> {
     match record {
         Some(wire::record::Record::Slot(s)) => {
             s.try_into().map(Record::Slot).map_err(|e: RecordError| e.within("slot"))
+        }
+        Some(wire::record::Record::Test(t)) => {
+            t.try_into().map(Record::Test).map_err(|e: RecordError| e.within("test"))
         }
         Some(wire::record::Record::Event(e)) => {
             e.try_into().map(Record::Event).map_err(|e: RecordError| e.within("event"))

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::Distribution;
 use crate::ids::LinkName;
+use crate::radio::{Cell, Wifi};
 use crate::sample::{Cause, SeriesKey};
 use crate::time::{SlotLength, UnixMs};
 
@@ -27,6 +28,21 @@ pub struct LinkSlot {
     pub series: Vec<Series>,
     /// The household's own traffic, where the interface counts it.
     pub busy: Option<Busy>,
+    /// What the agent itself used, headers included.
+    pub own: Own,
+    /// The Wi-Fi under it, where the link is one and the system tells.
+    pub wifi: Option<Wifi>,
+    /// The serving cells: one, with 5G NSA the LTE and the NR layer.
+    pub cells: Vec<Cell>,
+}
+
+/// Bytes that the agent itself used of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Own {
+    /// Received.
+    pub rx_bytes: u64,
+    /// Sent.
+    pub tx_bytes: u64,
 }
 
 /// Why a link is down.
@@ -67,6 +83,9 @@ pub struct Series {
     pub distribution: Distribution,
     /// The probe's UDP or ICMP payload in bytes; 0 where it has none of its own.
     pub payload_bytes: u32,
+    /// Sent while a cellular radio was idle: the times hold its promotion delay,
+    /// which is not the path's.
+    pub after_idle: bool,
 }
 
 impl Series {

@@ -14,10 +14,12 @@ mod section;
 mod source;
 pub mod value;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hearth_proto::{AgentId, HouseholdId, LinkName, SlotLength, Technology, Vantage};
+use reqwest::Url;
 
 pub use error::{ConfigErrors, Fault, Origin, Problem};
 pub use parse::{parse, parse_links};
@@ -59,6 +61,16 @@ pub struct Config {
     pub slot: SlotLength,
     /// How often it probes.
     pub pace: Pace,
+    /// Its heavier tests.
+    pub tests: TestSettings,
+    /// How STAMP is spoken.
+    pub stamp: StampSettings,
+    /// Where cellular radios are read.
+    pub radio: RadioSource,
+    /// Where Prometheus may read its metrics; off where not given.
+    pub metrics: Option<SocketAddr>,
+    /// The socket that `hearth-agent status` asks: in the state folder unless given.
+    pub status_socket: PathBuf,
     /// What it is told of links and their resolvers.
     pub links: LinkSettings,
     /// How to say that a setting is missing.
@@ -108,13 +120,87 @@ impl Default for Pace {
     }
 }
 
+/// The heavier tests. Without a server none is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestSettings {
+    /// The server's address: its discovery document is at the well-known path.
+    pub server: Option<Url>,
+    /// A further authority to trust for the server, in PEM.
+    pub ca: Option<PathBuf>,
+    /// The mean time between two responsiveness tests on a link that is not
+    /// metered; `None`: none but those that are ordered.
+    pub responsiveness_every: Option<Duration>,
+    /// The mean time between two capacity tests on a metered link.
+    pub capacity_every: Option<Duration>,
+    /// A month's bound in bytes for a link without one of its own, by whether it is
+    /// metered; `None`: no bound.
+    pub budget: Budgets,
+}
+
+/// A month's bounds in bytes, for links that have none of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budgets {
+    /// Of a link whose data costs money.
+    pub metered: Option<u64>,
+    /// Of any other.
+    pub unmetered: Option<u64>,
+}
+
+impl Default for TestSettings {
+    fn default() -> Self {
+        Self {
+            server: None,
+            ca: None,
+            responsiveness_every: Some(Duration::from_secs(24 * 3600)),
+            capacity_every: Some(Duration::from_secs(12 * 3600)),
+            // STAMP and hops at their metered pace cost 80 MB a month, capacity
+            // tests at theirs 120 MB.
+            budget: Budgets { metered: Some(300_000_000), unmetered: Some(50_000_000_000) },
+        }
+    }
+}
+
+/// How STAMP is spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StampSettings {
+    /// A file with the key that is shared with the reflector, as hexadecimal digits:
+    /// with one, packets are authenticated (RFC 8762, HMAC-SHA-256).
+    pub key_file: Option<PathBuf>,
+    /// The format of time stamps sent.
+    pub timestamps: TimestampFormat,
+}
+
+/// A time stamp's format (RFC 8762, section 4.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimestampFormat {
+    /// NTP's 64 bits.
+    #[default]
+    Ntp,
+    /// The truncated 64 bits of `PTPv2` (IEEE 1588).
+    Ptp,
+}
+
+/// Where cellular radios are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RadioSource {
+    /// Whichever of the others is there.
+    #[default]
+    Auto,
+    /// ModemManager, over the system's D-Bus.
+    ModemManager,
+    /// OpenWrt's ubus and uqmi.
+    Ubus,
+    /// Nowhere.
+    Off,
+}
+
 /// What `hearth-agent links` and `measure` need; no file has to exist for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkSettings {
     /// What is said of single links.
     pub links: Vec<LinkConfig>,
     /// DNS servers to use on every link, in place of those that the system holds.
-    pub resolvers: Vec<std::net::SocketAddr>,
+    pub resolvers: Vec<SocketAddr>,
 }
 
 /// What is said of one link.
@@ -132,6 +218,9 @@ pub struct LinkConfig {
     pub metered: bool,
     /// The plan it runs on, in the user's words.
     pub plan: Option<String>,
+    /// The most bytes a month that measuring it may cost; `None`: as in
+    /// [`TestSettings::budget`].
+    pub budget_bytes_per_month: Option<u64>,
 }
 
 impl LinkSettings {

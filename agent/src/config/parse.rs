@@ -2,7 +2,9 @@
 //! problems out.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hearth_proto::{SlotLength, Technology, Vantage};
 
@@ -10,7 +12,10 @@ use super::error::{ConfigErrors, Fault, Problem};
 use super::section::Section;
 use super::source::{Value, merge};
 use super::value::{Collector, HostPort, STAMP_PORT, TlsFiles, http_url, is_loopback, resolver};
-use super::{Config, DEFAULT_STATE_DIR, LinkConfig, LinkSettings, Pace};
+use super::{
+    Config, DEFAULT_STATE_DIR, LinkConfig, LinkSettings, Pace, RadioSource, StampSettings,
+    TestSettings, TimestampFormat,
+};
 
 const ID: &str = "1 to 63 characters of a-z, 0-9 and '-', not at either end";
 const COLLECTOR: &str = "a URL: https://HOST[:PORT] with [tls] ca, cert and key, or http://HOST[:PORT] to a loopback \
@@ -78,6 +83,11 @@ struct Read {
     spool_max_bytes: u64,
     slot: SlotLength,
     pace: Pace,
+    tests: TestSettings,
+    stamp: StampSettings,
+    radio: RadioSource,
+    metrics: Option<SocketAddr>,
+    status_socket: Option<PathBuf>,
     links: LinkSettings,
 }
 
@@ -91,10 +101,15 @@ impl Read {
             reflector: self.reflector,
             targets: self.targets,
             spool_path: self.spool_path.unwrap_or_else(|| self.state_dir.join("spool.sqlite")),
+            status_socket: self.status_socket.unwrap_or_else(|| self.state_dir.join("agent.sock")),
             state_dir: self.state_dir,
             spool_max_bytes: self.spool_max_bytes,
             slot: self.slot,
             pace: self.pace,
+            tests: self.tests,
+            stamp: self.stamp,
+            radio: self.radio,
+            metrics: self.metrics,
             links: self.links,
             wording: super::Wording::default(),
         })
@@ -136,6 +151,21 @@ fn whole(root: &mut Section) -> Read {
             gateway: root.pace("gateway_interval_ms", 100..=60_000).unwrap_or(usual.gateway),
             slow: root.pace("slow_interval_ms", 1_000..=3_600_000).unwrap_or(usual.slow),
         },
+        tests: tests(root),
+        stamp: stamp(root),
+        radio: root
+            .value("radio", "\"auto\", \"modemmanager\", \"ubus\" or \"off\"", |v| {
+                match v.text()? {
+                    "auto" => Some(RadioSource::Auto),
+                    "modemmanager" => Some(RadioSource::ModemManager),
+                    "ubus" => Some(RadioSource::Ubus),
+                    "off" => Some(RadioSource::Off),
+                    _ => None,
+                }
+            })
+            .unwrap_or_default(),
+        metrics: root.text("metrics", "an address with a port, as 127.0.0.1:9620 or [::1]:9620"),
+        status_socket: root.path("status_socket"),
         links: LinkSettings {
             resolvers: root.list("resolvers", "an address, with :PORT unless it is 53", |v| {
                 resolver(v.text()?)
@@ -176,6 +206,58 @@ fn collector(root: &mut Section) -> Option<Collector> {
     }
 }
 
+/// From 10 minutes to a month, in seconds; 0: never.
+const TEST_EVERY: &str = "0 (never) or 600 to 2678400, in seconds";
+const BUDGET: std::ops::RangeInclusive<u64> = 1..=1_000_000;
+
+fn tests(root: &mut Section) -> TestSettings {
+    let usual = TestSettings::default();
+    let read = root.section("tests", |tests| {
+        let server = tests.value("server", "a URL: https://HOST[:PORT]", |v| {
+            http_url(v.text()?).filter(|url| url.scheme() == "https")
+        });
+        let ca = tests.path("ca");
+        let mut every = |key, usual| match tests.value(key, TEST_EVERY, |v| match v.integer()? {
+            0 => Some(None),
+            s => u64::try_from(s)
+                .ok()
+                .filter(|s| (600..=2_678_400).contains(s))
+                .map(|s| Some(Duration::from_secs(s))),
+        }) {
+            Some(every) => every,
+            None => usual,
+        };
+        let responsiveness_every = every("responsiveness_every_s", usual.responsiveness_every);
+        let capacity_every = every("capacity_every_s", usual.capacity_every);
+        let mut budget = |key, usual| match tests.integer(key, BUDGET, "in MB a month") {
+            Some(mb) => Some(mb * 1_000_000),
+            None => usual,
+        };
+        let budget = super::Budgets {
+            metered: budget("metered_budget_mb", usual.budget.metered),
+            unmetered: budget("budget_mb", usual.budget.unmetered),
+        };
+        Some(TestSettings { server, ca, responsiveness_every, capacity_every, budget })
+    });
+    read.unwrap_or_default()
+}
+
+fn stamp(root: &mut Section) -> StampSettings {
+    let read = root.section("stamp", |stamp| {
+        Some(StampSettings {
+            key_file: stamp.path("key_file"),
+            timestamps: stamp
+                .value("timestamps", "\"ntp\" or \"ptp\"", |v| match v.text()? {
+                    "ntp" => Some(TimestampFormat::Ntp),
+                    "ptp" => Some(TimestampFormat::Ptp),
+                    _ => None,
+                })
+                .unwrap_or_default(),
+        })
+    });
+    read.unwrap_or_default()
+}
+
 fn links(root: &mut Section) -> Vec<LinkConfig> {
     let mut interfaces = BTreeMap::new();
     let mut names = BTreeMap::new();
@@ -192,8 +274,18 @@ fn links(root: &mut Section) -> Vec<LinkConfig> {
             let text = v.text()?;
             (1..=100).contains(&text.chars().count()).then(|| text.to_owned())
         });
+        let budget_bytes_per_month =
+            link.integer("budget_mb", BUDGET, "in MB a month").map(|mb| mb * 1_000_000);
         // Only once every key was asked for, so that all problems are told.
-        let config = LinkConfig { interface: interface?, name, technology, enabled, metered, plan };
+        let config = LinkConfig {
+            interface: interface?,
+            name,
+            technology,
+            enabled,
+            metered,
+            plan,
+            budget_bytes_per_month,
+        };
         link.once(&mut interfaces, "interface", config.interface.to_string());
         let shown = config.name.clone().unwrap_or_else(|| config.interface.to_link_name());
         let key = if config.name.is_some() { "name" } else { "interface" };

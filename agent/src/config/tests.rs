@@ -37,6 +37,15 @@ fn every_key_is_read() {
     let fibre = config.links.of(&"eth1".parse().unwrap()).unwrap();
     assert_eq!(fibre.technology, Some(Technology::Fttp));
     assert_eq!(fibre.plan.as_deref(), Some("300 Mbit/s"));
+    assert_eq!(config.tests.server.as_ref().unwrap().port(), Some(8621));
+    assert_eq!(config.tests.capacity_every.unwrap().as_secs(), 43_200);
+    assert_eq!(config.tests.budget.metered, Some(300_000_000));
+    assert_eq!(config.stamp.key_file.as_deref(), Some(Path::new("/etc/hearth/stamp.key")));
+    assert_eq!(config.stamp.timestamps, TimestampFormat::Ntp);
+    assert_eq!(config.radio, RadioSource::Auto);
+    assert_eq!(config.metrics.unwrap().port(), 9620);
+    assert_eq!(config.status_socket, Path::new("/run/hearth/agent.sock"));
+    assert_eq!(config.links.links[1].budget_bytes_per_month, Some(200_000_000));
     assert!(config.links.links[1].metered && config.links.links[1].enabled);
     let selection = config.links.selection();
     assert_eq!(

@@ -13,5 +13,6 @@ pub mod discover;
 mod interface;
 pub mod netlink;
 pub mod resolvers;
+pub mod spending;
 
 pub use interface::{InterfaceName, InterfaceNameError};

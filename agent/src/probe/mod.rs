@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub mod datagram;
 pub mod dns;
+pub mod heavy;
 pub mod hop;
 pub mod http;
 pub mod icmp;

@@ -14,7 +14,9 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hearth_proto::{Busy, DownCause, LinkName, LinkSlot, Outcome, SeriesKey, SlotLength, UnixMs};
+use hearth_proto::{
+    Busy, DownCause, LinkName, LinkSlot, Outcome, Own, SeriesKey, SlotLength, UnixMs,
+};
 
 use crate::belief::{State, Transition};
 use series::{Follower, Sum};
@@ -249,6 +251,9 @@ impl SlotMaker {
                 .map(|(cause, _)| *cause),
             series,
             busy: open.busy,
+            own: Own::default(),
+            wifi: None,
+            cells: Vec::new(),
         }
     }
 

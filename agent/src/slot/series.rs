@@ -163,6 +163,7 @@ impl Sum {
             }),
             distribution: self.distribution,
             payload_bytes: of.payload_bytes,
+            after_idle: false,
         }
     }
 }

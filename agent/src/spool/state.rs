@@ -82,7 +82,7 @@ impl Core {
     pub(super) fn append(&mut self, records: &[Record], now: Now) {
         let mut urgent = false;
         for record in records {
-            urgent |= matches!(record, Record::Event(_));
+            urgent |= matches!(record, Record::Test(_) | Record::Event(_));
             self.take(record);
         }
         if !self.waiting.is_empty() && self.due_ms.is_none() {
@@ -199,7 +199,8 @@ impl Core {
     fn take(&mut self, record: &Record) -> u64 {
         let kind = match record {
             Record::Slot(_) => Kind::Slot,
-            Record::Event(_) => Kind::Event,
+            // A test is rare and dear: it is let go last, as an event is.
+            Record::Test(_) | Record::Event(_) => Kind::Event,
         };
         let item = Item { seq: self.next_seq, kind, body: encode_record(record) };
         self.next_seq += 1;

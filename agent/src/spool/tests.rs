@@ -21,6 +21,9 @@ fn slot(id: u64) -> Record {
         down_cause: None,
         series: Vec::new(),
         busy: None,
+        own: hearth_proto::Own::default(),
+        wifi: None,
+        cells: Vec::new(),
     })
 }
 
@@ -34,7 +37,7 @@ fn id(record: &Record) -> Option<u64> {
     let at = match record {
         Record::Slot(s) => s.start,
         Record::Event(Event { at, kind: EventKind::ClockStep { .. }, .. }) => *at,
-        Record::Event(_) => return None,
+        Record::Test(_) | Record::Event(_) => return None,
     };
     Some((at.0 as u64 - 1_764_000_000_000) / 60_000)
 }

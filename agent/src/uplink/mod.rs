@@ -15,8 +15,8 @@ mod tls;
 
 use std::time::Duration;
 
-use hearth_proto::{AgentId, HouseholdId, Vantage};
-use tokio::sync::watch;
+use hearth_proto::{AgentId, HouseholdId, Order, Plan, Vantage};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Endpoint, Uri};
 use tracing::{info, warn};
@@ -61,6 +61,18 @@ pub struct UplinkConfig {
     pub drain: Duration,
     /// Is told of every change, for a person to see.
     pub state: Option<watch::Sender<UplinkState>>,
+    /// Is told what the collector asks for. It must have room: what finds none is
+    /// left, and logged.
+    pub asks: Option<mpsc::Sender<Asked>>,
+}
+
+/// What a collector asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// To measure by this plan from now on.
+    Plan(Plan),
+    /// To run one test.
+    Order(Order),
 }
 
 impl UplinkConfig {
@@ -82,6 +94,7 @@ impl UplinkConfig {
             keepalive: Duration::from_secs(30),
             drain: Duration::from_secs(5),
             state: None,
+            asks: None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hearth_proto::{BootId, Seq, Vantage, wire};
+use hearth_proto::convert::RecordError;
+use hearth_proto::{BootId, Order, Plan, Seq, Vantage, wire};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 use wire::agent_message::Message as Out;
 use wire::collector_message::Message as In;
 
-use super::{Deadline, UplinkConfig, UplinkState, now};
+use super::{Asked, Deadline, UplinkConfig, UplinkState, now};
 use crate::spool::{Batch, Position, Spool, SpoolError};
 
 /// Refusals told one by one in each acknowledgement; the rest as a number.
@@ -106,6 +107,10 @@ pub(super) async fn run(
                     Some(In::Welcome(_)) => {
                         return Err(StreamError::Protocol("welcome twice".to_owned()));
                     }
+                    Some(In::Plan(plan)) => asked(config, Plan::try_from(plan).map(Asked::Plan)),
+                    Some(In::Order(order)) => {
+                        asked(config, Order::try_from(order).map(Asked::Order));
+                    }
                     // A later collector may say more than this agent knows.
                     None => {}
                 }
@@ -190,6 +195,22 @@ async fn acknowledged(
         s.refused += ack.refused.len() as u64;
     });
     Ok(())
+}
+
+/// Hands on what the collector asks for. One that asks amiss is no reason to keep
+/// records from it.
+fn asked(config: &UplinkConfig, asked: Result<Asked, RecordError>) {
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(error) => {
+            warn!(error = crate::spool::error_chain(&error), "collector asks amiss");
+            return;
+        }
+    };
+    let Some(asks) = &config.asks else { return };
+    if let Err(error) = asks.try_send(asked) {
+        warn!(%error, "what the collector asks is left: too much at once");
+    }
 }
 
 fn message(batch: Batch) -> wire::AgentMessage {

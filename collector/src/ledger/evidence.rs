@@ -129,6 +129,7 @@ mod tests {
             ipdv: None,
             distribution,
             payload_bytes: 44,
+            after_idle: false,
         }
     }
 

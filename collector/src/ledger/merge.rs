@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use hearth_proto::{
-    Busy, Cause, Directions, Distribution, Ipdv, LinkSlot, Series, SeriesKey, SlotLength, UnixMs,
+    Busy, Cause, Directions, Distribution, Ipdv, LinkSlot, Own, Series, SeriesKey, SlotLength,
+    UnixMs,
 };
 
 /// All of `records`, at least one, as the record of the slot at `start`.
@@ -12,9 +13,9 @@ pub(crate) fn merge(records: &[&LinkSlot], start: UnixMs, length: SlotLength) ->
     let total = u64::from(length.ms());
     let judged: u64 = records.iter().map(|r| u64::from(judged_ms(r))).sum::<u64>().min(total);
     let down: u64 = records.iter().map(|r| u64::from(r.down_ms)).sum::<u64>().min(judged);
-    let mut by_key: BTreeMap<&SeriesKey, Vec<&Series>> = BTreeMap::new();
+    let mut by_key: BTreeMap<(&SeriesKey, bool), Vec<&Series>> = BTreeMap::new();
     for series in records.iter().flat_map(|r| &r.series) {
-        by_key.entry(&series.key).or_default().push(series);
+        by_key.entry((&series.key, series.after_idle)).or_default().push(series);
     }
     let longest_down =
         records.iter().filter(|r| r.down_cause.is_some()).max_by_key(|r| (r.down_ms, r.start));
@@ -25,13 +26,24 @@ pub(crate) fn merge(records: &[&LinkSlot], start: UnixMs, length: SlotLength) ->
         down_ms: down as u32,
         unjudged_ms: (total - judged) as u32,
         down_cause: longest_down.and_then(|r| r.down_cause),
-        series: by_key.into_iter().map(|(key, parts)| merge_series(key, &parts)).collect(),
+        series: by_key.into_iter().map(|((key, _), parts)| merge_series(key, &parts)).collect(),
         busy: records.iter().filter_map(|r| r.busy).reduce(|a, b| Busy {
             rx_bytes: a.rx_bytes.saturating_add(b.rx_bytes),
             tx_bytes: a.tx_bytes.saturating_add(b.tx_bytes),
             rx_peak_bps: a.rx_peak_bps.max(b.rx_peak_bps),
             tx_peak_bps: a.tx_peak_bps.max(b.tx_peak_bps),
         }),
+        own: records.iter().fold(Own::default(), |sum, r| Own {
+            rx_bytes: sum.rx_bytes.saturating_add(r.own.rx_bytes),
+            tx_bytes: sum.tx_bytes.saturating_add(r.own.tx_bytes),
+        }),
+        // Medians can't be merged: those of the record that was read most often.
+        wifi: records.iter().filter_map(|r| r.wifi).max_by_key(|w| w.samples),
+        cells: records
+            .iter()
+            .max_by_key(|r| r.cells.iter().map(|c| c.samples).max())
+            .map(|r| r.cells.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -63,6 +75,7 @@ fn merge_series(key: &SeriesKey, parts: &[&Series]) -> Series {
         }),
         distribution: Distribution::merge_all(parts.iter().map(|s| &s.distribution)),
         payload_bytes: parts.iter().map(|s| s.payload_bytes).max().unwrap_or(0),
+        after_idle: parts.iter().all(|s| s.after_idle),
     }
 }
 

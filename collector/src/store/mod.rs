@@ -171,6 +171,8 @@ pub struct Appended {
     pub up_to: Seq,
     /// Slots stored now.
     pub slots: u64,
+    /// Tests stored now.
+    pub tests: u64,
     /// Events stored now.
     pub events: u64,
     /// Records that had been stored, or refused, before.
@@ -229,6 +231,8 @@ pub struct Totals {
     pub agents: u64,
     /// Slots stored.
     pub slots: u64,
+    /// Tests stored.
+    pub tests: u64,
     /// Events stored.
     pub events: u64,
     /// Records that came again, and were counted once.

@@ -47,6 +47,7 @@ pub fn slot(link: &str, n: u64) -> Record {
             .map(|i| base + (i * 7919 + n as u32 * 104_729) % 900 + (i % 15 / 14) * 2500)
             .collect(),
         payload_bytes: 44,
+        after_idle: false,
     };
     Record::Slot(LinkSlot {
         link: link.parse().unwrap(),
@@ -59,6 +60,9 @@ pub fn slot(link: &str, n: u64) -> Record {
             series(ProbeKind::Stamp, Role::Reflector, 20_000),
             series(ProbeKind::Icmp, Role::Gateway, 300),
         ],
+        own: hearth_proto::Own::default(),
+        wifi: None,
+        cells: Vec::new(),
         busy: Some(Busy {
             rx_bytes: 1_234_567,
             tx_bytes: 98_765,

@@ -85,6 +85,7 @@ fn series(role: Role, probe: ProbeKind, line: &Line, ago: i64, down: bool, slow:
         ipdv: (answered > 1).then(|| Ipdv { mean_us: spread / 3, pairs: answered - 1 }),
         distribution,
         payload_bytes: 44,
+        after_idle: false,
     }
 }
 
@@ -101,6 +102,9 @@ fn slot(line: &Line, ago: i64) -> LinkSlot {
             series(Role::Reflector, ProbeKind::Stamp, line, ago, down, slow),
             series(Role::Gateway, ProbeKind::Icmp, line, ago, false, false),
         ],
+        own: hearth_proto::Own::default(),
+        wifi: None,
+        cells: Vec::new(),
         busy: Some(Busy {
             rx_bytes: 9_000_000,
             tx_bytes: 2_000_000,

@@ -1,10 +1,11 @@
 //! Enumerations, each pair written once.
 
 use super::RecordError;
-use crate::event::Vantage;
+use crate::event::{Detail, Purpose, Vantage};
 use crate::link::Technology;
 use crate::sample::{Cause, Family, ProbeKind, Role};
 use crate::slot::DownCause;
+use crate::trial::{Confidence, SkipReason, TestKind};
 use crate::wire;
 
 macro_rules! pairs {
@@ -76,6 +77,44 @@ pairs!(down_out, down_in, DownCause, DownCause {
     Address = Address,
     Route = Route,
     Interface = Interface,
+});
+
+pairs!(test_kind_out, test_kind_in, TestKind, TestKind {
+    Responsiveness = Responsiveness,
+    Capacity = Capacity,
+});
+
+pairs!(confidence_out, confidence_in, Confidence, Confidence {
+    Low = Low,
+    Medium = Medium,
+    High = High,
+});
+
+pairs!(skip_out, skip_in, SkipReason, SkipReason {
+    Busy = Busy,
+    GaveWay = GaveWay,
+    Budget = Budget,
+    Roaming = Roaming,
+    LinkDown = LinkDown,
+    Expired = Expired,
+    Rate = Rate,
+    NoServer = NoServer,
+});
+
+pairs!(purpose_out, purpose_in, Purpose, Purpose {
+    Probes = Probes,
+    Responsiveness = Responsiveness,
+    Capacity = Capacity,
+    Telemetry = Telemetry,
+});
+
+pairs!(detail_out, detail_in, Detail, Detail {
+    Full = Full,
+    NoResponsiveness = NoResponsiveness,
+    NoTests = NoTests,
+    RarePhases = RarePhases,
+    RareProbes = RareProbes,
+    Alive = Alive,
 });
 
 pairs!(vantage_out, vantage_in, Vantage, Vantage { Router = Router, Device = Device });

@@ -1,8 +1,11 @@
 //! Events and the links they tell of.
 
-use super::{RecordError, enums, id, text, wall};
-use crate::event::{Event, EventKind};
+use std::net::IpAddr;
+
+use super::{RecordError, enums, id, radio, text, wall};
+use crate::event::{BudgetReport, Event, EventKind, Purpose};
 use crate::link::{DefaultRoute, LinkInfo};
+use crate::slot::Own;
 use crate::time::SlotLength;
 use crate::wire;
 use wire::event::Kind;
@@ -68,6 +71,27 @@ impl From<&Event> for wire::Event {
                     remedy: remedy.clone(),
                 })
             }
+            EventKind::PathChanged { link, family, before, now } => {
+                Kind::PathChanged(wire::PathChanged {
+                    link: link.to_string(),
+                    family: enums::family_out(*family),
+                    before: hops_out(before),
+                    now: hops_out(now),
+                })
+            }
+            EventKind::RadioChanged { link, technology, roaming, cells, source } => {
+                Kind::RadioChanged(wire::RadioChanged {
+                    link: link.to_string(),
+                    technology: enums::technology_out(*technology),
+                    roaming: *roaming,
+                    cells: cells.iter().map(Into::into).collect(),
+                    source: source.clone(),
+                })
+            }
+            EventKind::Budget(b) => Kind::Budget(b.into()),
+            EventKind::PlanTaken { version } => {
+                Kind::PlanTaken(wire::PlanTaken { version: *version })
+            }
         };
         Self { at_unix_ms: e.at.0, at_boot_ms: e.at_boot_ms, kind: Some(kind) }
     }
@@ -119,7 +143,92 @@ impl TryFrom<wire::Event> for Event {
                 why: text("cannot_measure.why", c.why)?,
                 remedy: text("cannot_measure.remedy", c.remedy)?,
             },
+            Kind::PathChanged(p) => EventKind::PathChanged {
+                link: id("path_changed.link", p.link)?,
+                family: enums::family_in("path_changed.family", p.family)?,
+                before: hops_in("path_changed.before", p.before)?,
+                now: hops_in("path_changed.now", p.now)?,
+            },
+            Kind::RadioChanged(r) => EventKind::RadioChanged {
+                link: id("radio_changed.link", r.link)?,
+                technology: enums::technology_in("radio_changed.technology", r.technology)?,
+                roaming: r.roaming,
+                cells: radio::cells("radio_changed.cells", r.cells)?,
+                source: text("radio_changed.source", r.source)?,
+            },
+            Kind::Budget(b) => {
+                EventKind::Budget(b.try_into().map_err(|e: RecordError| e.within("budget"))?)
+            }
+            Kind::PlanTaken(p) => EventKind::PlanTaken { version: p.version },
         };
         Ok(Self { at, at_boot_ms: e.at_boot_ms, kind })
+    }
+}
+
+/// The most routers that a path may have here: those near the home.
+const MAX_HOPS: usize = 8;
+
+fn hops_out(hops: &[Option<IpAddr>]) -> Vec<String> {
+    hops.iter().map(|hop| hop.map(|ip| ip.to_string()).unwrap_or_default()).collect()
+}
+
+fn hops_in(field: &str, hops: Vec<String>) -> Result<Vec<Option<IpAddr>>, RecordError> {
+    if hops.len() > MAX_HOPS {
+        return Err(RecordError::field(field, hops.len(), format!("at most {MAX_HOPS} of them")));
+    }
+    let one = |hop: String| match hop.as_str() {
+        "" => Ok(None),
+        ip => ip.parse().map(Some).map_err(|_| RecordError::field(field, ip, "an IP address")),
+    };
+    hops.into_iter().map(one).collect()
+}
+
+impl From<&BudgetReport> for wire::BudgetReport {
+    fn from(b: &BudgetReport) -> Self {
+        let spent = |&(purpose, own): &(Purpose, Own)| wire::Spent {
+            purpose: enums::purpose_out(purpose),
+            rx_bytes: own.rx_bytes,
+            tx_bytes: own.tx_bytes,
+        };
+        Self {
+            link: b.link.to_string(),
+            month: b.month.clone(),
+            limit_bytes: b.limit_bytes.unwrap_or_default(),
+            detail: enums::detail_out(b.detail),
+            spent: b.spent.iter().map(spent).collect(),
+            tests_run: b.tests_run,
+            tests_skipped: b.tests_skipped,
+        }
+    }
+}
+
+impl TryFrom<wire::BudgetReport> for BudgetReport {
+    type Error = RecordError;
+
+    fn try_from(b: wire::BudgetReport) -> Result<Self, RecordError> {
+        let month = b.month.as_bytes();
+        let is_month = month.len() == 7
+            && month[4] == b'-'
+            && [0, 1, 2, 3, 5, 6].iter().all(|&i: &usize| month[i].is_ascii_digit());
+        if !is_month {
+            return Err(RecordError::field("month", b.month, "a month as in 2026-11"));
+        }
+        let mut spent: Vec<(Purpose, Own)> = Vec::with_capacity(b.spent.len().min(8));
+        for s in b.spent {
+            let purpose = enums::purpose_in("spent.purpose", s.purpose)?;
+            if spent.iter().any(|(known, _)| *known == purpose) {
+                return Err(RecordError::field("spent.purpose", purpose, "each once"));
+            }
+            spent.push((purpose, Own { rx_bytes: s.rx_bytes, tx_bytes: s.tx_bytes }));
+        }
+        Ok(Self {
+            link: id("link", b.link)?,
+            month: b.month,
+            limit_bytes: (b.limit_bytes > 0).then_some(b.limit_bytes),
+            detail: enums::detail_in("detail", b.detail)?,
+            spent,
+            tests_run: b.tests_run,
+            tests_skipped: b.tests_skipped,
+        })
     }
 }

@@ -1,9 +1,9 @@
 //! Link-slots.
 
-use super::{MAX_SERIES, RecordError, enums, id, text, wall};
+use super::{MAX_SERIES, RecordError, enums, id, radio, text, wall};
 use crate::distribution::Distribution;
 use crate::sample::SeriesKey;
-use crate::slot::{Busy, Directions, Ipdv, LinkSlot, Series};
+use crate::slot::{Busy, Directions, Ipdv, LinkSlot, Own, Series};
 use crate::time::SlotLength;
 use crate::wire;
 
@@ -23,6 +23,10 @@ impl From<&LinkSlot> for wire::LinkSlot {
                 rx_peak_bps: b.rx_peak_bps,
                 tx_peak_bps: b.tx_peak_bps,
             }),
+            own: (s.own != Own::default())
+                .then_some(wire::Own { rx_bytes: s.own.rx_bytes, tx_bytes: s.own.tx_bytes }),
+            wifi: s.wifi.map(Into::into),
+            cells: s.cells.iter().map(Into::into).collect(),
         }
     }
 }
@@ -49,6 +53,7 @@ impl From<&Series> for wire::Series {
             ipdv_pairs: s.ipdv.map_or(0, |i| i.pairs),
             distribution: s.distribution.encode(),
             payload_bytes: s.payload_bytes,
+            after_idle: s.after_idle,
         }
     }
 }
@@ -98,7 +103,7 @@ impl TryFrom<wire::LinkSlot> for LinkSlot {
         for (i, one) in s.series.into_iter().enumerate() {
             let name = || format!("series[{i}]");
             let one = Series::try_from(one).map_err(|e| e.within(&name()))?;
-            if series.iter().any(|other| other.key == one.key) {
+            if series.iter().any(|o| o.key == one.key && o.after_idle == one.after_idle) {
                 return Err(RecordError::field(&name(), one.key, "each probe and target once"));
             }
             series.push(one);
@@ -117,6 +122,11 @@ impl TryFrom<wire::LinkSlot> for LinkSlot {
                 rx_peak_bps: b.rx_peak_bps,
                 tx_peak_bps: b.tx_peak_bps,
             }),
+            own: s
+                .own
+                .map_or(Own::default(), |o| Own { rx_bytes: o.rx_bytes, tx_bytes: o.tx_bytes }),
+            wifi: s.wifi.map(radio::wifi).transpose().map_err(|e| e.within("wifi"))?,
+            cells: radio::cells("cells", s.cells)?,
         })
     }
 }
@@ -187,6 +197,7 @@ impl TryFrom<wire::Series> for Series {
                 .then_some(Ipdv { mean_us: s.ipdv_mean_us, pairs: s.ipdv_pairs }),
             distribution,
             payload_bytes: s.payload_bytes,
+            after_idle: s.after_idle,
         })
     }
 }

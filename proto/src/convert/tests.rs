@@ -2,10 +2,16 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::event::{Event, EventKind, Vantage};
+use crate::distribution::Distribution;
+use crate::event::{BudgetReport, Detail, Event, EventKind, Purpose, Vantage};
+use crate::plan::{LinkPlan, Measures, Order, Plan};
+use crate::radio::{Cell, Layer, Wifi};
 use crate::sample::{Cause, Family, ProbeKind, Role, SeriesKey};
-use crate::slot::{Busy, Directions, DownCause, Ipdv, LinkSlot, Series};
+use crate::slot::{Busy, Directions, DownCause, Ipdv, LinkSlot, Own, Series};
 use crate::time::{SlotLength, UnixMs};
+use crate::trial::{
+    Confidence, DirectionFigures, Figures, OrderId, SkipReason, TestKind, TestOutcome, TestResult,
+};
 use crate::{DefaultRoute, LinkInfo, Technology};
 
 fn series() -> impl Strategy<Value = Series> {
@@ -35,6 +41,7 @@ fn series() -> impl Strategy<Value = Series> {
                 ipdv: (paired && pairs > 0).then_some(Ipdv { mean_us: 7, pairs }),
                 distribution: times.into_iter().collect(),
                 payload_bytes,
+                after_idle: directed,
             }
         })
 }
@@ -50,8 +57,131 @@ fn slot() -> impl Strategy<Value = LinkSlot> {
             down_cause: (down_ms > 0).then_some(DownCause::Route),
             series: vec![one],
             busy: busy.map(|b| Busy { rx_bytes: b.into(), tx_peak_bps: 9, ..Busy::default() }),
+            own: Own { rx_bytes: busy.unwrap_or(0).into(), tx_bytes: 1 },
+            wifi: busy.map(|b| wifi(b % 7)),
+            cells: busy
+                .map(|b| vec![cell(Layer::Lte, b % 3), cell(Layer::Nr, b % 5)])
+                .unwrap_or_default(),
         },
     )
+}
+
+fn wifi(n: u32) -> Wifi {
+    Wifi {
+        samples: n + 1,
+        signal_dbm: -60 - n as i32,
+        signal_worst_dbm: -90,
+        rx_kbps: (n > 0).then_some(n * 6500),
+        tx_kbps: Some(6500),
+        frequency_mhz: 5180,
+        width_mhz: (n > 2).then_some(80),
+        tx_packets: 1000,
+        tx_retries: n,
+        tx_failed: 0,
+    }
+}
+
+fn cell(layer: Layer, n: u32) -> Cell {
+    Cell {
+        layer,
+        samples: n + 1,
+        rsrp_ddbm: Some(-1000 + n as i32),
+        rsrq_ddb: (n > 0).then_some(0),
+        sinr_ddb: (n > 1).then_some(-31),
+        band: (n > 1).then_some(78),
+        cell: (n > 0).then_some(1 << 35),
+        pci: Some(0),
+        plmn: (n > 0).then(|| "00101".parse().unwrap()),
+        roaming: n > 0,
+    }
+}
+
+fn test(outcome: TestOutcome) -> TestResult {
+    TestResult {
+        link: "lte".parse().unwrap(),
+        kind: TestKind::Responsiveness,
+        family: Some(Family::V4),
+        server: "probe.example:8621".into(),
+        start: UnixMs(1_764_000_000_123),
+        start_boot_ms: 99,
+        duration_ms: 20_000,
+        order: Some(OrderId(7)),
+        cost: Own { rx_bytes: 1 << 40, tx_bytes: 3 },
+        outcome,
+    }
+}
+
+fn figures() -> DirectionFigures {
+    DirectionFigures {
+        goodput_bps: 100_000_000,
+        low_bps: Some(90_000_000),
+        high_bps: None,
+        confidence: Confidence::High,
+        bytes: 12_500_000,
+        measured_ms: 1_000,
+        flows: 4,
+        rpm: Some((1200, Confidence::Medium)),
+        tcp_f: [10_000, 11_000].into_iter().collect(),
+        tls_f: Distribution::default(),
+        http_f: [12_000].into_iter().collect(),
+        http_l: (0..1000).map(|i| 10_000 + i * 97).collect(),
+    }
+}
+
+#[test]
+fn every_outcome_of_a_test_comes_back() {
+    let done = Figures { down: Some(figures()), up: None, idle_rtt: [9_000].into_iter().collect() };
+    let mut outcomes = vec![
+        TestOutcome::Done(Box::new(done)),
+        TestOutcome::Failed { cause: Cause::Refused, why: "closed port".into() },
+    ];
+    outcomes.extend(
+        SkipReason::ALL
+            .map(|reason| TestOutcome::Skipped { reason, detail: reason.name().to_owned() }),
+    );
+    for outcome in outcomes {
+        let record = Record::Test(test(outcome));
+        assert_eq!(decode_record(&encode_record(&record)), Ok(record));
+    }
+}
+
+#[test]
+fn figures_outside_their_bounds_are_refused() {
+    let odd = DirectionFigures { low_bps: Some(200_000_000), ..figures() };
+    let done = Figures { up: Some(odd), ..Figures::default() };
+    let record = Record::Test(test(TestOutcome::Done(Box::new(done))));
+    let error = decode_record(&encode_record(&record)).unwrap_err().to_string();
+    assert!(error.starts_with("test.figures.up.goodput_bps 100000000 is not accepted"), "{error}");
+}
+
+#[test]
+fn plans_and_orders_come_back_and_odd_ones_are_refused() {
+    let measures = Measures {
+        interval_ms: Some(2000),
+        capacity_every_s: Some(3600),
+        no_tests: true,
+        budget_bytes_per_month: Some(200_000_000),
+        ..Measures::default()
+    };
+    let link = LinkPlan { link: "lte".parse().unwrap(), measures };
+    let plan = Plan { version: 3, all: Measures::default(), links: vec![link.clone()] };
+    assert_eq!(Plan::try_from(wire::Plan::from(&plan)), Ok(plan.clone()));
+    assert_eq!(plan.of(&link.link), measures);
+    assert_eq!(plan.of(&"other".parse().unwrap()), Measures::default());
+    let twice = Plan { links: vec![link.clone(), link], ..Plan::default() };
+    assert!(twice.check().unwrap_err().to_string().contains("each link once"));
+    let fast = Measures { interval_ms: Some(1), ..Measures::default() };
+    let fast = Plan { all: fast, ..Plan::default() };
+    let error = Plan::try_from(wire::Plan::from(&fast)).unwrap_err().to_string();
+    assert_eq!(error, "all.interval_ms 1 is not accepted: 100 to 600000");
+    let order = Order {
+        id: OrderId(5),
+        link: None,
+        kind: TestKind::Capacity,
+        expires: UnixMs(1_764_000_000_000),
+        by: "noc".into(),
+    };
+    assert_eq!(Order::try_from(wire::Order::from(&order)), Ok(order));
 }
 
 fn event(kind: EventKind) -> Record {
@@ -89,6 +219,29 @@ fn every_kind_of_event_comes_back() {
             why: "no permission".into(),
             remedy: "widen ping_group_range".into(),
         },
+        EventKind::PathChanged {
+            link: link.clone(),
+            family: Family::V6,
+            before: Vec::new(),
+            now: vec![Some("fe80::1".parse().unwrap()), None],
+        },
+        EventKind::RadioChanged {
+            link: link.clone(),
+            technology: Technology::NrNsa,
+            roaming: true,
+            cells: vec![cell(Layer::Lte, 2), cell(Layer::Nr, 4)],
+            source: "ModemManager".into(),
+        },
+        EventKind::Budget(BudgetReport {
+            link,
+            month: "2026-11".into(),
+            limit_bytes: Some(1 << 28),
+            detail: Detail::NoTests,
+            spent: Purpose::ALL.map(|p| (p, Own { rx_bytes: 5, tx_bytes: 6 })).to_vec(),
+            tests_run: 3,
+            tests_skipped: 4,
+        }),
+        EventKind::PlanTaken { version: 8 },
     ] {
         let record = event(kind);
         assert_eq!(decode_record(&encode_record(&record)), Ok(record));

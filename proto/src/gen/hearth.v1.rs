@@ -16,7 +16,7 @@ pub mod agent_message {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CollectorMessage {
-    #[prost(oneof = "collector_message::Message", tags = "1, 2")]
+    #[prost(oneof = "collector_message::Message", tags = "1, 2, 3, 4")]
     pub message: ::core::option::Option<collector_message::Message>,
 }
 /// Nested message and enum types in `CollectorMessage`.
@@ -27,6 +27,10 @@ pub mod collector_message {
         Welcome(super::Welcome),
         #[prost(message, tag = "2")]
         Ack(super::Ack),
+        #[prost(message, tag = "3")]
+        Plan(super::Plan),
+        #[prost(message, tag = "4")]
+        Order(super::Order),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -85,9 +89,70 @@ pub struct Refusal {
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }
+/// What to measure, and how much. It holds until another one comes, also over the
+/// agent's restarts; 0 means: as the agent is configured. A plan never widens what
+/// the household has allowed: the smaller budget and the rarer test hold.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Plan {
+    /// rises with every change
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    /// of every link
+    #[prost(message, optional, tag = "2")]
+    pub all: ::core::option::Option<Measures>,
+    /// of single ones, in place of `all`
+    #[prost(message, repeated, tag = "3")]
+    pub links: ::prost::alloc::vec::Vec<LinkPlan>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LinkPlan {
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub measures: ::core::option::Option<Measures>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Measures {
+    /// STAMP to the reflector
+    #[prost(uint32, tag = "1")]
+    pub interval_ms: u32,
+    #[prost(uint32, tag = "2")]
+    pub gateway_interval_ms: u32,
+    /// DNS, TCP connect and HTTP
+    #[prost(uint32, tag = "3")]
+    pub slow_interval_ms: u32,
+    /// mean time between two tests
+    #[prost(uint32, tag = "4")]
+    pub responsiveness_every_s: u32,
+    #[prost(uint32, tag = "5")]
+    pub capacity_every_s: u32,
+    /// none but those that are ordered
+    #[prost(bool, tag = "6")]
+    pub no_tests: bool,
+    #[prost(uint64, tag = "7")]
+    pub budget_bytes_per_month: u64,
+}
+/// One test, now. Its TestResult bears the id, also when it was not run. An order
+/// that comes again is carried out once.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Order {
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// empty: the link in use
+    #[prost(string, tag = "2")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(enumeration = "TestKind", tag = "3")]
+    pub kind: i32,
+    /// not begun later than that
+    #[prost(int64, tag = "4")]
+    pub expires_unix_ms: i64,
+    /// who asked for it
+    #[prost(string, tag = "5")]
+    pub by: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Record {
-    #[prost(oneof = "record::Record", tags = "1, 3")]
+    #[prost(oneof = "record::Record", tags = "1, 2, 3")]
     pub record: ::core::option::Option<record::Record>,
 }
 /// Nested message and enum types in `Record`.
@@ -96,9 +161,113 @@ pub mod record {
     pub enum Record {
         #[prost(message, tag = "1")]
         Slot(super::LinkSlot),
+        #[prost(message, tag = "2")]
+        Test(super::TestResult),
         #[prost(message, tag = "3")]
         Event(super::Event),
     }
+}
+/// A heavier, occasional measurement, or that it was skipped.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TestResult {
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(enumeration = "TestKind", tag = "2")]
+    pub kind: i32,
+    /// unspecified where it did not come so far
+    #[prost(enumeration = "Family", tag = "3")]
+    pub family: i32,
+    #[prost(string, tag = "4")]
+    pub server: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "5")]
+    pub start_unix_ms: i64,
+    #[prost(uint64, tag = "6")]
+    pub start_boot_ms: u64,
+    #[prost(uint32, tag = "7")]
+    pub duration_ms: u32,
+    /// 0: by schedule
+    #[prost(uint64, tag = "8")]
+    pub order: u64,
+    /// what it cost on the link, headers included
+    #[prost(uint64, tag = "9")]
+    pub rx_bytes: u64,
+    #[prost(uint64, tag = "10")]
+    pub tx_bytes: u64,
+    #[prost(oneof = "test_result::Outcome", tags = "11, 12, 13")]
+    pub outcome: ::core::option::Option<test_result::Outcome>,
+}
+/// Nested message and enum types in `TestResult`.
+pub mod test_result {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        #[prost(message, tag = "11")]
+        Figures(super::Figures),
+        #[prost(message, tag = "12")]
+        Skip(super::Skip),
+        #[prost(message, tag = "13")]
+        Failure(super::TestFailure),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Figures {
+    #[prost(message, optional, tag = "1")]
+    pub down: ::core::option::Option<DirectionFigures>,
+    #[prost(message, optional, tag = "2")]
+    pub up: ::core::option::Option<DirectionFigures>,
+    /// distribution, before the load
+    #[prost(bytes = "vec", tag = "3")]
+    pub idle_rtt: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DirectionFigures {
+    /// ramp-up excluded
+    #[prost(uint64, tag = "1")]
+    pub goodput_bps: u64,
+    /// bounds of a capacity estimate; 0: none
+    #[prost(uint64, tag = "2")]
+    pub low_bps: u64,
+    /// 0: none, the link may carry more
+    #[prost(uint64, tag = "3")]
+    pub high_bps: u64,
+    #[prost(enumeration = "Confidence", tag = "4")]
+    pub confidence: i32,
+    /// payload of the stable part
+    #[prost(uint64, tag = "5")]
+    pub bytes: u64,
+    /// its length
+    #[prost(uint32, tag = "6")]
+    pub measured_ms: u32,
+    #[prost(uint32, tag = "7")]
+    pub flows: u32,
+    /// 0: none
+    #[prost(uint32, tag = "8")]
+    pub rpm: u32,
+    #[prost(enumeration = "Confidence", tag = "9")]
+    pub rpm_confidence: i32,
+    /// Distributions under load: probes on connections of their own, the phases
+    /// apart (tls over its round trips), and on the loaded ones.
+    #[prost(bytes = "vec", tag = "10")]
+    pub tcp_f: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "11")]
+    pub tls_f: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "12")]
+    pub http_f: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "13")]
+    pub http_l: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Skip {
+    #[prost(enumeration = "SkipReason", tag = "1")]
+    pub reason: i32,
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TestFailure {
+    #[prost(enumeration = "Cause", tag = "1")]
+    pub cause: i32,
+    #[prost(string, tag = "2")]
+    pub why: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LinkInfo {
@@ -142,6 +311,77 @@ pub struct LinkSlot {
     pub series: ::prost::alloc::vec::Vec<Series>,
     #[prost(message, optional, tag = "8")]
     pub busy: ::core::option::Option<Busy>,
+    #[prost(message, optional, tag = "9")]
+    pub own: ::core::option::Option<Own>,
+    #[prost(message, optional, tag = "10")]
+    pub wifi: ::core::option::Option<Wifi>,
+    /// the serving ones: one, or with NSA the two layers
+    #[prost(message, repeated, tag = "11")]
+    pub cells: ::prost::alloc::vec::Vec<Cell>,
+}
+/// What the agent itself used of the link.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Own {
+    #[prost(uint64, tag = "1")]
+    pub rx_bytes: u64,
+    #[prost(uint64, tag = "2")]
+    pub tx_bytes: u64,
+}
+/// A Wi-Fi station's side of its link. Medians over the slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Wifi {
+    #[prost(uint32, tag = "1")]
+    pub samples: u32,
+    #[prost(sint32, tag = "2")]
+    pub signal_dbm: i32,
+    #[prost(sint32, tag = "3")]
+    pub signal_worst_dbm: i32,
+    /// PHY rates; 0: not told
+    #[prost(uint32, tag = "4")]
+    pub rx_kbps: u32,
+    #[prost(uint32, tag = "5")]
+    pub tx_kbps: u32,
+    #[prost(uint32, tag = "6")]
+    pub frequency_mhz: u32,
+    /// 0: not told
+    #[prost(uint32, tag = "7")]
+    pub width_mhz: u32,
+    /// within the slot
+    #[prost(uint32, tag = "8")]
+    pub tx_packets: u32,
+    #[prost(uint32, tag = "9")]
+    pub tx_retries: u32,
+    #[prost(uint32, tag = "10")]
+    pub tx_failed: u32,
+}
+/// A serving cell. Medians over the slot, in tenths; what is not told is absent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cell {
+    /// LTE, or NR_SA for any NR layer
+    #[prost(enumeration = "Technology", tag = "1")]
+    pub layer: i32,
+    #[prost(uint32, tag = "2")]
+    pub samples: u32,
+    #[prost(sint32, optional, tag = "3")]
+    pub rsrp_ddbm: ::core::option::Option<i32>,
+    #[prost(sint32, optional, tag = "4")]
+    pub rsrq_ddb: ::core::option::Option<i32>,
+    #[prost(sint32, optional, tag = "5")]
+    pub sinr_ddb: ::core::option::Option<i32>,
+    /// 3GPP number; 0: not told
+    #[prost(uint32, tag = "6")]
+    pub band: u32,
+    /// ECI or NCI; 0: not told
+    #[prost(uint64, tag = "7")]
+    pub cell: u64,
+    /// physical cell id
+    #[prost(uint32, optional, tag = "8")]
+    pub pci: ::core::option::Option<u32>,
+    /// MCC and MNC as digits behind a 1: 126201; 0: not told
+    #[prost(uint32, tag = "9")]
+    pub plmn: u32,
+    #[prost(bool, tag = "10")]
+    pub roaming: bool,
 }
 /// What one kind of probe to one target found within the slot. A sample belongs
 /// to the slot in which its probe was sent.
@@ -178,6 +418,9 @@ pub struct Series {
     /// of the probe's UDP, ICMP payload; 0: none
     #[prost(uint32, tag = "13")]
     pub payload_bytes: u32,
+    /// Sent while a cellular radio was idle: the times hold its promotion delay.
+    #[prost(bool, tag = "14")]
+    pub after_idle: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FailureCount {
@@ -207,19 +450,19 @@ pub struct Busy {
     #[prost(uint64, tag = "4")]
     pub tx_peak_bps: u64,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
     #[prost(sint64, tag = "1")]
     pub at_unix_ms: i64,
     /// monotonic, since the agent started
     #[prost(uint64, tag = "2")]
     pub at_boot_ms: u64,
-    #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
 pub mod event {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "3")]
         Boot(super::Boot),
@@ -239,6 +482,14 @@ pub mod event {
         Shutdown(super::Shutdown),
         #[prost(message, tag = "11")]
         CannotMeasure(super::CannotMeasure),
+        #[prost(message, tag = "12")]
+        PathChanged(super::PathChanged),
+        #[prost(message, tag = "13")]
+        RadioChanged(super::RadioChanged),
+        #[prost(message, tag = "14")]
+        Budget(super::BudgetReport),
+        #[prost(message, tag = "15")]
+        PlanTaken(super::PlanTaken),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -294,6 +545,70 @@ pub struct CannotMeasure {
     #[prost(string, tag = "4")]
     pub remedy: ::prost::alloc::string::String,
 }
+/// The routers near the home are others than before; addresses, the gateway's
+/// first, empty where a router does not answer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PathChanged {
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(enumeration = "Family", tag = "2")]
+    pub family: i32,
+    /// none: first seen
+    #[prost(string, repeated, tag = "3")]
+    pub before: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub now: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A cellular link's technology or serving cells changed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RadioChanged {
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(enumeration = "Technology", tag = "2")]
+    pub technology: i32,
+    #[prost(bool, tag = "3")]
+    pub roaming: bool,
+    /// what was read last; samples is 1
+    #[prost(message, repeated, tag = "4")]
+    pub cells: ::prost::alloc::vec::Vec<Cell>,
+    /// how it is known, in words
+    #[prost(string, tag = "5")]
+    pub source: ::prost::alloc::string::String,
+}
+/// What a link has cost this month: daily, and when the detail changes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BudgetReport {
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    /// "2026-11", by the agent's clock in UTC
+    #[prost(string, tag = "2")]
+    pub month: ::prost::alloc::string::String,
+    /// 0: none
+    #[prost(uint64, tag = "3")]
+    pub limit_bytes: u64,
+    #[prost(enumeration = "Detail", tag = "4")]
+    pub detail: i32,
+    #[prost(message, repeated, tag = "5")]
+    pub spent: ::prost::alloc::vec::Vec<Spent>,
+    #[prost(uint32, tag = "6")]
+    pub tests_run: u32,
+    #[prost(uint32, tag = "7")]
+    pub tests_skipped: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Spent {
+    #[prost(enumeration = "Purpose", tag = "1")]
+    pub purpose: i32,
+    #[prost(uint64, tag = "2")]
+    pub rx_bytes: u64,
+    #[prost(uint64, tag = "3")]
+    pub tx_bytes: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlanTaken {
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Vantage {
@@ -321,6 +636,121 @@ impl Vantage {
             "VANTAGE_UNSPECIFIED" => Some(Self::Unspecified),
             "VANTAGE_ROUTER" => Some(Self::Router),
             "VANTAGE_DEVICE" => Some(Self::Device),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TestKind {
+    Unspecified = 0,
+    /// draft-ietf-ippm-responsiveness
+    Responsiveness = 1,
+    /// short, of at most 2 MB
+    Capacity = 2,
+}
+impl TestKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TEST_KIND_UNSPECIFIED",
+            Self::Responsiveness => "TEST_KIND_RESPONSIVENESS",
+            Self::Capacity => "TEST_KIND_CAPACITY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TEST_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "TEST_KIND_RESPONSIVENESS" => Some(Self::Responsiveness),
+            "TEST_KIND_CAPACITY" => Some(Self::Capacity),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Confidence {
+    Unspecified = 0,
+    Low = 1,
+    Medium = 2,
+    High = 3,
+}
+impl Confidence {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONFIDENCE_UNSPECIFIED",
+            Self::Low => "CONFIDENCE_LOW",
+            Self::Medium => "CONFIDENCE_MEDIUM",
+            Self::High => "CONFIDENCE_HIGH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONFIDENCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONFIDENCE_LOW" => Some(Self::Low),
+            "CONFIDENCE_MEDIUM" => Some(Self::Medium),
+            "CONFIDENCE_HIGH" => Some(Self::High),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SkipReason {
+    Unspecified = 0,
+    /// the household used the line until the test's time was over
+    Busy = 1,
+    /// begun, and ended since the household began to use it
+    GaveWay = 2,
+    Budget = 3,
+    Roaming = 4,
+    LinkDown = 5,
+    /// the order came too late
+    Expired = 6,
+    /// more orders than the agent accepts
+    Rate = 7,
+    /// none is configured, or the order names no link here
+    NoServer = 8,
+}
+impl SkipReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SKIP_REASON_UNSPECIFIED",
+            Self::Busy => "SKIP_REASON_BUSY",
+            Self::GaveWay => "SKIP_REASON_GAVE_WAY",
+            Self::Budget => "SKIP_REASON_BUDGET",
+            Self::Roaming => "SKIP_REASON_ROAMING",
+            Self::LinkDown => "SKIP_REASON_LINK_DOWN",
+            Self::Expired => "SKIP_REASON_EXPIRED",
+            Self::Rate => "SKIP_REASON_RATE",
+            Self::NoServer => "SKIP_REASON_NO_SERVER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SKIP_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "SKIP_REASON_BUSY" => Some(Self::Busy),
+            "SKIP_REASON_GAVE_WAY" => Some(Self::GaveWay),
+            "SKIP_REASON_BUDGET" => Some(Self::Budget),
+            "SKIP_REASON_ROAMING" => Some(Self::Roaming),
+            "SKIP_REASON_LINK_DOWN" => Some(Self::LinkDown),
+            "SKIP_REASON_EXPIRED" => Some(Self::Expired),
+            "SKIP_REASON_RATE" => Some(Self::Rate),
+            "SKIP_REASON_NO_SERVER" => Some(Self::NoServer),
             _ => None,
         }
     }
@@ -589,6 +1019,87 @@ impl DownCause {
             "DOWN_CAUSE_ADDRESS" => Some(Self::Address),
             "DOWN_CAUSE_ROUTE" => Some(Self::Route),
             "DOWN_CAUSE_INTERFACE" => Some(Self::Interface),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Purpose {
+    Unspecified = 0,
+    Probes = 1,
+    Responsiveness = 2,
+    Capacity = 3,
+    /// records to the collector, resent ones included
+    Telemetry = 4,
+}
+impl Purpose {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PURPOSE_UNSPECIFIED",
+            Self::Probes => "PURPOSE_PROBES",
+            Self::Responsiveness => "PURPOSE_RESPONSIVENESS",
+            Self::Capacity => "PURPOSE_CAPACITY",
+            Self::Telemetry => "PURPOSE_TELEMETRY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PURPOSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PURPOSE_PROBES" => Some(Self::Probes),
+            "PURPOSE_RESPONSIVENESS" => Some(Self::Responsiveness),
+            "PURPOSE_CAPACITY" => Some(Self::Capacity),
+            "PURPOSE_TELEMETRY" => Some(Self::Telemetry),
+            _ => None,
+        }
+    }
+}
+/// How much is still measured: each sheds what the one before it still had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Detail {
+    Unspecified = 0,
+    Full = 1,
+    NoResponsiveness = 2,
+    NoTests = 3,
+    /// DNS, TCP and HTTP ten times rarer
+    RarePhases = 4,
+    /// and STAMP, far ICMP and hops
+    RareProbes = 5,
+    /// one far probe a minute: is the link up?
+    Alive = 6,
+}
+impl Detail {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DETAIL_UNSPECIFIED",
+            Self::Full => "DETAIL_FULL",
+            Self::NoResponsiveness => "DETAIL_NO_RESPONSIVENESS",
+            Self::NoTests => "DETAIL_NO_TESTS",
+            Self::RarePhases => "DETAIL_RARE_PHASES",
+            Self::RareProbes => "DETAIL_RARE_PROBES",
+            Self::Alive => "DETAIL_ALIVE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DETAIL_UNSPECIFIED" => Some(Self::Unspecified),
+            "DETAIL_FULL" => Some(Self::Full),
+            "DETAIL_NO_RESPONSIVENESS" => Some(Self::NoResponsiveness),
+            "DETAIL_NO_TESTS" => Some(Self::NoTests),
+            "DETAIL_RARE_PHASES" => Some(Self::RarePhases),
+            "DETAIL_RARE_PROBES" => Some(Self::RareProbes),
+            "DETAIL_ALIVE" => Some(Self::Alive),
             _ => None,
         }
     }

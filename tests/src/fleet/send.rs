@@ -190,7 +190,11 @@ pub async fn send(
                 let boot = BootId(ack.boot);
                 sent.refused.extend(ack.refused.into_iter().map(|r| (boot, Seq(r.seq), r.reason)));
             }
-            None => return Err(SendError::Answer("an empty message".to_owned())),
+            // What a household is asked to measure is nothing to a virtual one.
+            Some(FromCollector::Plan(_) | FromCollector::Order(_)) => {}
+            None => {
+                return Err(SendError::Answer("an empty message".to_owned()));
+            }
         }
     }
     drop(outbox);

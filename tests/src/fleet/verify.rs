@@ -193,6 +193,7 @@ mod tests {
             span: Span { from: home.span.from, to: home.span.to },
             links: Vec::new(),
             events: Vec::new(),
+            tests: Vec::new(),
             exclusions: Vec::new(),
         };
         for reported in home.records() {
@@ -202,6 +203,7 @@ mod tests {
                     let link = links.find(|l| l.info.link == slot.link).expect("told before");
                     link.slots.push(slot);
                 }
+                Record::Test(test) => told.tests.push((home.agent.clone(), test)),
                 Record::Event(event) => {
                     if let EventKind::LinkAppeared(info) = &event.kind
                         && !told.links.iter().any(|l| l.info.link == info.link)

@@ -6,7 +6,7 @@ use std::path::Path;
 use hearth_proto::convert::decode_record;
 use hearth_proto::{
     AgentId, Event, EventKind, HouseholdId, LinkInfo, LinkName, LinkSlot, Record, Technology,
-    UnixMs, Vantage, wire,
+    TestResult, UnixMs, Vantage, wire,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -77,7 +77,7 @@ pub(super) fn history(
         while let Some(row) = rows.next()? {
             match decode_record(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?) {
                 Ok(Record::Slot(slot)) => found.push(slot),
-                Ok(Record::Event(_)) => return Err(unreadable("a slot", "it is an event")),
+                Ok(_) => return Err(unreadable("a slot", "it is another kind of record")),
                 Err(e) => return Err(unreadable("a slot", e)),
             }
         }
@@ -93,6 +93,7 @@ pub(super) fn history(
         household: household.clone(),
         span,
         links,
+        tests: tests(db, id, span)?,
         events: events(db, id, span)?,
         exclusions: exclusions(db, id, Some(span))?.into_iter().map(|(_, e)| e).collect(),
     })
@@ -113,10 +114,34 @@ fn events(db: &Connection, household: i64, span: Span) -> Result<Vec<(AgentId, E
     Ok(found)
 }
 
+fn tests(
+    db: &Connection,
+    household: i64,
+    span: Span,
+) -> Result<Vec<(AgentId, TestResult)>, ReadError> {
+    let mut query = db.prepare(
+        "SELECT agent.name, test.body FROM agent JOIN test ON test.agent = agent.id \
+         WHERE agent.household = ?1 AND test.start_ms >= ?2 AND test.start_ms < ?3 \
+         ORDER BY test.start_ms, test.agent, test.run, test.seq",
+    )?;
+    let mut rows = query.query(params![household, span.from.0, span.to.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let agent = parsed("an agent's name", row.get(0)?)?;
+        let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        match decode_record(body) {
+            Ok(Record::Test(test)) => found.push((agent, test)),
+            Ok(_) => return Err(unreadable("a test", "it is another kind of record")),
+            Err(e) => return Err(unreadable("a test", e)),
+        }
+    }
+    Ok(found)
+}
+
 fn event(body: &[u8]) -> Result<Event, ReadError> {
     match decode_record(body) {
         Ok(Record::Event(event)) => Ok(event),
-        Ok(Record::Slot(_)) => Err(unreadable("an event", "it is a slot")),
+        Ok(_) => Err(unreadable("an event", "it is another kind of record")),
         Err(e) => Err(unreadable("an event", e)),
     }
 }
@@ -278,7 +303,8 @@ pub(super) fn refusals(db: &Connection) -> Result<Vec<RefusalCount>, ReadError> 
 pub(super) fn totals(db: &Connection) -> Result<Totals, ReadError> {
     Ok(db.query_row(
         "SELECT (SELECT count(*) FROM household), (SELECT count(*) FROM agent), \
-         (SELECT ifnull(sum(slots), 0) FROM link), (SELECT ifnull(sum(events), 0) FROM agent), \
+         (SELECT ifnull(sum(slots), 0) FROM link), (SELECT count(*) FROM test), \
+         (SELECT ifnull(sum(events), 0) FROM agent), \
          (SELECT ifnull(sum(duplicates), 0) FROM agent), \
          (SELECT ifnull(sum(count), 0) FROM refusal)",
         [],
@@ -287,9 +313,10 @@ pub(super) fn totals(db: &Connection) -> Result<Totals, ReadError> {
                 households: r.get(0)?,
                 agents: r.get(1)?,
                 slots: r.get(2)?,
-                events: r.get(3)?,
-                duplicates: r.get(4)?,
-                refused: r.get(5)?,
+                tests: r.get(3)?,
+                events: r.get(4)?,
+                duplicates: r.get(5)?,
+                refused: r.get(6)?,
             })
         },
     )?)

@@ -9,7 +9,8 @@ use crate::store::StoreError;
 
 /// `../migrations/NNNN_*.sql`, from 1 on without a gap. A published one is never
 /// edited: a change is a new one.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_tests.sql")];
 
 /// The version this program reads and writes.
 pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;

@@ -24,6 +24,9 @@ fn slot(link: &str, minute: i64) -> Record {
         down_cause: None,
         series: Vec::new(),
         busy: None,
+        own: hearth_proto::Own::default(),
+        wifi: None,
+        cells: Vec::new(),
     })
 }
 

@@ -125,6 +125,7 @@ fn apply(
 /// transaction.
 struct Statements<'tx> {
     slot: Statement<'tx>,
+    test: Statement<'tx>,
     event: Statement<'tx>,
     run: Statement<'tx>,
     mark: Statement<'tx>,
@@ -137,6 +138,9 @@ impl<'tx> Statements<'tx> {
         Ok(Self {
             slot: tx.prepare(
                 "INSERT INTO link_slot (link, start_ms, run, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?,
+            test: tx.prepare(
+                "INSERT INTO test (agent, start_ms, run, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
             event: tx.prepare(
                 "INSERT INTO event (agent, at_ms, run, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -219,6 +223,7 @@ fn batch(
     let mut done = Appended {
         up_to: batch.up_to.max(hearth_proto::Seq(mark)),
         slots: 0,
+        tests: 0,
         events: 0,
         duplicates: 0,
     };
@@ -247,6 +252,17 @@ fn batch(
                 tally.slots += 1;
                 tally.first = tally.first.min(slot.start);
                 tally.last = tally.last.max(slot.start);
+            }
+            Record::Test(test) => {
+                link_number(tx, numbers, agent, &test.link, test.start)?;
+                statements.test.execute(params![
+                    agent,
+                    test.start.0,
+                    run,
+                    accepted.seq.0,
+                    accepted.body
+                ])?;
+                done.tests += 1;
             }
             Record::Event(event) => {
                 statements.event.execute(params![

@@ -152,6 +152,7 @@ impl Tally {
             ipdv: (pairs > 0).then(|| Ipdv { mean_us: (sum / u64::from(pairs)) as u32, pairs }),
             distribution: self.times.iter().copied().collect::<Distribution>(),
             payload_bytes: self.payload_bytes,
+            after_idle: false,
         };
         self.times.clear();
         self.last = None;
@@ -255,6 +256,9 @@ impl LinkState {
             down_cause: down_cause.filter(|_| down_ms > 0),
             series: self.tallies.iter_mut().filter_map(Tally::take).collect(),
             busy: None,
+            own: hearth_proto::Own::default(),
+            wifi: None,
+            cells: Vec::new(),
         }
     }
 

@@ -1,0 +1,66 @@
+//! What the agent itself uses of a link, counted where it is used and read where
+//! it is judged: taken off the household's use, and held against the budget.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hearth_proto::{Own, Purpose};
+
+use super::counters::Bytes;
+
+/// One link's spending since the agent started, by purpose: bytes as the
+/// interface counts them, headers included. Shared by all that send by the link.
+#[derive(Debug, Default)]
+pub struct Spending {
+    by_purpose: [[AtomicU64; 2]; Purpose::ALL.len()],
+}
+
+impl Spending {
+    /// Something was sent, received, or both.
+    pub fn add(&self, purpose: Purpose, bytes: Bytes) {
+        let [rx, tx] = &self.by_purpose[index(purpose)];
+        rx.fetch_add(bytes.rx, Ordering::Relaxed);
+        tx.fetch_add(bytes.tx, Ordering::Relaxed);
+    }
+
+    /// What went for one purpose.
+    pub fn of(&self, purpose: Purpose) -> Own {
+        let [rx, tx] = &self.by_purpose[index(purpose)];
+        Own { rx_bytes: rx.load(Ordering::Relaxed), tx_bytes: tx.load(Ordering::Relaxed) }
+    }
+
+    /// What went for all together.
+    pub fn total(&self) -> Bytes {
+        Purpose::ALL.into_iter().map(|purpose| self.of(purpose)).fold(
+            Bytes::default(),
+            |mut sum, own| {
+                sum += Bytes { rx: own.rx_bytes, tx: own.tx_bytes };
+                sum
+            },
+        )
+    }
+}
+
+fn index(purpose: Purpose) -> usize {
+    match purpose {
+        Purpose::Probes => 0,
+        Purpose::Responsiveness => 1,
+        Purpose::Capacity => 2,
+        Purpose::Telemetry => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_purpose_is_counted_apart() {
+        let spending = Spending::default();
+        for (i, purpose) in (1..).zip(Purpose::ALL) {
+            spending.add(purpose, Bytes { rx: i, tx: 10 * i });
+            spending.add(purpose, Bytes { rx: 0, tx: 1 });
+        }
+        assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 3, tx_bytes: 31 });
+        assert_eq!(spending.total(), Bytes { rx: 10, tx: 104 });
+    }
+}
