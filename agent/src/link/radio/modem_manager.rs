@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, connection};
+use zbus::{Connection, DBusError, MatchRule, MessageStream, OwnedObjectPath, connection};
 
 use super::modem::{
     self, Interfaces, LOCATION, MODEM, MODEM_3GPP, Properties, SIGNAL, SOURCE, get,
@@ -267,6 +267,10 @@ fn named(error: &zbus::Error) -> (String, String) {
     match error {
         zbus::Error::MethodError(name, text, _) => {
             (name.to_string(), text.clone().unwrap_or_else(|| name.to_string()))
+        }
+        // The standard errors, unless it is the bus that failed.
+        zbus::Error::FDO(error) if !matches!(**error, zbus::fdo::Error::ZBus(_)) => {
+            (error.name().to_string(), error.description().unwrap_or_default().to_owned())
         }
         other => (String::new(), other.to_string()),
     }
