@@ -2,6 +2,8 @@
 //! `ubus` and `uqmi`: technology, layers, roaming, changes while it runs, refusals,
 //! and a modem or ModemManager that goes and comes back.
 
+#![expect(clippy::unused_async, reason = "a D-Bus interface's methods are async")]
+
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
