@@ -94,11 +94,14 @@ impl Account {
     /// Takes in what the link's counters say at `now`, all since the agent started.
     pub fn take(&mut self, counted: impl IntoIterator<Item = (Purpose, Own)>, now: UnixMs) {
         for (purpose, own) in counted {
-            let taken = self.taken.insert(purpose, own).unwrap_or_default();
+            let taken = self.taken.entry(purpose).or_default();
+            // What is taken back there as never sent stays spent here: it is little.
             let more = Own {
                 rx_bytes: own.rx_bytes.saturating_sub(taken.rx_bytes),
                 tx_bytes: own.tx_bytes.saturating_sub(taken.tx_bytes),
             };
+            taken.rx_bytes += more.rx_bytes;
+            taken.tx_bytes += more.tx_bytes;
             if more != Own::default() {
                 self.page(now).add(purpose, more);
             }
@@ -138,6 +141,11 @@ impl Account {
     /// Sets `bytes` aside for a test that begins.
     pub fn reserve(&mut self, kind: TestKind, bytes: u64) {
         self.reserved = Some((purpose_of(kind), bytes));
+    }
+
+    /// Whether something is set aside.
+    pub fn is_testing(&self) -> bool {
+        self.reserved.is_some()
     }
 
     /// The test ended: it cost so much, which the link's counters say as well.
