@@ -40,12 +40,12 @@ impl Doze {
 
 /// One link's radio, if it has one.
 #[derive(Debug)]
-pub(super) struct Radio {
+pub(super) struct Dozing {
     is_mobile: AtomicBool,
     read: Mutex<(Packets, Doze)>,
 }
 
-impl Radio {
+impl Dozing {
     pub(super) fn new(interface: &InterfaceName) -> Self {
         let packets = Packets::new(Path::new("/sys"), interface);
         Self { is_mobile: AtomicBool::new(false), read: Mutex::new((packets, Doze::default())) }

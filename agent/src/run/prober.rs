@@ -10,7 +10,7 @@ use hearth_proto::{Cause, Family, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::dozing::Radio;
+use super::dozing::Dozing;
 use super::found::Found;
 use super::pacer::Pacer;
 use super::plan::{Ask, Spec};
@@ -51,7 +51,7 @@ pub(super) struct Means {
     /// One per link and IP version, shared by its probers.
     pub(super) echo: Option<Arc<EchoClient>>,
     pub(super) urgent: watch::Receiver<bool>,
-    pub(super) radio: Arc<Radio>,
+    pub(super) dozing: Arc<Dozing>,
     pub(super) link: hearth_proto::LinkName,
 }
 
@@ -294,7 +294,7 @@ impl Prober {
 
     /// A probe is about to be sent, or would have been.
     pub(super) async fn sent(&mut self, at: Instant) -> Result<u64, Closed> {
-        let after_idle = self.means.radio.is_idle(at);
+        let after_idle = self.means.dozing.is_idle(at);
         self.was_sent(at, after_idle).await
     }
 

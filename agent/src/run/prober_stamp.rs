@@ -75,7 +75,7 @@ impl Prober {
                         }
                     }
                     let Some((session, numbers)) = sessions.last_mut() else { continue };
-                    let after_idle = self.means.radio.is_idle(clock::now());
+                    let after_idle = self.means.dozing.is_idle(clock::now());
                     match session.send() {
                         Ok(left) => {
                             let number = self.next;

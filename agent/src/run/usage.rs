@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hearth_proto::{Busy, Family, Own, ProbeKind, Purpose, Role, SlotLength, UnixMs};
 
-use super::dozing::Radio;
+use super::dozing::Dozing;
 use super::plan::Spec;
 use super::timeline::Timeline;
 use crate::clock;
@@ -24,7 +24,7 @@ pub(super) struct Usage {
     link_header: u64,
     meter: BusyMeter,
     spending: Arc<Spending>,
-    radio: Arc<Radio>,
+    dozing: Arc<Dozing>,
     /// What was spent until the slot began.
     told: Bytes,
     began: Instant,
@@ -46,7 +46,7 @@ impl Usage {
     pub(super) fn new(
         link: &Link,
         spending: Arc<Spending>,
-        radio: Arc<Radio>,
+        dozing: Arc<Dozing>,
         now: Instant,
     ) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Usage {
             meter: BusyMeter::default(),
             told: spending.total(),
             spending,
-            radio,
+            dozing,
             began: now,
             counted: now,
         }
@@ -89,7 +89,7 @@ impl Usage {
             return None;
         }
         self.counted = instant;
-        self.radio.is_idle(instant);
+        self.dozing.is_idle(instant);
         match self.counters.read() {
             Ok(counted) => {
                 let since = instant.saturating_duration_since(self.began);

@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::desk::{Board, Desk, Stand};
-use super::dozing::Radio;
+use super::dozing::Dozing;
 use super::heavy::Testing;
 use super::memory::Memory;
 use super::plan::{Settings, Spec};
@@ -47,8 +47,6 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) enum Order {
     /// The link as it is now, and when that was noticed.
     Link(Box<Link>, Instant),
-    /// Whether its radio roams, as far as that is known.
-    Roams(Option<bool>),
     /// Wall time goes on elsewhere.
     Timeline(Break),
     /// Close all slots and end.
@@ -98,7 +96,7 @@ struct Task {
     urgent: watch::Sender<bool>,
     reports: mpsc::Sender<Report>,
     usage: Usage,
-    radio: Arc<Radio>,
+    dozing: Arc<Dozing>,
     settings: watch::Receiver<Settings>,
     stand: watch::Sender<Stand>,
     board: Board,
@@ -167,7 +165,7 @@ impl Task {
         let begin = timeline.at(noticed);
         let maker = SlotMaker::new(link.name.clone(), shared.config.slot, begin, State::Unjudged);
         let now = clock::now();
-        let radio = Arc::new(Radio::new(&link.interface));
+        let dozing = Arc::new(Dozing::new(&link.interface));
         Self {
             belief: Belief::new(round.as_millis() as i64, reply_if_up),
             servers: Arc::default(),
@@ -176,8 +174,8 @@ impl Task {
             next_prober: 0,
             out: HashMap::new(),
             urgent: watch::channel(false).0,
-            usage: Usage::new(&link, told.spending, Arc::clone(&radio), now),
-            radio,
+            usage: Usage::new(&link, told.spending, Arc::clone(&dozing), now),
+            dozing,
             settings: told.settings,
             stand: told.stand,
             board: told.board,
@@ -205,11 +203,6 @@ impl Task {
                         self.link = *link;
                         let at = self.timeline.at(noticed);
                         self.link_changed(at).await;
-                    }
-                    Some(Order::Roams(roams)) => {
-                        self.stand.send_if_modified(|stand| {
-                            std::mem::replace(&mut stand.roams, roams) != roams
-                        });
                     }
                     Some(Order::Timeline(broken)) => self.timeline_broken(broken),
                     Some(Order::Stop) | None => break,

@@ -74,7 +74,7 @@ impl Task {
     fn tell_stand(&self, config: &Config, settings: Settings) {
         let facts = read_facts(Path::new("/sys"), &self.link.interface, self.link.kind.as_deref());
         let configured = config.links.of(&self.link.interface).and_then(|link| link.technology);
-        self.radio.set_mobile(classify(&facts, configured).technology.is_mobile());
+        self.dozing.set_mobile(classify(&facts, configured).technology.is_mobile());
         let header = usage::link_header(&self.link);
         let rates = Detail::ALL.map(|detail| {
             let settings = Settings { detail, ..settings };
@@ -134,7 +134,7 @@ impl Task {
             servers: Arc::clone(&self.servers),
             echo,
             urgent: self.urgent.subscribe(),
-            radio: Arc::clone(&self.radio),
+            dozing: Arc::clone(&self.dozing),
             link: self.link.name.clone(),
         };
         let task = tokio::spawn(prober::probe(spec.clone(), means)).abort_handle();
