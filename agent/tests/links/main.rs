@@ -8,6 +8,7 @@ mod bind;
 mod follow;
 mod ns;
 mod run;
+mod yields;
 
 use std::future::Future;
 
@@ -28,6 +29,11 @@ fn main() {
         trial("own_addresses_are_refused", &ready, bind::own_addresses),
         trial("source_specific_routes_are_found", &ready, bind::source_specific),
         trial("a_rule_leads_to_a_links_own_table", &ready, bind::rule),
+        trial(
+            "a_test_gives_way_to_the_household_within_a_second",
+            &ready,
+            yields::to_the_household,
+        ),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();
