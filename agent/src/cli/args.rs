@@ -77,6 +77,9 @@ pub struct DnsArgs {
     /// knows for the interface.
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = server)]
     pub server: Option<SocketAddr>,
+    /// Ask by TCP at once, rather than only where UDP is too small.
+    #[arg(long)]
+    pub tcp: bool,
     /// How often and how.
     #[command(flatten)]
     pub pace: Pace,

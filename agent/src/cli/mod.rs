@@ -21,6 +21,7 @@ use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
 use crate::measure::{self, MeasureError, Stop, latency, phases};
+use crate::probe::dns;
 use crate::probe::outlet::Outlet;
 use crate::run::{RunError, Unwatched, run};
 use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure};
@@ -189,6 +190,7 @@ async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
     let what = phases::Dns {
         name: args.name.clone(),
         server: args.server,
+        by: if args.tcp { dns::Transport::Tcp } else { dns::Transport::Udp },
         outlet: outlet(&args.common)?,
         wanted: args.common.wanted(),
     };

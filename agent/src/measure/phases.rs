@@ -51,6 +51,8 @@ pub struct Dns {
     pub name: String,
     /// Whom to ask; else the system's first for the link.
     pub server: Option<SocketAddr>,
+    /// How.
+    pub by: dns_probe::Transport,
     /// By which link.
     pub outlet: Outlet,
     /// Addresses of which IP version: IPv4 unless IPv6 alone is wanted.
@@ -214,7 +216,7 @@ pub async fn dns(
     for number in 1..=pace.count {
         let asked = async {
             ticks.tick().await;
-            dns_probe::ask(&what.outlet, address, &question).await
+            dns_probe::ask(&what.outlet, address, &question, what.by).await
         };
         let asked = tokio::select! {
             asked = asked => asked,
@@ -226,12 +228,14 @@ pub async fn dns(
                 got.count += 1;
                 got.took("dns_ms", answer.took);
                 let addresses: Vec<_> = answer.addresses.iter().map(ToString::to_string).collect();
-                let addresses = match addresses.len() {
-                    0 => "no address of that version".to_owned(),
+                let addresses = match (answer.exists, addresses.len()) {
+                    (false, _) => "there is no such name".to_owned(),
+                    (true, 0) => "no address of that version".to_owned(),
                     _ => addresses.join(", "),
                 };
                 let ms = answer.took.as_secs_f64() * 1e3;
-                line(live, format_args!("{number:>4}  {address}  {ms:.3} ms  {addresses}"))?;
+                let by = if answer.by == what.by { "" } else { " (by TCP, too long for UDP)" };
+                line(live, format_args!("{number:>4}  {address}  {ms:.3} ms  {addresses}{by}"))?;
             }
             Err(failed) => {
                 got.failed(failed.cause);

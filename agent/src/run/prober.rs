@@ -91,8 +91,15 @@ impl Prober {
             Ask::Dns(server) => loop {
                 pacer.wait().await;
                 let number = self.sent(clock::now()).await?;
-                let asked = dns::ask(&self.means.outlet, server, &dns::Question::root()).await;
-                let outcome = asked.map(|answer| answer.took).map_err(|failed| failed.cause);
+                let question = dns::Question::root();
+                let by = dns::Transport::Udp;
+                let asked = dns::ask(&self.means.outlet, server, &question, by).await;
+                let outcome = match asked {
+                    Ok(answer) if answer.exists => Ok(answer.took),
+                    // Nobody is without a root.
+                    Ok(_) => Err(Cause::Status),
+                    Err(failed) => Err(failed.cause),
+                };
                 self.done(number, outcome, None).await?;
             },
             Ask::Tcp(to) => loop {
