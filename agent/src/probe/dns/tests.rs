@@ -1,8 +1,8 @@
 use super::*;
 use hickory_proto::op::{Message, MessageType};
+use hickory_proto::rr::RData;
 use hickory_proto::rr::Record;
 use hickory_proto::rr::rdata::A;
-use hickory_proto::rr::RData;
 use tokio::net::{TcpListener, UdpSocket};
 
 fn answer(asked: &Message, code: ResponseCode) -> Message {
