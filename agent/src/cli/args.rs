@@ -47,10 +47,12 @@ pub enum Command {
 pub enum Measure {
     /// Round-trip time, its variation, and loss by direction.
     Latency(LatencyArgs),
-    /// HTTP time to first byte, connecting apart.
+    /// TCP connect, TLS handshake and HTTP time to first byte, each alone.
     Http(HttpArgs),
     /// A DNS lookup of a name's addresses.
     Dns(DnsArgs),
+    /// What a link carries, with bounds, for 2 MB at most.
+    Capacity(CapacityArgs),
 }
 
 /// Of `measure http`.
@@ -86,6 +88,28 @@ pub struct DnsArgs {
     /// Where and how.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Of `measure capacity`.
+#[derive(Debug, Args)]
+pub struct CapacityArgs {
+    /// A test server with the discovery document of
+    /// draft-ietf-ippm-responsiveness.
+    #[arg(long, value_name = "https://HOST[:PORT]", value_parser = test_server)]
+    pub server: Url,
+    /// A certificate authority to trust beside the system's, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn test_server(text: &str) -> Result<Url, String> {
+    match text.parse() {
+        Ok(Target::Http(url)) if url.scheme() == "https" => Ok(url),
+        _ => Err("an https URL without a password in it is accepted".into()),
+    }
 }
 
 /// Of the slower measurements.
@@ -177,6 +201,15 @@ pub struct Common {
 }
 
 impl Common {
+    /// The IP version, if only one is wanted.
+    pub fn family(&self) -> Option<Family> {
+        match self.wanted() {
+            Wanted::Any => None,
+            Wanted::V4 => Some(Family::V4),
+            Wanted::V6 => Some(Family::V6),
+        }
+    }
+
     /// Which IP versions are wanted.
     pub fn wanted(&self) -> Wanted {
         match (self.ipv4, self.ipv6) {

@@ -1,8 +1,9 @@
 //! `hearth-agent measure`: one measurement for a person, or as JSON.
 //!
 //! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
-//! [`phases`] HTTP and DNS. This file has what they share.
+//! [`phases`] HTTP and DNS, [`capacity`] what a metered link carries. This file has what they share.
 
+pub mod capacity;
 pub mod figures;
 pub mod latency;
 pub mod phases;

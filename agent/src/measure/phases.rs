@@ -16,7 +16,7 @@ use super::latency::{row, ticker, times, words};
 use super::{MeasureError, Stop, Wanted, line, look_up};
 use crate::clock;
 use crate::config::{Host, HostPort};
-use crate::link::resolvers;
+use crate::link::{InterfaceName, resolvers};
 use crate::probe::connection::Account;
 use crate::probe::outlet::Outlet;
 use crate::probe::{dns as dns_probe, http as http_probe};
@@ -263,6 +263,14 @@ fn metric(phase: ProbeKind) -> (&'static str, &'static str) {
         ProbeKind::TlsHandshake => ("tls_handshake_ms", "TLS"),
         _ => ("http_ttfb_ms", "first byte"),
     }
+}
+
+/// The DNS servers of a link, or none for the system's way.
+pub fn servers(interface: Option<&InterfaceName>) -> Vec<SocketAddr> {
+    let Some(interface) = interface else { return Vec::new() };
+    let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
+    let found = resolvers::of_link(Path::new("/"), interface, index);
+    found.servers.into_iter().map(|ip| SocketAddr::new(ip, dns_probe::PORT)).collect()
 }
 
 fn server(what: &Dns) -> Result<SocketAddr, MeasureError> {
