@@ -28,8 +28,6 @@ const PAIR_OCTETS: f64 = 6000.0;
 const FIRST_PAIRS: f64 = 5.0;
 /// Fewer than one pair in five seconds would tell nothing.
 const LEAST_PAIRS: f64 = 0.2;
-/// So many intervals without an octet are a stall.
-const STALLED: usize = 5;
 /// A part of an interval is worth a figure only if there is no other, and from
 /// this length on.
 const LEAST_PART: Duration = Duration::from_millis(200);
@@ -62,8 +60,6 @@ pub enum Next {
     },
     /// It is stable, or its time is over.
     End,
-    /// Nothing flows any more.
-    Stalled,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -130,9 +126,6 @@ impl Engine {
     /// payload moved since then.
     pub fn tick(&mut self, now: Duration, octets: u64) -> Next {
         self.close(now, octets);
-        if self.stalls() {
-            return Next::Stalled;
-        }
         let n = self.intervals.len();
         let bps = self.last_bps();
         self.goodput.push(bps);
@@ -231,11 +224,6 @@ impl Engine {
         });
         self.began = now;
         self.octets = self.octets.max(octets);
-    }
-
-    fn stalls(&self) -> bool {
-        let n = self.intervals.len();
-        n >= STALLED && self.intervals[n - STALLED..].iter().all(|i| i.octets == 0)
     }
 
     /// The probes of the last intervals.

@@ -148,7 +148,10 @@ impl Route {
                 .max_send_buffer_size(UNFRAMED)
                 .max_frame_size(FRAME);
         }
-        let secured = self.tls.handshake(tcp.stream, &self.name).await?;
+        let secured = match self.tls.handshake(tcp.stream, &self.name).await {
+            Err(error) if error.is_no_protocol() => return Err(ExchangeError::NotHttp2),
+            secured => secured?,
+        };
         if secured.protocol.as_deref() != Some(b"h2") {
             return Err(ExchangeError::NotHttp2);
         }
