@@ -6,7 +6,7 @@
 //! Goodput becomes stable first, then responsiveness. Each has half of the time
 //! at most; what did not become stable by then is reported with less confidence.
 //! The measured part begins with the first of the intervals that agreed, so that
-//! the ramp-up is not in it.
+//! the ramp-up is not in it; the first interval is always part of the ramp-up.
 
 use std::time::Duration;
 
@@ -128,7 +128,9 @@ impl Engine {
         self.close(now, octets);
         let n = self.intervals.len();
         let bps = self.last_bps();
-        self.goodput.push(bps);
+        if n > 1 {
+            self.goodput.push(bps);
+        }
         if self.loaded.is_none() {
             let stable = is_stable(&self.goodput, MAD, SDT) == Some(true);
             if stable || now >= self.time / 2 {
@@ -172,7 +174,6 @@ impl Engine {
         let recent = n.saturating_sub(MAD);
         let from = match self.loaded {
             Some((end, true)) => end.saturating_sub(MAD).min(recent),
-            // The first interval is all ramp-up, if there are others.
             _ => recent.max(usize::from(n > 1)),
         };
         let measured = &self.intervals[from..];

@@ -34,11 +34,11 @@ fn run(time_s: u64, script: impl Fn(u64) -> (f64, f64)) -> (u64, Next, Direction
 #[test]
 fn a_steady_link_ends_after_both_stages_with_high_confidence() {
     let (seconds, next, figures) = run(30, |_| (100e6, 30.0));
-    assert_eq!((seconds, next), (7, Next::End));
+    assert_eq!((seconds, next), (8, Next::End));
     assert_eq!(figures.goodput_bps, 100_000_000);
     assert_eq!(figures.confidence, Confidence::High);
     assert_eq!(figures.rpm, Some((2000, Confidence::High)));
-    assert_eq!((figures.measured_ms, figures.flows), (7000, 7));
+    assert_eq!((figures.measured_ms, figures.flows), (7000, 8));
     assert_eq!(figures.http_l.count(), 70);
 }
 

@@ -24,7 +24,7 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 const READ_AHEAD: usize = 256 * 1024;
 /// Octets that may wait unsent in a loaded socket: what waits there is neither
 /// sent nor able to be taken back, and delays the probes that come behind it.
-const UNSENT: u32 = 32 * 1024;
+const UNSENT: u32 = 16 * 1024;
 /// The same in HTTP/2.
 const UNFRAMED: usize = 128 * 1024;
 /// Larger frames mean less work for each octet.
