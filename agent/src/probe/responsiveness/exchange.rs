@@ -164,7 +164,7 @@ impl Route {
 }
 
 /// A request with the draft's header fields.
-pub(super) fn request(method: Method, url: &Url) -> Request<()> {
+pub(super) fn request(method: &Method, url: &Url) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = method.clone();
     // Both hold the same syntax (RFC 3986): a URL is always a URI.
@@ -172,7 +172,7 @@ pub(super) fn request(method: Method, url: &Url) -> Request<()> {
     let headers = request.headers_mut();
     let agent = concat!("hearth-agent/", env!("CARGO_PKG_VERSION"));
     headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static(agent));
-    if method == Method::POST {
+    if *method == Method::POST {
         let kind = http::HeaderValue::from_static("application/octet-stream");
         headers.insert(http::header::CONTENT_TYPE, kind);
     } else {
@@ -190,7 +190,7 @@ pub(super) async fn get(
 ) -> Result<Vec<u8>, ExchangeError> {
     let exchange = async {
         let mut send = send.clone().ready().await?;
-        let (response, _) = send.send_request(request(Method::GET, url), true)?;
+        let (response, _) = send.send_request(request(&Method::GET, url), true)?;
         let response = response.await?;
         if response.status() != http::StatusCode::OK {
             return Err(ExchangeError::Status(response.status().as_u16()));

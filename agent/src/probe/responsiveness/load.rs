@@ -89,14 +89,14 @@ pub(super) async fn bear(
             send = send.ready().await?;
             match direction {
                 Direction::Down => {
-                    let (response, _) = send.send_request(request(Method::GET, &url), true)?;
+                    let (response, _) = send.send_request(request(&Method::GET, &url), true)?;
                     let response = response.await?;
                     check(response.status())?;
                     receive(response.into_body(), &moved).await?;
                 }
                 Direction::Up => {
                     let (response, stream) =
-                        send.send_request(request(Method::POST, &url), false)?;
+                        send.send_request(request(&Method::POST, &url), false)?;
                     transmit(stream, response, &data, &moved).await?;
                 }
             }
