@@ -25,7 +25,7 @@ fn run(time_s: u64, script: impl Fn(u64) -> (f64, f64)) -> (u64, Next, Direction
                 assert!(share <= PROBE_SHARE.max(least) + 1e-9, "{share}");
                 flows = more;
             }
-            end => return (second, end, engine.finish(now, octets, flows).unwrap()),
+            end @ Next::End => return (second, end, engine.finish(now, octets, flows).unwrap()),
         }
     }
     unreachable!()
