@@ -74,7 +74,8 @@ pub fn estimate(marks: &[Mark], rtt: Duration) -> Option<Estimate> {
 /// Whether each round trip brought markedly more than the one before to the end:
 /// a paced sender that still probes upwards.
 fn is_growing(run: &Run, rtt: f64) -> bool {
-    let rates = run.rates_per(rtt);
+    // Some packets each, or chance would have its way.
+    let rates = run.rates_per(rtt.max(run.seconds() / 6.0));
     match rates[..] {
         [.., before, last] => last > GROWTH * before,
         _ => false,

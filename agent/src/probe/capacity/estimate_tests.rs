@@ -89,6 +89,22 @@ fn a_rate_that_varies_widens_the_bounds() {
 }
 
 #[test]
+fn what_is_held_up_behind_losses_is_made_up_for() {
+    // 1 Mbit/s; every 40th segment is lost, and what follows waits for 300 ms.
+    let marks: Vec<Mark> = (1..500_u64)
+        .map(|n| {
+            let due = |n: u64| n as f64 * SEGMENT as f64 * 8.0 / 1e6;
+            let held = if n % 40 < 26 { due(n - n % 40) + 0.3 } else { 0.0 };
+            let at = Duration::from_secs_f64(due(n).max(held));
+            Mark { at, octets: n * SEGMENT }
+        })
+        .collect();
+    let found = of(&marks, 0.02);
+    assert!((found.bps / 1e6 - 1.0).abs() < 0.06, "{found:?}");
+    assert!(holds(&found, 1e6) && found.high_bps.is_some(), "{found:?}");
+}
+
+#[test]
 fn what_is_too_little_says_nothing() {
     let rtt = Duration::from_millis(20);
     assert_eq!(estimate(&[], rtt), None);
