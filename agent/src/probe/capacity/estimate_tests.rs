@@ -77,7 +77,7 @@ fn a_rate_that_varies_widens_the_bounds() {
     // Half the time at 4 Mbit/s, half at 16, in turns of 100 ms.
     let (mut at, mut marks, mut octets) = (0.0, Vec::new(), 0);
     while octets < 800_000 {
-        let bps = if (at / 0.1) as u64 % 2 == 0 { 4e6 } else { 16e6 };
+        let bps = if ((at / 0.1) as u64).is_multiple_of(2) { 4e6 } else { 16e6 };
         at += SEGMENT as f64 * 8.0 / bps;
         octets += SEGMENT;
         marks.push(Mark { at: Duration::from_secs_f64(at), octets });

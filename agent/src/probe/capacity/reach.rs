@@ -268,6 +268,7 @@ fn document(text: &[u8]) -> Result<Document, String> {
         urls: Urls,
     }
     #[derive(Deserialize)]
+    #[expect(clippy::struct_field_names, reason = "the document's own names")]
     struct Urls {
         large_download_url: Option<String>,
         large_https_download_url: Option<String>,
