@@ -20,11 +20,13 @@ use crate::config::{Config, ConfigErrors, LinkSettings};
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
-use crate::measure::{self, MeasureError, Stop, capacity, latency, phases};
+use crate::measure::{self, MeasureError, Stop, capacity, latency, phases, responsiveness};
 use crate::probe::dns;
 use crate::probe::outlet::Outlet;
 use crate::run::{RunError, Unwatched, run};
-use args::{CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure};
+use args::{
+    CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, ResponsivenessArgs,
+};
 
 const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
@@ -130,6 +132,7 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Measure(Measure::Http(args)) => measure_http(args).await,
         Command::Measure(Measure::Dns(args)) => measure_dns(args).await,
         Command::Measure(Measure::Capacity(args)) => measure_capacity(args).await,
+        Command::Measure(Measure::Responsiveness(args)) => measure_responsiveness(args).await,
     }
 }
 
@@ -226,6 +229,25 @@ async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
         capacity::summarise(&report, &mut io::stdout())?;
     }
     if report.error.is_some() { Err(Failure::NoAnswer) } else { Ok(()) }
+}
+
+async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure> {
+    let ca_pem = match &args.ca {
+        Some(file) => Some(std::fs::read(file).map_err(|error| {
+            Failure::Usage(format!("--ca {} can't be read: {error}", file.display()))
+        })?),
+        None => None,
+    };
+    let outlet = outlet(&args.common)?;
+    let what = responsiveness::Responsiveness::of(args, outlet, ca_pem);
+    let mut live = live(args.common.json);
+    let report = responsiveness::measure(&what, &mut live, stop_on_ctrl_c()).await?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        responsiveness::summarise(&report, &mut io::stdout())?;
+    }
+    Ok(())
 }
 
 fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {

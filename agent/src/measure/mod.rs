@@ -1,12 +1,14 @@
 //! `hearth-agent measure`: one measurement for a person, or as JSON.
 //!
 //! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
-//! [`phases`] HTTP and DNS, [`capacity`] what a metered link carries. This file has what they share.
+//! [`phases`] HTTP and DNS, [`capacity`] what a metered link carries,
+//! [`responsiveness`] a link under load. This file has what they share.
 
 pub mod capacity;
 pub mod figures;
 pub mod latency;
 pub mod phases;
+pub mod responsiveness;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -60,6 +62,9 @@ pub enum MeasureError {
     /// The name can't be asked for.
     #[error(transparent)]
     Name(#[from] crate::probe::dns::NameError),
+    /// A heavier test gave no figures.
+    #[error(transparent)]
+    Test(#[from] crate::probe::heavy::TestError),
     /// Nobody to ask.
     #[error("no DNS server is known{0}: name one with --server")]
     NoServer(String),

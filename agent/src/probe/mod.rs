@@ -17,6 +17,7 @@ pub mod hop;
 pub mod http;
 pub mod icmp;
 pub mod outlet;
+pub mod responsiveness;
 pub mod stamp;
 pub mod tcp;
 
