@@ -59,7 +59,7 @@ pub fn estimate(marks: &[Mark], rtt: Duration) -> Option<Estimate> {
     let rtt = rtt.as_secs_f64().max(0.000_1);
     let points = trains::points(marks);
     let runs = trains::runs(&points, rtt);
-    let all: f64 = runs.iter().map(|run| run.octets()).sum();
+    let all: f64 = runs.iter().map(Run::octets).sum();
     let last = runs.last()?;
     // A full link: no silence for longer than a round trip, over a good part.
     let full = last.seconds() >= 1.2 * rtt && last.octets() >= 0.3 * all;
@@ -74,7 +74,8 @@ pub fn estimate(marks: &[Mark], rtt: Duration) -> Option<Estimate> {
 /// Whether each round trip brought markedly more than the one before to the end:
 /// a paced sender that still probes upwards.
 fn is_growing(run: &Run, rtt: f64) -> bool {
-    let rates = run.rates_per(rtt);
+    // Some packets each, or chance would have its way.
+    let rates = run.rates_per(rtt.max(run.seconds() / 6.0));
     match rates[..] {
         [.., before, last] => last > GROWTH * before,
         _ => false,
@@ -84,7 +85,8 @@ fn is_growing(run: &Run, rtt: f64) -> bool {
 /// All that arrived while the link was full.
 fn of_full(run: &Run, rtt: f64) -> Option<Estimate> {
     let bps = run.bps()?;
-    let blocks = run.block_rates(8);
+    // By time: what was held up and came in a lump is spread over its wait.
+    let blocks = run.rates_per(run.seconds() / 8.0);
     let error = FLOOR + SPREAD * standard_error(&blocks) + CLOCK_ERROR / run.seconds();
     // What was lost or late is made up for in a lump: the best of it may be the
     // link's own rate.

@@ -77,7 +77,7 @@ fn a_rate_that_varies_widens_the_bounds() {
     // Half the time at 4 Mbit/s, half at 16, in turns of 100 ms.
     let (mut at, mut marks, mut octets) = (0.0, Vec::new(), 0);
     while octets < 800_000 {
-        let bps = if (at / 0.1) as u64 % 2 == 0 { 4e6 } else { 16e6 };
+        let bps = if ((at / 0.1) as u64).is_multiple_of(2) { 4e6 } else { 16e6 };
         at += SEGMENT as f64 * 8.0 / bps;
         octets += SEGMENT;
         marks.push(Mark { at: Duration::from_secs_f64(at), octets });
@@ -86,6 +86,22 @@ fn a_rate_that_varies_widens_the_bounds() {
     assert!(holds(&found, 10e6), "{found:?}");
     let width = found.high_bps.unwrap() / found.low_bps;
     assert!(width > 1.5 && found.confidence != Confidence::High, "{found:?}");
+}
+
+#[test]
+fn what_is_held_up_behind_losses_is_made_up_for() {
+    // 1 Mbit/s; every 40th segment is lost, and what follows waits for 300 ms.
+    let marks: Vec<Mark> = (1..500_u64)
+        .map(|n| {
+            let due = |n: u64| n as f64 * SEGMENT as f64 * 8.0 / 1e6;
+            let held = if n % 40 < 26 { due(n - n % 40) + 0.3 } else { 0.0 };
+            let at = Duration::from_secs_f64(due(n).max(held));
+            Mark { at, octets: n * SEGMENT }
+        })
+        .collect();
+    let found = of(&marks, 0.02);
+    assert!((found.bps / 1e6 - 1.0).abs() < 0.06, "{found:?}");
+    assert!(holds(&found, 1e6) && found.high_bps.is_some(), "{found:?}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ const LONGEST: usize = 16 * 1024;
 const HEAD_START: Duration = Duration::from_millis(250);
 /// What a download leaves of the connection's window for the document.
 const WINDOW_BESIDE: u64 = 32 * 1024;
+/// More than arrives between two readings.
+const READ_AT_ONCE: usize = 512 * 1024;
 /// What may wait in the socket unsent: an upload gives way at once.
 const UNSENT: u32 = 64 * 1024;
 
@@ -122,7 +124,9 @@ fn account(means: &Means) -> Account {
 
 async fn secure(tls: &Tls, tcp: Connected, name: &str, window: u64) -> Result<Server, TestError> {
     let doing = format!("can't speak with the test server {name}");
-    let Connected { stream, took: connected } = tcp;
+    let Connected { mut stream, took: connected } = tcp;
+    // Whatever arrived is read at once, so that it is one arrival.
+    stream.read_ahead(READ_AT_ONCE);
     stream.bear_load(UNSENT).map_err(|error| failed(Cause::Local, &doing, &error))?;
     let meter = stream.meter().clone();
     let secured =
@@ -264,6 +268,7 @@ fn document(text: &[u8]) -> Result<Document, String> {
         urls: Urls,
     }
     #[derive(Deserialize)]
+    #[expect(clippy::struct_field_names, reason = "the document's own names")]
     struct Urls {
         large_download_url: Option<String>,
         large_https_download_url: Option<String>,

@@ -3,12 +3,19 @@
 use super::estimate::Mark;
 
 /// Arrivals closer than this are one: they were read one after the other.
-const TOGETHER: f64 = 0.000_12;
+const TOGETHER: f64 = 0.000_4;
 /// Silence is longer than a share of the round trip, and than any timer's error,
 const SILENCE_RTT: f64 = 0.12;
 const SILENCE_LEAST: f64 = 0.002_5;
+/// but it ends with the round trip: what lasts longer is a loss or an outage of
+/// the link, which is part of what it carries;
+const SILENCE_MOST_RTT: f64 = 1.6;
+const SILENCE_MOST: f64 = 0.01;
 /// and so many times longer than what came after it would take.
 const SILENCE_TIMES: f64 = 4.0;
+/// How soon, in silences, and how much of it has to be made up for.
+const SOON: f64 = 0.3;
+const MADE_UP: f64 = 0.6;
 /// Fewer points, octets or seconds are no train to measure.
 const TRAIN_POINTS: usize = 4;
 const TRAIN_OCTETS: f64 = 8_000.0;
@@ -47,10 +54,14 @@ pub(super) fn runs(points: &[Point], rtt: f64) -> Vec<Run> {
     let least = SILENCE_LEAST.max(SILENCE_RTT * rtt);
     let mut runs = Vec::new();
     let mut run: Vec<Point> = Vec::new();
-    for &(at, octets) in points {
+    for (i, &(at, octets)) in points.iter().enumerate() {
         if let Some(&(before, by)) = run.last() {
             let silence = at - before;
-            if silence > least && silence > SILENCE_TIMES * usual * (octets - by) {
+            if silence > least
+                && silence < SILENCE_MOST_RTT * rtt + SILENCE_MOST
+                && silence > SILENCE_TIMES * usual * (octets - by)
+                && !made_up_for(&points[i..], (before, by), usual)
+            {
                 runs.push(Run(std::mem::take(&mut run)));
             }
         }
@@ -59,6 +70,15 @@ pub(super) fn runs(points: &[Point], rtt: f64) -> Vec<Run> {
     runs.push(Run(run));
     runs.retain(|run| run.0.len() > 1);
     runs
+}
+
+/// Whether what came right after a silence makes up for it: it had been held up
+/// behind something lost or late, and the link was not silent.
+fn made_up_for(after: &[Point], (before, by): Point, usual: f64) -> bool {
+    let Some(&(at, _)) = after.first() else { return false };
+    let soon = at + SOON * (at - before);
+    let last = after.iter().take_while(|point| point.0 <= soon).last();
+    last.is_some_and(|&(until, octets)| (octets - by) * usual > MADE_UP * (until - before))
 }
 
 /// The median seconds per octet, each octet counted once.
