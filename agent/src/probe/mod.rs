@@ -2,7 +2,7 @@
 //!
 //! Read [`outlet`] first (by which link a socket leaves), then [`datagram`] (UDP
 //! with kernel timestamps and ICMP errors), then the probes: [`stamp`],
-//! [`icmp`], [`dns`], [`tcp`], [`http`] and [`hop`]. A probe says what came of
+//! [`icmp`], [`dns`], [`tcp`], [`http`] and [`path`]. A probe says what came of
 //! each packet; what it means is decided elsewhere.
 
 use std::time::Duration;
@@ -10,10 +10,10 @@ use std::time::Duration;
 pub mod datagram;
 pub mod dns;
 pub mod heavy;
-pub mod hop;
 pub mod http;
 pub mod icmp;
 pub mod outlet;
+pub mod path;
 pub mod stamp;
 pub mod tcp;
 

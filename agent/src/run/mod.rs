@@ -3,7 +3,7 @@
 //!
 //! Read in this order: this file (what starts, and how it ends), [`plan`] (pure:
 //! what is probed on a link), [`link`] (one link's task), [`prober`],
-//! [`prober_stamp`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
+//! [`prober_stamp`], [`path`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
 //! addresses), [`usage`] (what the household itself carried), [`timeline`] (pure:
 //! wall time that does not jump), [`recorder`], [`undated`] (pure: what happens
 //! before the clock is set), [`state`] (what is kept over restarts) and
@@ -12,6 +12,7 @@
 mod found;
 mod link;
 mod pacer;
+mod path;
 mod plan;
 mod prober;
 mod prober_stamp;

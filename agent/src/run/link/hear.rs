@@ -1,5 +1,7 @@
 //! What the probers say: to the belief, the slots and whoever watches.
 
+use hearth_proto::EventKind;
+
 use super::{Out, Task};
 use crate::run::prober::{self, Report};
 use crate::run::progress::News;
@@ -68,6 +70,19 @@ impl Task {
                     let series = maker.series(&running.spec.key, running.spec.payload_bytes);
                     maker.new_session(series);
                 }
+            }
+            Report::Beside { prober, sent, answered } => {
+                let Some(running) = self.probers.iter().find(|p| p.id == prober) else { return };
+                (0..sent).for_each(|_| self.usage.sent(&running.spec));
+                (0..answered).for_each(|_| self.usage.answered(&running.spec));
+            }
+            Report::Path { prober, at, found } => {
+                let Some(running) = self.probers.iter().find(|p| p.id == prober) else { return };
+                let family = running.spec.key.family;
+                let Some((before, now)) = self.paths.told(family, &found) else { return };
+                let link = self.link.name.clone();
+                let changed = EventKind::PathChanged { link, family, before, now };
+                self.shared.recorder.event(self.timeline.at(at), changed).await;
             }
             Report::Cannot(cannot) => self.shared.recorder.cannot(self.now(), cannot).await,
         }

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::path::Paths;
 use super::plan::Spec;
 use super::prober::Report;
 use super::progress::News;
@@ -87,6 +88,7 @@ struct Task {
     urgent: watch::Sender<bool>,
     reports: mpsc::Sender<Report>,
     usage: Usage,
+    paths: Paths,
     began: Instant,
 }
 
@@ -127,6 +129,7 @@ impl Task {
             out: HashMap::new(),
             urgent: watch::channel(false).0,
             usage: Usage::new(&link, now),
+            paths: Paths::default(),
             began: now,
             shared,
             link,
