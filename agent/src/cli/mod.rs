@@ -20,10 +20,10 @@ use crate::config::{Config, ConfigErrors, LinkSettings};
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
-use crate::measure::{self, MeasureError, Stop, latency, phases};
+use crate::measure::{self, MeasureError, Stop, latency, path, phases};
 use crate::probe::outlet::Outlet;
 use crate::run::{RunError, Unwatched, run};
-use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure};
+use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, PathArgs};
 
 const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
@@ -128,6 +128,7 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Measure(Measure::Latency(args)) => measure_latency(args).await,
         Command::Measure(Measure::Http(args)) => measure_http(args).await,
         Command::Measure(Measure::Dns(args)) => measure_dns(args).await,
+        Command::Measure(Measure::Path(args)) => measure_path(args).await,
     }
 }
 
@@ -196,6 +197,27 @@ async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
     let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
     let report = phases::dns(&what, pace, &mut live, &mut stop).await?;
     show(&report, args.common.json)
+}
+
+async fn measure_path(args: &PathArgs) -> Result<(), Failure> {
+    let target = args.host_port().map_err(Failure::Usage)?;
+    let what = path::Path {
+        target: args.target.clone(),
+        to: measure::look_up(&target, args.common.wanted()).await?,
+        outlet: outlet(&args.common)?,
+        max_ttl: args.max_ttl,
+        count: args.count,
+        interval: std::time::Duration::from_millis(args.interval.into()),
+    };
+    let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
+    let report = path::measure(&what, &mut live, &mut stop).await?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        path::summarise(&report, &mut io::stdout())?;
+    }
+    let answered = report.hops.iter().any(|hop| hop.best_ms.is_some());
+    if answered { Ok(()) } else { Err(Failure::NoAnswer) }
 }
 
 fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {

@@ -1,10 +1,11 @@
 //! `hearth-agent measure`: one measurement for a person, or as JSON.
 //!
 //! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
-//! [`phases`] HTTP and DNS. This file has what they share.
+//! [`phases`] HTTP and DNS, [`path`] the hops on the way. This file has what they share.
 
 pub mod figures;
 pub mod latency;
+pub mod path;
 pub mod phases;
 
 use std::fmt;
@@ -43,7 +44,7 @@ pub enum MeasureError {
     /// Nothing leads there.
     #[error(transparent)]
     Outlet(#[from] OutletError),
-    /// No STAMP session.
+    /// No socket for probes.
     #[error(transparent)]
     Stamp(#[from] stamp::OpenError),
     /// No ICMP.

@@ -11,7 +11,7 @@ use super::pacer::Pacer;
 use super::prober::{Closed, Never, Prober, Report};
 use crate::clock;
 use crate::config::Host;
-use crate::probe::path::{Found, Stand, Walker, Watch, Who, first, first_isp_hop};
+use crate::probe::path::{Found, PORT, Stand, Walker, Watch, Who, first, first_isp_hop};
 
 /// A walk is made once in so many probes of the first hop, so that a metered
 /// link has few.
@@ -131,13 +131,13 @@ impl Prober {
     /// `None`: nothing leads there, or the name is not known. That the way can't be
     /// taken is told by the reflector's prober.
     async fn open_flow(&mut self, host: &Host) -> Result<Option<Open>, Closed> {
-        let Ok(address) = self.address(host, 0, self.spec.key.family).await? else {
+        let Ok(address) = self.address(host, PORT, self.spec.key.family).await? else {
             return Ok(None);
         };
         if !self.can_reach(address.ip()).await? {
             return Ok(None);
         }
-        let walker = Walker::open(&self.means.outlet, address.ip()).await.ok();
+        let walker = Walker::open(&self.means.outlet, address).await.ok();
         Ok(walker.map(|walker| Open { walker, ours: HashMap::new(), waiting: VecDeque::new() }))
     }
 

@@ -70,18 +70,15 @@ impl Flight {
     /// quote as little as the UDP header (RFC 792): then it is about the only one
     /// that is out, or it can't be told.
     pub fn heard(&mut self, quote: &[u8], trouble: Trouble, at: Instant) -> Option<Resolved> {
-        let place = match quote.first_chunk::<4>() {
-            Some(number) => {
-                let seq = u32::from_be_bytes(*number);
-                self.out.iter().position(|out| out.seq == seq)?
+        let place = if let Some(number) = quote.first_chunk::<4>() {
+            let seq = u32::from_be_bytes(*number);
+            self.out.iter().position(|out| out.seq == seq)?
+        } else {
+            self.terse = true;
+            if self.out.len() != 1 {
+                return None;
             }
-            None => {
-                self.terse = true;
-                if self.out.len() != 1 {
-                    return None;
-                }
-                0
-            }
+            0
         };
         let out = self.out.remove(place)?;
         let rtt = at.saturating_duration_since(out.at);

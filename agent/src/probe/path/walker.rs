@@ -2,17 +2,17 @@
 //! answers them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use hearth_proto::Cause;
 use tokio::time::sleep_until;
 
+use super::Answered;
 use super::flight::{Flight, Resolved};
-use super::{Answered, PORT};
 use crate::clock;
 use crate::probe::TIMEOUT;
-use crate::probe::datagram::{Datagrams, Heard};
+use crate::probe::datagram::{Datagrams, Heard, Trouble};
 use crate::probe::outlet::Outlet;
 use crate::probe::stamp::OpenError;
 
@@ -25,12 +25,11 @@ pub struct Walker {
 }
 
 impl Walker {
-    /// On the way to `destination`.
+    /// On the way to `to`, at whose port nobody should listen.
     ///
     /// # Errors
     /// When nothing leads there, or the system refuses a socket.
-    pub async fn open(outlet: &Outlet, destination: IpAddr) -> Result<Self, OpenError> {
-        let to = SocketAddr::new(destination, PORT);
+    pub async fn open(outlet: &Outlet, to: SocketAddr) -> Result<Self, OpenError> {
         let socket = outlet.udp(to).await?;
         let datagrams =
             Datagrams::new(socket).map_err(|source| OpenError::Socket { to, source })?;
@@ -87,9 +86,7 @@ impl Walker {
                 // answers with our number is the destination.
                 Heard::Datagram { len, at } => {
                     let quote = self.buffer[..len].first_chunk::<4>().copied();
-                    quote.and_then(|q| {
-                        self.flight.heard(&q, crate::probe::datagram::Trouble::Refused, at)
-                    })
+                    quote.and_then(|q| self.flight.heard(&q, Trouble::Refused, at))
                 }
             };
             if let Some(resolved) = resolved {
@@ -130,7 +127,11 @@ mod tests {
     #[tokio::test]
     async fn a_destination_nearer_than_the_hop_answers_itself() {
         for ip in ["127.0.0.1", "::1"] {
-            let mut walker = Walker::open(&Outlet::System, ip.parse().unwrap()).await.unwrap();
+            let mut walker = {
+                let to = SocketAddr::new(ip.parse().unwrap(), super::super::PORT);
+                Walker::open(&Outlet::System, to).await
+            }
+            .unwrap();
             for ttl in [2, 1, 4] {
                 let answer = walker.ask(ttl).await.unwrap();
                 assert!(answer.rtt < TIMEOUT && answer.reached && answer.by.is_none());
