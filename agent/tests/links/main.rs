@@ -7,7 +7,10 @@
 mod bind;
 mod follow;
 mod ns;
+mod outlets;
 mod run;
+mod sender;
+mod services;
 
 use std::future::Future;
 
@@ -15,8 +18,15 @@ use anyhow::Result;
 use libtest_mimic::{Arguments, Completion, Trial};
 
 fn main() {
+    // Does not return in a program that a test started.
+    sender::main();
     let arguments = Arguments::from_args();
+    let is_root = nix::unistd::geteuid().is_root();
     let ready = ns::prepare();
+    let root = match &ready {
+        Ok(()) if !is_root => Err("not root: can't become nobody".to_owned()),
+        other => other.clone(),
+    };
     let trials = vec![
         trial("a_link_is_followed_within_a_second", &ready, follow::a_link),
         trial("every_table_with_a_default_route_counts", &ready, follow::every_table),
@@ -28,6 +38,11 @@ fn main() {
         trial("own_addresses_are_refused", &ready, bind::own_addresses),
         trial("source_specific_routes_are_found", &ready, bind::source_specific),
         trial("a_rule_leads_to_a_links_own_table", &ready, bind::rule),
+        trial("every_probe_leaves_by_its_link", &ready, outlets::as_root),
+        trial("every_probe_leaves_by_its_link_as_nobody", &root, outlets::as_nobody),
+        trial("policy_routes_do_not_divert_probes", &root, outlets::despite_rules),
+        trial("what_can_not_leave_is_no_loss", &root, outlets::clear_errors),
+        trial("a_second_binding_is_refused_to_nobody", &root, outlets::second_binding),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();
