@@ -38,6 +38,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// See what keeps the agent from measuring here, and what would help.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Measure one thing now.
     #[command(subcommand)]
     Measure(Measure),

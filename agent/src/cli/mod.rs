@@ -3,7 +3,8 @@
 //! [`args`] is the command line, [`main`] does what it says, [`links`] and
 //! [`crate::measure`] make what is printed. Exit status, as in `sysexits.h`: 64
 //! for bad usage, 78 for a bad configuration, 69 where something that is needed
-//! isn't there; 1 for anything else, and where nothing answered.
+//! isn't there; 1 for anything else, where nothing answered, and where
+//! [`crate::doctor`] finds a problem.
 
 pub mod args;
 pub mod links;
@@ -17,6 +18,7 @@ use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ConfigErrors, LinkSettings};
+use crate::doctor;
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
@@ -37,6 +39,8 @@ enum Failure {
     Unavailable(anyhow::Error),
     /// The result was printed, and is that nothing answered.
     NoAnswer,
+    /// All was printed, and ends with this status.
+    Told(u8),
 }
 
 impl From<ConfigErrors> for Failure {
@@ -89,6 +93,7 @@ fn end(failure: Failure) -> ExitCode {
         // The whole chain: the causes are what helps.
         Failure::Unavailable(error) => (format!("error: {error:#}"), EX_UNAVAILABLE),
         Failure::NoAnswer => return ExitCode::FAILURE,
+        Failure::Told(status) => return ExitCode::from(status),
     };
     let _ = writeln!(io::stderr(), "{}", text.trim_end());
     ExitCode::from(status)
@@ -124,6 +129,16 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
             let machine = dump::machine(&netlink).await?;
             let report = links::report(&machine, &settings, links::Roots::default());
             if *json { print_json(&report) } else { print(&report.to_string()) }
+        }
+        Command::Doctor { json } => {
+            let report = doctor::examine(&cli.config, std::env::vars().collect()).await;
+            let printed = if *json { print_json(&report) } else { print(&report.to_string()) };
+            printed?;
+            match (report.bad_configuration, report.has_problem()) {
+                (true, _) => Err(Failure::Told(EX_CONFIG)),
+                (_, true) => Err(Failure::Told(1)),
+                _ => Ok(()),
+            }
         }
         Command::Measure(Measure::Latency(args)) => measure_latency(args).await,
         Command::Measure(Measure::Http(args)) => measure_http(args).await,

@@ -2,6 +2,7 @@
 //! say: the counters of all three interfaces prove it. Where it can't, the error
 //! says so and nothing counts as loss.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
 use std::process::Command;
@@ -17,7 +18,7 @@ const COUNT: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than the kernel waits before it makes sure of a neighbour (5 s), which it
 /// then knows for long.
-const QUIET: Duration = Duration::from_millis(6_000);
+const QUIET: Duration = Duration::from_secs(6);
 
 /// Packets received and sent, by interface.
 type Packets = [[u64; 2]; LINKS];
@@ -101,7 +102,7 @@ fn sent_by(kind: Kind, link: usize, family: Family, user: User) -> Result<String
         format!("{kind:<9?} {family:?} {user:<7?} {}", wan(link), kind = kind, user = user);
     for (i, (before, after)) in before.iter().zip(&after).enumerate() {
         let [rx, tx] = [after[0] - before[0], after[1] - before[1]];
-        row += &format!("  {}: {tx:>3} out {rx:>3} in", wan(i));
+        write!(row, "  {}: {tx:>3} out {rx:>3} in", wan(i))?;
         let case = format!(
             "{kind:?} {family:?} by {} as {user:?}: {said:?}, {rx} in and {tx} out on {}",
             wan(link),

@@ -2,6 +2,7 @@
 //! came of it, so that it can be started as any user: the test's own program,
 //! with [`VARIABLE`] set.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -248,7 +249,7 @@ async fn whole_run(job: &Job) -> Result<u32> {
     );
     for link in &job.links {
         let enabled = *link == job.interface;
-        text += &format!("[[link]]\ninterface = \"{link}\"\nenabled = {enabled}\n");
+        writeln!(text, "[[link]]\ninterface = \"{link}\"\nenabled = {enabled}")?;
     }
     let config = hearth_agent::config::parse(&text, std::path::Path::new("agent.toml"), [])?;
     let (sender, mut news) = mpsc::unbounded_channel();
