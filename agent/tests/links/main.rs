@@ -5,9 +5,11 @@
 #![expect(clippy::disallowed_methods, reason = "these tests time what a real kernel does")]
 
 mod bind;
+mod doctor;
 mod follow;
 mod ns;
 mod outlets;
+mod path;
 mod run;
 mod sender;
 mod services;
@@ -43,6 +45,9 @@ fn main() {
         trial("policy_routes_do_not_divert_probes", &root, outlets::despite_rules),
         trial("what_can_not_leave_is_no_loss", &root, outlets::clear_errors),
         trial("a_second_binding_is_refused_to_nobody", &root, outlets::second_binding),
+        trial("a_path_that_changes_is_told_once", &root, path::changes),
+        trial("the_doctor_finds_typical_failings", &ready, doctor::failings),
+        trial("the_doctor_finds_no_links", &ready, doctor::no_links),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();
