@@ -3,8 +3,9 @@
 //!
 //! Read in this order: this file (what starts, and how it ends), [`plan`] (pure:
 //! what is probed on a link), [`link`] (one link's task), [`prober`],
-//! [`prober_stamp`], [`path`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
-//! addresses), [`usage`] (what the household itself carried), [`timeline`] (pure:
+//! [`prober_stamp`], [`path`] and [`pacer`] (the tasks that probe), [`found`] (pure:
+//! names' addresses), [`usage`] (what the household itself carried), [`radio`] (what
+//! carries the link through the air), [`timeline`] (pure:
 //! wall time that does not jump), [`recorder`], [`undated`] (pure: what happens
 //! before the clock is set), [`state`] (what is kept over restarts) and
 //! [`progress`] (what a watcher is told).
@@ -17,6 +18,7 @@ mod plan;
 mod prober;
 mod prober_stamp;
 mod progress;
+mod radio;
 mod recorder;
 mod state;
 mod timeline;
@@ -40,7 +42,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::clock;
 use crate::config::{Collector, Config, TlsFiles};
 use crate::link::bind::Binder;
-use crate::link::classify::{classify, read_facts};
+use crate::link::classify::{classify, read_facts, with_radio};
 use crate::link::discover::{DiscoverError, Link, LinkChange, Watcher};
 use crate::link::netlink::Netlink;
 use crate::spool::{Spool, SpoolError, SpoolLimits, SpoolStats};
@@ -134,6 +136,7 @@ pub async fn run(
         recorder: Recorder::new(spool.clone(), first.mono, progress),
         binder: Binder::new(netlink),
         baselines: Arc::clone(&baselines.links),
+        radios: crate::link::radio::follow::start(config.radio),
         config: Arc::new(config),
     };
     let mut run =
@@ -279,8 +282,10 @@ impl Run {
 
     fn info(&self, link: &Link) -> hearth_proto::LinkInfo {
         let facts = read_facts(Path::new("/sys"), &link.interface, link.kind.as_deref());
-        let configured = self.shared.config.links.of(&link.interface);
-        link.info(&classify(&facts, configured.and_then(|c| c.technology)))
+        let configured = self.shared.config.links.of(&link.interface).and_then(|c| c.technology);
+        let radios = self.shared.radios.borrow();
+        let verdict = classify(&facts, configured);
+        link.info(&with_radio(verdict, configured, radios.of(&link.interface)))
     }
 
     async fn order(&self, link: &LinkName, order: Order) {

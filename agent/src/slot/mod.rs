@@ -19,6 +19,8 @@ use hearth_proto::{
 };
 
 use crate::belief::{State, Transition};
+use crate::link::radio::{RadioReading, sum::CellSum};
+use crate::link::wifi::sum::{WifiSample, WifiSum};
 use series::{Follower, Sum};
 
 /// After a slot's end: the answer after a lost probe tells which way it was lost.
@@ -43,6 +45,8 @@ pub struct Numbers {
 struct Open {
     sums: BTreeMap<usize, Sum>,
     busy: Option<Busy>,
+    wifi: WifiSum,
+    cells: CellSum,
 }
 
 /// Makes one link's slots.
@@ -158,6 +162,26 @@ impl SlotMaker {
         }
     }
 
+    /// A modem was read at `at`.
+    pub fn radio(&mut self, at: UnixMs, reading: &RadioReading) {
+        if let Some(open) = self.open_at(at) {
+            open.cells.add(reading);
+        }
+    }
+
+    /// A Wi-Fi station was read at `at`.
+    pub fn wifi(&mut self, at: UnixMs, sample: &WifiSample) {
+        if let Some(open) = self.open_at(at) {
+            open.wifi.add(sample);
+        }
+    }
+
+    /// The slot that holds `at`, unless it is closed.
+    fn open_at(&mut self, at: UnixMs) -> Option<&mut Open> {
+        let start = self.length.start_of(at);
+        (start >= self.next).then(|| self.open.entry(start).or_default())
+    }
+
     /// Nothing is sent from `at` on.
     pub fn end(&mut self, at: UnixMs) {
         self.end.get_or_insert(at.max(self.begin));
@@ -252,8 +276,8 @@ impl SlotMaker {
             series,
             busy: open.busy,
             own: Own::default(),
-            wifi: None,
-            cells: Vec::new(),
+            wifi: open.wifi.finish(),
+            cells: open.cells.finish(),
         }
     }
 

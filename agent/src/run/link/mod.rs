@@ -21,6 +21,7 @@ use super::path::Paths;
 use super::plan::Spec;
 use super::prober::Report;
 use super::progress::News;
+use super::radio::Radio;
 use super::recorder::Recorder;
 use super::timeline::{Break, Timeline};
 use super::usage::Usage;
@@ -29,6 +30,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::link::bind::Binder;
 use crate::link::discover::Link;
+use crate::link::radio::follow::Radios;
 use crate::slot::SlotMaker;
 
 /// Reports that may wait for the link's task; beyond, probers wait.
@@ -59,6 +61,8 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) binder: Binder,
     pub(super) baselines: Baselines,
+    /// What the modems say, of all links.
+    pub(super) radios: watch::Receiver<Radios>,
 }
 
 struct Running {
@@ -89,6 +93,7 @@ struct Task {
     reports: mpsc::Sender<Report>,
     usage: Usage,
     paths: Paths,
+    radio: Radio,
     began: Instant,
 }
 
@@ -130,6 +135,7 @@ impl Task {
             urgent: watch::channel(false).0,
             usage: Usage::new(&link, now),
             paths: Paths::default(),
+            radio: Radio::new(shared.radios.clone(), &link, now),
             began: now,
             shared,
             link,
@@ -192,6 +198,7 @@ impl Task {
         if let Some((within, busy)) = self.usage.count(&self.timeline, self.shared.config.slot) {
             self.busy(within, busy);
         }
+        self.read_radio(now).await;
         self.learn(now);
         let settled = self.belief.settled_until(now);
         let current = self.timeline.epoch;
@@ -207,6 +214,26 @@ impl Task {
         }
         self.makers.retain(|(of, maker)| of.epoch == current || !maker.is_done());
         self.shared.recorder.slots(closed).await;
+    }
+
+    async fn read_radio(&mut self, now: UnixMs) {
+        if let Some(sample) = self.radio.wifi()
+            && let Some((_, maker)) = self.makers.back_mut()
+        {
+            maker.wifi(now, &sample);
+        }
+        let Some(read) = self.radio.modem(&self.link) else { return };
+        if let Some(reading) = &read.reading
+            && let Some((_, maker)) = self.makers.back_mut()
+        {
+            maker.radio(now, reading);
+        }
+        if let Some(event) = read.event {
+            self.shared.recorder.event(now, event).await;
+        }
+        for cannot in read.cannot {
+            self.shared.recorder.cannot(now, cannot).await;
+        }
     }
 
     fn busy(&mut self, within: UnixMs, busy: Busy) {
