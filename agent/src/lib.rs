@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod direction;
+pub mod doctor;
 pub mod link;
 pub mod measure;
 pub mod probe;

@@ -13,6 +13,7 @@ use crate::link::InterfaceName;
 use crate::measure::Wanted;
 use crate::measure::latency::Protocol;
 use crate::probe::dns::{self, PORT};
+use crate::probe::path;
 
 /// Measures every link of a home and streams the results to a collector.
 #[derive(Debug, Parser)]
@@ -37,6 +38,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// See what keeps the agent from measuring here, and what would help.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Measure one thing now.
     #[command(subcommand)]
     Measure(Measure),
@@ -56,6 +63,8 @@ pub enum Measure {
     Responsiveness(ResponsivenessArgs),
     /// What a link carries, with bounds, for 2 MB at most.
     Capacity(CapacityArgs),
+    /// The routers on the way, hop by hop.
+    Path(PathArgs),
 }
 
 /// Of `measure http`.
@@ -211,14 +220,49 @@ impl LatencyArgs {
     /// # Errors
     /// What is accepted.
     pub fn host_port(&self) -> Result<HostPort, String> {
-        HostPort::parse(&self.target, Some(hearth_proto::stamp::PORT)).map_err(|_| {
-            format!(
-                "--target {:?} is not accepted: a host name or an address, with or without \
-                 a port (an IPv6 address with a port stands in brackets)",
-                self.target
-            )
-        })
+        target(&self.target, hearth_proto::stamp::PORT)
     }
+}
+
+/// Of `measure path`.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    /// Whom to find the way to. The port is one where nobody listens, 33434 unless
+    /// given.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub target: String,
+    /// The farthest hop to ask.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub max_ttl: u8,
+    /// How often to ask each hop.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: u32,
+    /// Milliseconds between two probes to the same hop: routers answer about one a
+    /// second.
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    pub interval: u32,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl PathArgs {
+    /// The target.
+    ///
+    /// # Errors
+    /// What is accepted.
+    pub fn host_port(&self) -> Result<HostPort, String> {
+        target(&self.target, path::PORT)
+    }
+}
+
+fn target(text: &str, usual: u16) -> Result<HostPort, String> {
+    HostPort::parse(text, Some(usual)).map_err(|_| {
+        format!(
+            "--target {text:?} is not accepted: a host name or an address, with or without \
+             a port (an IPv6 address with a port stands in brackets)"
+        )
+    })
 }
 
 /// Of all measurements.

@@ -3,7 +3,8 @@
 //! [`args`] is the command line, [`main`] does what it says, [`links`] and
 //! [`crate::measure`] make what is printed. Exit status, as in `sysexits.h`: 64
 //! for bad usage, 78 for a bad configuration, 69 where something that is needed
-//! isn't there; 1 for anything else, and where nothing answered.
+//! isn't there; 1 for anything else, where nothing answered, and where
+//! [`crate::doctor`] finds a problem.
 
 pub mod args;
 pub mod links;
@@ -17,16 +18,18 @@ use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ConfigErrors, LinkSettings, RadioSource};
+use crate::doctor;
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
 use crate::link::radio::follow::Source;
-use crate::measure::{self, MeasureError, Stop, capacity, latency, phases, responsiveness};
+use crate::measure::{self, MeasureError, Stop, capacity, latency, path, phases, responsiveness};
 use crate::probe::dns;
 use crate::probe::outlet::Outlet;
 use crate::run::{RunError, Unwatched, run};
 use args::{
-    CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, ResponsivenessArgs,
+    CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, PathArgs,
+    ResponsivenessArgs,
 };
 
 const EX_USAGE: u8 = 64;
@@ -41,6 +44,8 @@ enum Failure {
     Unavailable(anyhow::Error),
     /// The result was printed, and is that nothing answered.
     NoAnswer,
+    /// All was printed, and ends with this status.
+    Told(u8),
 }
 
 impl From<ConfigErrors> for Failure {
@@ -93,6 +98,7 @@ fn end(failure: Failure) -> ExitCode {
         // The whole chain: the causes are what helps.
         Failure::Unavailable(error) => (format!("error: {error:#}"), EX_UNAVAILABLE),
         Failure::NoAnswer => return ExitCode::FAILURE,
+        Failure::Told(status) => return ExitCode::from(status),
     };
     let _ = writeln!(io::stderr(), "{}", text.trim_end());
     ExitCode::from(status)
@@ -130,11 +136,22 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
             report.add_radios(&settings, Source::of(RadioSource::Auto)).await;
             if *json { print_json(&report) } else { print(&report.to_string()) }
         }
+        Command::Doctor { json } => {
+            let report = doctor::examine(&cli.config, std::env::vars().collect()).await;
+            let printed = if *json { print_json(&report) } else { print(&report.to_string()) };
+            printed?;
+            match (report.bad_configuration, report.has_problem()) {
+                (true, _) => Err(Failure::Told(EX_CONFIG)),
+                (_, true) => Err(Failure::Told(1)),
+                _ => Ok(()),
+            }
+        }
         Command::Measure(Measure::Latency(args)) => measure_latency(args).await,
         Command::Measure(Measure::Http(args)) => measure_http(args).await,
         Command::Measure(Measure::Dns(args)) => measure_dns(args).await,
         Command::Measure(Measure::Responsiveness(args)) => measure_responsiveness(args).await,
         Command::Measure(Measure::Capacity(args)) => measure_capacity(args).await,
+        Command::Measure(Measure::Path(args)) => measure_path(args).await,
     }
 }
 
@@ -250,6 +267,27 @@ async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
         capacity::summarise(&report, &mut io::stdout())?;
     }
     if report.error.is_some() { Err(Failure::NoAnswer) } else { Ok(()) }
+}
+
+async fn measure_path(args: &PathArgs) -> Result<(), Failure> {
+    let target = args.host_port().map_err(Failure::Usage)?;
+    let what = path::Path {
+        target: args.target.clone(),
+        to: measure::look_up(&target, args.common.wanted()).await?,
+        outlet: outlet(&args.common)?,
+        max_ttl: args.max_ttl,
+        count: args.count,
+        interval: std::time::Duration::from_millis(args.interval.into()),
+    };
+    let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
+    let report = path::measure(&what, &mut live, &mut stop).await?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        path::summarise(&report, &mut io::stdout())?;
+    }
+    let answered = report.hops.iter().any(|hop| hop.best_ms.is_some());
+    if answered { Ok(()) } else { Err(Failure::NoAnswer) }
 }
 
 fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {

@@ -205,7 +205,7 @@ fn tell(
 }
 
 /// A cause for a person.
-pub(super) fn words(cause: Cause) -> &'static str {
+pub(crate) fn words(cause: Cause) -> &'static str {
     match cause {
         Cause::Timeout => "no answer in time",
         Cause::Refused => "refused: nobody answers at that port",

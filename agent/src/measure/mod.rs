@@ -7,6 +7,7 @@
 pub mod capacity;
 pub mod figures;
 pub mod latency;
+pub mod path;
 pub mod phases;
 pub mod responsiveness;
 
@@ -46,7 +47,7 @@ pub enum MeasureError {
     /// Nothing leads there.
     #[error(transparent)]
     Outlet(#[from] OutletError),
-    /// No STAMP session.
+    /// No socket for probes.
     #[error(transparent)]
     Stamp(#[from] stamp::OpenError),
     /// No ICMP.

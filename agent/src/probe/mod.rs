@@ -3,7 +3,8 @@
 //! Read [`outlet`] first (by which link a socket leaves), then [`datagram`] (UDP
 //! with kernel timestamps and ICMP errors) and [`connection`] (TCP and TLS, each
 //! phase timed, every octet counted), then the probes: [`stamp`], [`icmp`],
-//! [`dns`], [`tcp`], [`http`] and [`hop`]. A probe says what came of
+//! [`dns`], [`tcp`], [`http`] and [`path`], and the heavier ones, [`capacity`] and
+//! [`responsiveness`], with what they share, [`heavy`]. A probe says what came of
 //! each packet; what it means is decided elsewhere.
 
 use std::time::Duration;
@@ -13,10 +14,10 @@ pub mod connection;
 pub mod datagram;
 pub mod dns;
 pub mod heavy;
-pub mod hop;
 pub mod http;
 pub mod icmp;
 pub mod outlet;
+pub mod path;
 pub mod responsiveness;
 pub mod stamp;
 pub mod tcp;

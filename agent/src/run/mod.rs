@@ -3,10 +3,10 @@
 //!
 //! Read in this order: this file (what starts, and how it ends), [`plan`] (pure:
 //! what is probed on a link), [`link`] (one link's task), [`prober`],
-//! [`prober_stamp`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
+//! [`prober_stamp`], [`path`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
 //! addresses), [`usage`] (what the link carried), [`radio`] (what carries it through
-//! the air), [`dozing`] (whether a radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`] (what the
-//! collector asks for), [`desk`] (what is known of a link), [`timeline`] (pure: wall
+//! the air), [`dozing`] (whether a radio was idle), [`heavy`] (tests), [`costs`] (what
+//! it all costs), [`asked`] (what the collector asks for), [`desk`] (what is known of a link), [`timeline`] (pure: wall
 //! time that does not jump), [`recorder`], [`undated`] (pure: what happens before the
 //! clock is set), [`state`] and [`memory`] (what is kept over restarts), [`status`]
 //! (what it is doing, on request) and [`progress`] (what a watcher is told).
@@ -20,6 +20,7 @@ mod heavy;
 mod link;
 mod memory;
 mod pacer;
+mod path;
 mod plan;
 mod prober;
 mod prober_stamp;

@@ -10,7 +10,7 @@ use reqwest::Url;
 use super::recorder::Cannot;
 use crate::config::{Config, Host, HostPort, Target};
 use crate::link::discover::Link;
-use crate::probe::{hop, icmp, stamp};
+use crate::probe::{icmp, path, stamp};
 
 /// How a target is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) enum Ask {
     Dns(SocketAddr),
     Tcp(HostPort),
     Http(Url),
-    Hop(Host),
+    Hop(Host, path::Stand),
 }
 
 /// One probe to one target in one IP version.
@@ -202,8 +202,17 @@ fn of_family(
         specs.push(of(ask, ProbeKind::Stamp, role, String::new(), size, period, false));
         // Routers answer for expired packets about once a second.
         let period = period.max(HOP_PERIOD);
-        let (ask, role) = (Ask::Hop(reflector.host.clone()), Role::FirstHop);
-        specs.push(of(ask, ProbeKind::Hop, role, String::new(), hop::PAYLOAD_BYTES, period, false));
+        let stand = path::Stand { vantage: config.vantage, gateway: state.gateway().is_some() };
+        let (ask, role) = (Ask::Hop(reflector.host.clone(), stand), Role::FirstHop);
+        specs.push(of(
+            ask,
+            ProbeKind::Hop,
+            role,
+            String::new(),
+            path::PAYLOAD_BYTES,
+            period,
+            false,
+        ));
     }
     for target in &config.targets {
         let (host, text) = (host_of(target), target.to_string());

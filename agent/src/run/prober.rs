@@ -20,7 +20,7 @@ use crate::config::Host;
 use crate::link::bind::BindError;
 use crate::probe::connection::Account;
 use crate::probe::outlet::{Outlet, OutletError};
-use crate::probe::{dns, hop, http, icmp, tcp};
+use crate::probe::{dns, http, icmp, path, tcp};
 use crate::slot::Numbers;
 
 /// Before something that can't be done now is tried again.
@@ -40,6 +40,10 @@ pub(super) enum Report {
     Far { prober: u32, far: bool },
     /// The reflector counts anew.
     Session { prober: u32 },
+    /// Probes beside those of the series were sent, and answered: they cost, too.
+    Beside { prober: u32, sent: u32, answered: u32 },
+    /// Which routers are near the home.
+    Path { prober: u32, at: Instant, found: path::Found },
     /// Something can't be measured.
     Cannot(Cannot),
 }
@@ -92,7 +96,7 @@ impl Prober {
         match self.spec.ask.clone() {
             Ask::Stamp(to) => self.stamp(&mut pacer, to).await,
             Ask::Echo(host) => self.echo(&mut pacer, host).await,
-            Ask::Hop(host) => self.hop(&mut pacer, host).await,
+            Ask::Hop(host, stand) => self.hop(&mut pacer, host, stand).await,
             Ask::Dns(server) => loop {
                 pacer.wait().await;
                 let number = self.sent(clock::now()).await?;
@@ -194,37 +198,6 @@ impl Prober {
                     let client = Arc::clone(&client);
                     out.spawn(async move { (number, client.client.ping(address, seq).await) });
                 }
-            }
-        }
-    }
-
-    async fn hop(&mut self, pacer: &mut Pacer, host: Host) -> Result<Never, Closed> {
-        let mut hop: Option<hop::Hop> = None;
-        let mut far = false;
-        loop {
-            pacer.wait().await;
-            if hop.is_none() {
-                // That the way can't be taken is told by the reflector's prober.
-                let Ok(address) = self.address(&host, 0, self.spec.key.family).await? else {
-                    continue;
-                };
-                if !self.can_reach(address.ip()).await? {
-                    continue;
-                }
-                hop = hop::Hop::open(&self.means.outlet, address.ip()).await.ok();
-            }
-            let Some(open) = &mut hop else { continue };
-            let number = self.sent(clock::now()).await?;
-            let outcome = open.ask().await;
-            if outcome.is_err_and(|cause| !cause.is_loss()) {
-                hop = None;
-            }
-            self.done(number, outcome.map(|answer| answer.rtt), None).await?;
-            if let Ok(answer) = outcome
-                && answer.reached != far
-            {
-                far = answer.reached;
-                self.say(Report::Far { prober: self.means.prober, far }).await?;
             }
         }
     }

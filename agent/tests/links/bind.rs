@@ -21,32 +21,32 @@ use tokio::sync::oneshot;
 
 use crate::ns::{Ip, here, leave};
 
-const LINKS: usize = 3;
+pub(crate) const LINKS: usize = 3;
 /// Where the far end answers: behind the gateways, as the world is.
 const FAR: [&str; 2] = ["203.0.113.1", "2001:db8:ff::1"];
 const PORT: u16 = 9_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn wan(i: usize) -> InterfaceName {
+pub(crate) fn wan(i: usize) -> InterfaceName {
     format!("wan{i}").parse().expect("a name")
 }
 
-fn far(family: Family) -> SocketAddr {
+pub(crate) fn far(family: Family) -> SocketAddr {
     let ip = if family == Family::V4 { FAR[0] } else { FAR[1] };
     SocketAddr::new(ip.parse().expect("an address"), PORT)
 }
 
 /// A home with three ways out, each with a default route of either version, to a
 /// far end that answers and counts who asked.
-struct Home {
-    ip: Ip,
+pub(crate) struct Home {
+    pub(crate) ip: Ip,
     binder: Binder,
     stop: Option<oneshot::Sender<()>>,
     far: Option<thread::JoinHandle<Result<HashMap<IpAddr, u64>>>>,
 }
 
 impl Home {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let ip = Ip::new()?;
         ip.up("lo").await?;
         let (namespace_sender, namespace) = oneshot::channel();
@@ -110,10 +110,19 @@ async fn far_end(
     ip.address("lo", FAR[1], 128).await?;
     for i in 0..LINKS {
         let name = format!("isp{i}");
+        for version in ["ipv4", "ipv6"] {
+            let key = format!("{version}/neigh/{name}/base_reachable_time_ms");
+            std::fs::write(format!("/proc/sys/net/{key}"), "7200000")?;
+        }
+        std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/router_solicitations"), "0")?;
         ip.up(&name).await?;
         ip.address(&name, &format!("10.0.{i}.1"), 24).await?;
         ip.address(&name, &format!("2001:db8:{i}::1"), 64).await?;
     }
+    // Nothing of what it answers is held back.
+    std::fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0")?;
+    std::fs::write("/proc/sys/net/ipv6/icmp/ratelimit", "0")?;
+    crate::services::start(&[far(Family::V4).ip(), far(Family::V6).ip()]).await?;
     let [v4, v6] =
         [UdpSocket::bind(far(Family::V4)).await?, UdpSocket::bind(far(Family::V6)).await?];
     let tcp = TcpListener::bind(far(Family::V4)).await?;

@@ -5,9 +5,14 @@
 #![expect(clippy::disallowed_methods, reason = "these tests time what a real kernel does")]
 
 mod bind;
+mod doctor;
 mod follow;
 mod ns;
+mod outlets;
+mod path;
 mod run;
+mod sender;
+mod services;
 mod yields;
 
 use std::future::Future;
@@ -16,8 +21,15 @@ use anyhow::Result;
 use libtest_mimic::{Arguments, Completion, Trial};
 
 fn main() {
+    // Does not return in a program that a test started.
+    sender::main();
     let arguments = Arguments::from_args();
+    let is_root = nix::unistd::geteuid().is_root();
     let ready = ns::prepare();
+    let root = match &ready {
+        Ok(()) if !is_root => Err("not root: can't become nobody".to_owned()),
+        other => other.clone(),
+    };
     let trials = vec![
         trial("a_link_is_followed_within_a_second", &ready, follow::a_link),
         trial("every_table_with_a_default_route_counts", &ready, follow::every_table),
@@ -34,6 +46,14 @@ fn main() {
             &ready,
             yields::to_the_household,
         ),
+        trial("every_probe_leaves_by_its_link", &ready, outlets::as_root),
+        trial("every_probe_leaves_by_its_link_as_nobody", &root, outlets::as_nobody),
+        trial("policy_routes_do_not_divert_probes", &root, outlets::despite_rules),
+        trial("what_can_not_leave_is_no_loss", &root, outlets::clear_errors),
+        trial("a_second_binding_is_refused_to_nobody", &root, outlets::second_binding),
+        trial("a_path_that_changes_is_told_once", &root, path::changes),
+        trial("the_doctor_finds_typical_failings", &ready, doctor::failings),
+        trial("the_doctor_finds_no_links", &ready, doctor::no_links),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();

@@ -1,5 +1,7 @@
 //! What the probers say: to the belief, the slots and whoever watches.
 
+use hearth_proto::EventKind;
+
 use super::{Out, Task};
 use crate::probe::http::Attempt;
 use crate::run::prober::{self, Report};
@@ -74,6 +76,19 @@ impl Task {
                     maker.new_session(series);
                 }
             }
+            Report::Beside { prober, sent, answered } => {
+                let Some(running) = self.probers.iter().find(|p| p.id == prober) else { return };
+                (0..sent).for_each(|_| self.usage.sent(&running.spec));
+                (0..answered).for_each(|_| self.usage.answered(&running.spec));
+            }
+            Report::Path { prober, at, found } => {
+                let Some(running) = self.probers.iter().find(|p| p.id == prober) else { return };
+                let family = running.spec.key.family;
+                let Some((before, now)) = self.paths.told(family, &found) else { return };
+                let link = self.link.name.clone();
+                let changed = EventKind::PathChanged { link, family, before, now };
+                self.shared.recorder.event(self.timeline.at(at), changed).await;
+            }
             Report::Cannot(cannot) => self.shared.recorder.cannot(self.now(), cannot).await,
         }
     }
@@ -101,7 +116,8 @@ impl Task {
             if let Some((_, maker)) = maker {
                 let series = maker.series(&key, running.spec.payload_bytes);
                 if key != first {
-                    maker.sent(series, number, out.at);
+                    // The first has woken an idle radio.
+                    maker.sent(series, number, out.at, false);
                 }
                 maker.outcome(series, number, prober::outcome(outcome), None);
             }

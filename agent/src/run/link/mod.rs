@@ -21,6 +21,7 @@ use super::desk::{Board, Desk, Stand};
 use super::dozing::Dozing;
 use super::heavy::Testing;
 use super::memory::Memory;
+use super::path::Paths;
 use super::plan::{Settings, Spec};
 use super::prober::Report;
 use super::progress::News;
@@ -100,6 +101,7 @@ struct Task {
     urgent: watch::Sender<bool>,
     reports: mpsc::Sender<Report>,
     usage: Usage,
+    paths: Paths,
     radio: Radio,
     dozing: Arc<Dozing>,
     settings: watch::Receiver<Settings>,
@@ -179,6 +181,7 @@ impl Task {
             next_prober: 0,
             out: HashMap::new(),
             urgent: watch::channel(false).0,
+            paths: Paths::default(),
             radio: Radio::new(shared.radios.clone(), &link, now),
             usage: Usage::new(&link, told.spending, Arc::clone(&dozing), now),
             dozing,

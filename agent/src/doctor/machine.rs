@@ -1,0 +1,243 @@
+//! The machine: permissions, files, the clock.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_proto::Family;
+use nix::unistd::{AccessFlags, access};
+use socket2::Type;
+use tokio::net::UnixStream;
+
+use super::{Finding, Patient};
+use crate::clock;
+use crate::link::InterfaceName;
+use crate::link::bind::{BindError, device_socket};
+use crate::probe::icmp;
+use crate::probe::outlet::Outlet;
+
+/// Before this, 1 January 2026, the clock was never set.
+const NEVER_SET_BEFORE: Duration = Duration::from_secs(1_767_225_600);
+
+/// Whether echoes can be sent: by `ping_group_range` or `CAP_NET_RAW`.
+pub fn icmp() -> Vec<Finding> {
+    [(Family::V4, "ICMP over IPv4"), (Family::V6, "ICMP over IPv6")]
+        .into_iter()
+        .map(|(family, check)| match icmp::Echo::open(&Outlet::System, family, 0) {
+            Ok(_) => Finding::ok(check, None, "echoes can be sent"),
+            Err(error @ icmp::OpenError::Permission) => Finding::warning(
+                check,
+                None,
+                format!("{error}: gateways and plain hosts are not measured"),
+                error.remedy(),
+            ),
+            Err(error @ icmp::OpenError::System(_)) => {
+                let why = chain(&error);
+                Finding::warning(check, None, why, "is this IP version switched off here?")
+            }
+        })
+        .collect()
+}
+
+/// Whether a socket can be bound to an interface.
+pub fn binding(patient: &Patient) -> Vec<Finding> {
+    const CHECK: &str = "binding";
+    let first = patient.links.iter().find(|link| link.index.is_some());
+    let name: Option<InterfaceName> =
+        first.map(|link| link.interface.clone()).or_else(|| "lo".parse().ok());
+    let Some(name) = name else { return Vec::new() };
+    vec![match device_socket(&name, [127, 0, 0, 1].into(), Type::DGRAM) {
+        Ok(_) => Finding::ok(CHECK, None, format!("sockets can be bound to {name}")),
+        Err(error @ BindError::Permission { .. }) => Finding::problem(
+            CHECK,
+            None,
+            error.to_string(),
+            "as root, `setcap cap_net_raw+ep PROGRAM`, or a kernel of 5.7 or later",
+        ),
+        Err(error) => Finding::problem(CHECK, None, chain(&error), "see the system's log"),
+    }]
+}
+
+/// The state folder, the key's file, and whether the agent runs.
+pub async fn files(patient: Arc<Patient>) -> Vec<Finding> {
+    let Some(config) = &patient.config else {
+        return vec![Finding::not_applicable("state folder", None, "no configuration", "")];
+    };
+    let mut findings = vec![state_folder(&config.state_dir)];
+    if let Some(path) = &config.stamp.key_file {
+        findings.push(key_file(path));
+    }
+    let socket = &config.status_socket;
+    findings.push(match UnixStream::connect(socket).await {
+        Ok(_) => Finding::ok("agent", None, format!("it runs and answers at {}", socket.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Finding::warning(
+            "agent",
+            None,
+            format!("{} is closed to this user", socket.display()),
+            "ask as the user that the agent runs as",
+        ),
+        Err(_) => Finding::warning(
+            "agent",
+            None,
+            format!("nothing answers at {}: the agent does not run", socket.display()),
+            "start it: `systemctl start hearth-agent`, or `hearth-agent run`",
+        ),
+    });
+    findings
+}
+
+fn state_folder(path: &Path) -> Finding {
+    const CHECK: &str = "state folder";
+    // What does not exist yet is made by the agent, where it may.
+    let existing: Option<PathBuf> =
+        path.ancestors().find(|folder| folder.exists()).map(Path::to_owned);
+    let Some(existing) = existing else {
+        let why = format!("{} can't be made", path.display());
+        return Finding::problem(CHECK, None, why, "set `state_dir` to a folder of its own");
+    };
+    if !existing.is_dir() {
+        let why = format!("{} is not a folder", existing.display());
+        return Finding::problem(CHECK, None, why, "set `state_dir` to a folder of its own");
+    }
+    match access(&existing, AccessFlags::W_OK | AccessFlags::X_OK) {
+        Ok(()) => Finding::ok(CHECK, None, format!("{} can be written", path.display())),
+        Err(error) => Finding::problem(
+            CHECK,
+            None,
+            format!("this user can't write to {}: {}", existing.display(), error.desc()),
+            format!("as root, `install -d -o USER {}`, or set `state_dir`", path.display()),
+        ),
+    }
+}
+
+fn key_file(path: &Path) -> Finding {
+    use std::os::unix::fs::PermissionsExt;
+    const CHECK: &str = "STAMP key";
+    let read = std::fs::metadata(path).and_then(|m| Ok((m, std::fs::read_to_string(path)?)));
+    match read {
+        Err(error) => Finding::problem(
+            CHECK,
+            None,
+            format!("can't read {}: {error}", path.display()),
+            "set `stamp.key_file` to a file that the agent's user can read",
+        ),
+        Ok((_, text)) if !is_key(text.trim()) => Finding::problem(
+            CHECK,
+            None,
+            format!("{} holds no key", path.display()),
+            "32 to 128 hexadecimal digits are accepted, the same as at the reflector",
+        ),
+        Ok((metadata, _)) if metadata.permissions().mode() & 0o077 != 0 => Finding::warning(
+            CHECK,
+            None,
+            format!("others can read {}", path.display()),
+            format!("`chmod 600 {}`", path.display()),
+        ),
+        Ok(_) => Finding::ok(CHECK, None, format!("{} holds one", path.display())),
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    (32..=128).contains(&text.len())
+        && text.len().is_multiple_of(2)
+        && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Whether the clock is set, and who keeps it so.
+pub fn clock(patient: &Patient) -> Vec<Finding> {
+    vec![clock_finding(&patient.root, clock::since_unix())]
+}
+
+/// Time services, and a file that each has while it runs or once it has set the
+/// clock.
+const KEEPERS: [(&str, &str, bool); 5] = [
+    ("systemd-timesyncd", "run/systemd/timesync/synchronized", true),
+    ("chrony", "run/chrony/chronyd.pid", false),
+    ("ntpd", "run/ntpd.pid", false),
+    ("ntpsec", "run/ntpsec/ntpd.pid", false),
+    ("OpenWrt's ntpd", "var/state/dnsmasqsec", true),
+];
+
+fn clock_finding(root: &Path, now: Duration) -> Finding {
+    const CHECK: &str = "clock";
+    let remedy = "set up a time service: systemd-timesyncd, chrony or ntpd";
+    if now < NEVER_SET_BEFORE {
+        let why = "it was never set: slots wait in memory, without a date, until it is";
+        return Finding::problem(CHECK, None, why, remedy);
+    }
+    match KEEPERS.into_iter().find(|(_, file, _)| root.join(file).exists()) {
+        Some((name, _, true)) => Finding::ok(CHECK, None, format!("synchronised, says {name}")),
+        Some((name, ..)) => Finding::ok(CHECK, None, format!("{name} keeps it")),
+        None => Finding::warning(
+            CHECK,
+            None,
+            "it is set, but no time service is seen to keep it right",
+            remedy,
+        ),
+    }
+}
+
+/// An error with its causes, each once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn a_clock_that_was_never_set_is_a_problem_and_one_that_nobody_keeps_a_warning() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let (before, after) = (Duration::from_secs(86_400), NEVER_SET_BEFORE * 2);
+        assert_eq!(clock_finding(root, before).level, Level::Problem);
+        assert_eq!(clock_finding(root, after).level, Level::Warning);
+        std::fs::create_dir_all(root.join("run/systemd/timesync")).unwrap();
+        std::fs::write(root.join("run/systemd/timesync/synchronized"), "").unwrap();
+        let kept = clock_finding(root, after);
+        assert_eq!(
+            (kept.level, kept.why.as_str()),
+            (Level::Ok, "synchronised, says systemd-timesyncd")
+        );
+    }
+
+    #[test]
+    fn a_state_folder_that_is_not_there_yet_can_be_made_and_a_file_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(state_folder(&folder.path().join("a/b")).level, Level::Ok);
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let finding = state_folder(&file);
+        assert_eq!(finding.level, Level::Problem);
+        assert!(finding.why.ends_with("is not a folder") && finding.remedy.contains("state_dir"));
+    }
+
+    #[test]
+    fn a_key_is_hexadecimal_and_nobody_elses() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        assert!(key_file(&path).why.starts_with("can't read"));
+        std::fs::write(&path, "secret").unwrap();
+        assert_eq!(key_file(&path).level, Level::Problem);
+        std::fs::write(&path, format!("{}\n", "0f".repeat(16))).unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            key_file(&path)
+        };
+        assert_eq!(mode(0o644).level, Level::Warning);
+        assert_eq!(mode(0o600).level, Level::Ok);
+    }
+}
