@@ -7,6 +7,7 @@ mod households;
 mod quickstart;
 mod reflector;
 pub(crate) mod report;
+mod responsiveness;
 mod score;
 mod serve;
 pub(crate) mod span;
@@ -47,6 +48,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Answer the agents' probes, until interrupted.
     Reflector(reflector::ReflectorArgs),
+    /// Serve responsiveness and throughput tests, until interrupted.
+    Responsiveness(responsiveness::ResponsivenessArgs),
     /// List the households known.
     Households(households::HouseholdsArgs),
     /// What works in a household, and what each link measured.
@@ -218,6 +221,7 @@ pub fn main() -> ExitCode {
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Reflector(args) => reflector::run(&args),
+        Command::Responsiveness(args) => responsiveness::run(&args),
         Command::Households(args) => households::run(&args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),

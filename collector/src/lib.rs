@@ -14,6 +14,7 @@ pub mod quickstart;
 pub mod reflector;
 pub mod render;
 pub mod report;
+pub mod responsiveness;
 pub mod score;
 #[cfg(test)]
 mod scripted;

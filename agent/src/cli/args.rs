@@ -47,13 +47,15 @@ pub enum Command {
 pub enum Measure {
     /// Round-trip time, its variation, and loss by direction.
     Latency(LatencyArgs),
-    /// HTTP time to first byte, connecting apart.
+    /// TCP connect, TLS handshake and HTTP time to first byte, each alone.
     Http(HttpArgs),
     /// A DNS lookup of a name's addresses.
     Dns(DnsArgs),
     /// Goodput, and responsiveness under load, against a test server
     /// (draft-ietf-ippm-responsiveness).
     Responsiveness(ResponsivenessArgs),
+    /// What a link carries, with bounds, for 2 MB at most.
+    Capacity(CapacityArgs),
 }
 
 /// Of `measure http`.
@@ -80,6 +82,9 @@ pub struct DnsArgs {
     /// knows for the interface.
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = server)]
     pub server: Option<SocketAddr>,
+    /// Ask by TCP at once, rather than only where UDP is too small.
+    #[arg(long)]
+    pub tcp: bool,
     /// How often and how.
     #[command(flatten)]
     pub pace: Pace,
@@ -107,6 +112,21 @@ pub struct ResponsivenessArgs {
     /// headers included; as much as it takes unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_mb: Option<u32>,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Of `measure capacity`.
+#[derive(Debug, Args)]
+pub struct CapacityArgs {
+    /// A test server with the discovery document of
+    /// draft-ietf-ippm-responsiveness.
+    #[arg(long, value_name = "https://HOST[:PORT]", value_parser = test_server)]
+    pub server: Url,
+    /// A certificate authority to trust beside the system's, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Where and how.
     #[command(flatten)]
     pub common: Common,
@@ -219,6 +239,15 @@ pub struct Common {
 }
 
 impl Common {
+    /// The IP version, if only one is wanted.
+    pub fn family(&self) -> Option<Family> {
+        match self.wanted() {
+            Wanted::Any => None,
+            Wanted::V4 => Some(Family::V4),
+            Wanted::V6 => Some(Family::V6),
+        }
+    }
+
     /// Which IP versions are wanted.
     pub fn wanted(&self) -> Wanted {
         match (self.ipv4, self.ipv6) {

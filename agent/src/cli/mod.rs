@@ -20,10 +20,13 @@ use crate::config::{Config, ConfigErrors, LinkSettings};
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
-use crate::measure::{self, MeasureError, Stop, latency, phases, responsiveness};
+use crate::measure::{self, MeasureError, Stop, capacity, latency, phases, responsiveness};
+use crate::probe::dns;
 use crate::probe::outlet::Outlet;
 use crate::run::{RunError, Unwatched, run};
-use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, ResponsivenessArgs};
+use args::{
+    CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, ResponsivenessArgs,
+};
 
 const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
@@ -129,6 +132,7 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Measure(Measure::Http(args)) => measure_http(args).await,
         Command::Measure(Measure::Dns(args)) => measure_dns(args).await,
         Command::Measure(Measure::Responsiveness(args)) => measure_responsiveness(args).await,
+        Command::Measure(Measure::Capacity(args)) => measure_capacity(args).await,
     }
 }
 
@@ -190,6 +194,7 @@ async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
     let what = phases::Dns {
         name: args.name.clone(),
         server: args.server,
+        by: if args.tcp { dns::Transport::Tcp } else { dns::Transport::Udp },
         outlet: outlet(&args.common)?,
         wanted: args.common.wanted(),
     };
@@ -216,6 +221,33 @@ async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure
         responsiveness::summarise(&report, &mut io::stdout())?;
     }
     Ok(())
+}
+
+async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
+    let ca_pem = match &args.ca {
+        Some(file) => {
+            let text = std::fs::read(file).map_err(|error| {
+                Failure::Usage(format!("--ca {} can't be read: {error}", file.display()))
+            })?;
+            Some(text.into())
+        }
+        None => None,
+    };
+    let what = capacity::Capacity {
+        server: args.server.clone(),
+        ca_pem,
+        outlet: outlet(&args.common)?,
+        resolvers: phases::servers(args.common.interface.as_ref()).into(),
+        family: args.common.family(),
+    };
+    let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
+    let report = capacity::capacity(&what, &mut live, &mut stop).await?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        capacity::summarise(&report, &mut io::stdout())?;
+    }
+    if report.error.is_some() { Err(Failure::NoAnswer) } else { Ok(()) }
 }
 
 fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {

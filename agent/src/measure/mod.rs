@@ -1,8 +1,10 @@
 //! `hearth-agent measure`: one measurement for a person, or as JSON.
 //!
 //! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
-//! [`phases`] HTTP and DNS, [`responsiveness`] a link under load. This file has what they share.
+//! [`phases`] HTTP and DNS, [`responsiveness`] a link under load, [`capacity`] what a
+//! metered link carries. This file has what they share.
 
+pub mod capacity;
 pub mod figures;
 pub mod latency;
 pub mod phases;

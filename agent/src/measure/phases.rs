@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_proto::{Cause, Family};
+use hearth_proto::{Cause, Family, ProbeKind, Purpose};
 use reqwest::Url;
 use serde::Serialize;
 
@@ -15,7 +16,8 @@ use super::latency::{row, ticker, times, words};
 use super::{MeasureError, Stop, Wanted, line, look_up};
 use crate::clock;
 use crate::config::{Host, HostPort};
-use crate::link::resolvers;
+use crate::link::{InterfaceName, resolvers};
+use crate::probe::connection::Account;
 use crate::probe::outlet::Outlet;
 use crate::probe::{dns as dns_probe, http as http_probe};
 
@@ -51,6 +53,8 @@ pub struct Dns {
     pub name: String,
     /// Whom to ask; else the system's first for the link.
     pub server: Option<SocketAddr>,
+    /// How.
+    pub by: dns_probe::Transport,
     /// By which link.
     pub outlet: Outlet,
     /// Addresses of which IP version: IPv4 unless IPv6 alone is wanted.
@@ -82,6 +86,8 @@ pub struct Report {
     pub sent: usize,
     /// Failures by cause.
     pub failures: BTreeMap<String, usize>,
+    /// The same, by the metric of the phase that failed.
+    pub phase_failures: BTreeMap<&'static str, BTreeMap<String, usize>>,
 }
 
 /// What is gathered on the way.
@@ -90,15 +96,23 @@ struct Gathered {
     count: usize,
     sent: usize,
     failures: BTreeMap<String, usize>,
+    phase_failures: BTreeMap<&'static str, BTreeMap<String, usize>>,
 }
 
 impl Gathered {
     fn new() -> Self {
-        Self { phases: BTreeMap::new(), count: 0, sent: 0, failures: BTreeMap::new() }
+        Self {
+            phases: BTreeMap::new(),
+            count: 0,
+            sent: 0,
+            failures: BTreeMap::new(),
+            phase_failures: BTreeMap::new(),
+        }
     }
 
-    fn failed(&mut self, cause: Cause) {
+    fn failed(&mut self, phase: &'static str, cause: Cause) {
         *self.failures.entry(name(cause)).or_default() += 1;
+        *self.phase_failures.entry(phase).or_default().entry(name(cause)).or_default() += 1;
     }
 
     fn took(&mut self, phase: &'static str, time: Duration) {
@@ -123,6 +137,7 @@ impl Gathered {
             count: self.count,
             sent: self.sent,
             failures: self.failures,
+            phase_failures: self.phase_failures,
         }
     }
 }
@@ -145,13 +160,13 @@ pub async fn http(
     stop: &mut Stop,
 ) -> Result<Report, MeasureError> {
     let host = what.url.host_str().unwrap_or_default();
-    let host: Host = host.parse().map_err(|_| http_probe::OpenError::NoHost(what.url.clone()))?;
+    let host: Host =
+        host.parse().map_err(|_| http_probe::OpenError::NoHost(what.url.to_string()))?;
     let port = what.url.port_or_known_default().unwrap_or(80);
     let address = look_up(&HostPort { host, port }, what.wanted).await?;
     what.outlet.check(address.ip()).await?;
-    let mut probe = http_probe::Http::open(&what.outlet, &what.url, address)?;
-    // The HTTP client tells no boundary between TCP and TLS.
-    let connecting = if what.url.scheme() == "https" { "tcp_and_tls_ms" } else { "tcp_connect_ms" };
+    let account = Account { spending: Arc::default(), purpose: Purpose::Probes };
+    let probe = http_probe::Http::open(&what.outlet, &what.url, address, account)?;
     let began = (clock::now(), clock::since_unix());
     let mut got = Gathered::new();
     let mut ticks = ticker(pace.interval);
@@ -165,30 +180,25 @@ pub async fn http(
             () = stop.stopped() => break,
         };
         got.sent += 1;
-        match asked {
-            Ok(response) => {
-                got.count += 1;
-                got.took(connecting, response.connect);
-                got.took("http_ttfb_ms", response.ttfb);
-                line(
-                    live,
-                    format_args!(
-                        "{number:>4}  {address}  status {}, connect {:.3} ms, first byte {:.3} ms",
-                        response.status,
-                        response.connect.as_secs_f64() * 1e3,
-                        response.ttfb.as_secs_f64() * 1e3
-                    ),
-                )?;
-            }
-            Err(failed) => {
-                got.failed(failed.cause);
-                let status = failed.status.map(|s| format!(" ({s})")).unwrap_or_default();
-                line(
-                    live,
-                    format_args!("{number:>4}  {address}  {}{status}", words(failed.cause)),
-                )?;
+        let mut told = Vec::new();
+        for (phase, outcome) in asked.phases() {
+            let (metric, word) = metric(phase);
+            match outcome {
+                Ok(time) => {
+                    got.took(metric, time);
+                    told.push(format!("{word} {:.3} ms", time.as_secs_f64() * 1e3));
+                }
+                Err(cause) => {
+                    got.failed(metric, cause);
+                    told.push(format!("{word} {}", words(cause)));
+                }
             }
         }
+        if asked.outcome().is_ok() {
+            got.count += 1;
+        }
+        told.extend(asked.status.map(|status| format!("status {status}")));
+        line(live, format_args!("{number:>4}  {address}  {}", told.join(", ")))?;
     }
     let target = what.url.to_string();
     Ok(got.report(began, Asked { method: "http", target, address, outlet: &what.outlet }))
@@ -214,7 +224,7 @@ pub async fn dns(
     for number in 1..=pace.count {
         let asked = async {
             ticks.tick().await;
-            dns_probe::ask(&what.outlet, address, &question).await
+            dns_probe::ask(&what.outlet, address, &question, what.by).await
         };
         let asked = tokio::select! {
             asked = asked => asked,
@@ -226,15 +236,17 @@ pub async fn dns(
                 got.count += 1;
                 got.took("dns_ms", answer.took);
                 let addresses: Vec<_> = answer.addresses.iter().map(ToString::to_string).collect();
-                let addresses = match addresses.len() {
-                    0 => "no address of that version".to_owned(),
+                let addresses = match (answer.exists, addresses.len()) {
+                    (false, _) => "there is no such name".to_owned(),
+                    (true, 0) => "no address of that version".to_owned(),
                     _ => addresses.join(", "),
                 };
                 let ms = answer.took.as_secs_f64() * 1e3;
-                line(live, format_args!("{number:>4}  {address}  {ms:.3} ms  {addresses}"))?;
+                let by = if answer.by == what.by { "" } else { " (by TCP, too long for UDP)" };
+                line(live, format_args!("{number:>4}  {address}  {ms:.3} ms  {addresses}{by}"))?;
             }
             Err(failed) => {
-                got.failed(failed.cause);
+                got.failed("dns_ms", failed.cause);
                 let code = failed.code.map(|code| format!(": {code}")).unwrap_or_default();
                 line(live, format_args!("{number:>4}  {address}  {}{code}", words(failed.cause)))?;
             }
@@ -242,6 +254,23 @@ pub async fn dns(
     }
     let target = what.name.clone();
     Ok(got.report(began, Asked { method: "dns", target, address, outlet: &what.outlet }))
+}
+
+/// A phase's metric, and what a person calls it.
+fn metric(phase: ProbeKind) -> (&'static str, &'static str) {
+    match phase {
+        ProbeKind::TcpConnect => ("tcp_connect_ms", "connect"),
+        ProbeKind::TlsHandshake => ("tls_handshake_ms", "TLS"),
+        _ => ("http_ttfb_ms", "first byte"),
+    }
+}
+
+/// The DNS servers of a link, or none for the system's way.
+pub fn servers(interface: Option<&InterfaceName>) -> Vec<SocketAddr> {
+    let Some(interface) = interface else { return Vec::new() };
+    let index = nix::net::if_::if_nametoindex(interface.as_str()).ok();
+    let found = resolvers::of_link(Path::new("/"), interface, index);
+    found.servers.into_iter().map(|ip| SocketAddr::new(ip, dns_probe::PORT)).collect()
 }
 
 fn server(what: &Dns) -> Result<SocketAddr, MeasureError> {
@@ -274,8 +303,11 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
     }
     row(out, "count", &report.count.to_string())?;
     row(out, "sent", &report.sent.to_string())?;
-    for (cause, n) in &report.failures {
-        row(out, "failed", &format!("{n} {cause}"))?;
+    for (phase, failures) in &report.phase_failures {
+        let phase = phase.trim_end_matches("_ms");
+        for (cause, n) in failures {
+            row(out, "failed", &format!("{n} {cause} ({phase})"))?;
+        }
     }
     Ok(())
 }

@@ -1,242 +1,265 @@
-//! HTTP by a link: `http_ttfb_ms`, from the request's start to the response's
-//! first byte, as W3C Resource Timing bounds them. Each probe makes a connection
-//! of its own; that phase is told apart.
+//! HTTP by a link, over a connection of its own each time: `tcp_connect_ms`,
+//! `tls_handshake_ms` and `http_ttfb_ms`, each phase alone, as W3C Resource Timing
+//! bounds them. A phase that failed ends the attempt; those behind it were not
+//! tried.
 
+use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hearth_proto::Cause;
-use reqwest::{Client, Url, redirect};
-use tower_layer::Layer;
-use tower_service::Service;
+use bytes::Bytes;
+use hearth_proto::{Cause, ProbeKind};
+use http::header::{HOST, USER_AGENT};
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use reqwest::Url;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
+use super::connection::{self, Account, Tls, TlsError};
 use super::outlet::Outlet;
 use crate::clock;
 
-/// The longest a request may take, connecting included.
+/// The longest an attempt may take, all phases together.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
+
+const HTTP2: &[u8] = b"h2";
+const AGENT: &str = concat!("hearth-agent/", env!("CARGO_PKG_VERSION"));
 
 /// Why a URL can't be asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It has no host.
     #[error("{0} has no host")]
-    NoHost(Url),
-    /// The client could not be made: most often there are no root certificates.
-    #[error("can't make an HTTP client for {url}")]
-    Client {
-        /// For which URL.
-        url: Url,
+    NoHost(String),
+    /// It can't stand in a request.
+    #[error("{url} can't be asked for")]
+    Request {
+        /// Which.
+        url: String,
         /// Why.
         #[source]
-        source: reqwest::Error,
+        source: http::Error,
+    },
+    /// TLS can't be used.
+    #[error("can't ask for {url}")]
+    Tls {
+        /// For which URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: TlsError,
     },
 }
 
 /// Asks for one URL, at one address of its host.
 #[derive(Debug)]
 pub struct Http {
-    client: Client,
-    url: Url,
+    host: String,
+    /// For HTTP/1.1, by its path alone, and for HTTP/2.
+    requests: [Request<()>; 2],
+    tls: Option<Tls>,
     to: SocketAddr,
     outlet: Outlet,
-    connected: Arc<Mutex<Option<Instant>>>,
+    account: Account,
+    link_header: u64,
 }
 
-/// A response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Responded {
-    /// Connecting, TLS included.
-    pub connect: Duration,
-    /// `http_ttfb_ms`.
-    pub ttfb: Duration,
-    /// The status, under 400.
-    pub status: u16,
-}
+/// What came of a phase: how long it took, or why it failed.
+pub type Phase = Result<Duration, Cause>;
 
-/// A request without a response that counts.
+/// What came of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failed {
-    /// Why.
-    pub cause: Cause,
+pub struct Attempt {
+    /// `tcp_connect_ms`.
+    pub connect: Phase,
+    /// `tls_handshake_ms`, where it came so far and there is TLS.
+    pub tls: Option<Phase>,
+    /// `http_ttfb_ms`, where it came so far: from the request's start, on a
+    /// connection that stands, to the response's. A status of 400 or over is a
+    /// failure.
+    pub ttfb: Option<Phase>,
     /// The status, where there was one.
     pub status: Option<u16>,
 }
 
-impl From<Cause> for Failed {
-    fn from(cause: Cause) -> Self {
-        Self { cause, status: None }
+impl Attempt {
+    /// The phases that were tried, in their order.
+    pub fn phases(&self) -> impl Iterator<Item = (ProbeKind, Phase)> {
+        let phases = [
+            (ProbeKind::TcpConnect, Some(self.connect)),
+            (ProbeKind::TlsHandshake, self.tls),
+            (ProbeKind::HttpTtfb, self.ttfb),
+        ];
+        phases.into_iter().filter_map(|(probe, phase)| Some((probe, phase?)))
+    }
+
+    /// Of the whole: the time to first byte, or why a phase failed.
+    pub fn outcome(&self) -> Phase {
+        self.ttfb.or(self.tls).unwrap_or(self.connect)
+    }
+
+    fn ended(connect: Phase) -> Self {
+        Self { connect, tls: None, ttfb: None, status: None }
     }
 }
 
 impl Http {
-    /// For `url`, whose host has the address `to`.
+    /// For `url`, whose host has the address `to`; what it costs is counted into
+    /// `account`.
     ///
     /// # Errors
-    /// When there is no host, or no client can be made.
-    pub fn open(outlet: &Outlet, url: &Url, to: SocketAddr) -> Result<Self, OpenError> {
-        // Another part of the program may have installed one: either will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let host = url.host_str().ok_or_else(|| OpenError::NoHost(url.clone()))?;
-        let connected = Arc::new(Mutex::new(None));
-        let mut builder = Client::builder()
-            .user_agent(concat!("hearth-agent/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .pool_max_idle_per_host(0)
-            .timeout(HTTP_TIMEOUT)
-            .resolve(host, to)
-            .connector_layer(Stopwatch(Arc::clone(&connected)));
-        if url.scheme() == "http" {
-            // Nothing is encrypted, so no roots need to be there.
-            builder = builder.tls_certs_only([]);
-        }
-        if let Some(interface) = outlet.interface() {
-            builder = builder.interface(interface.as_str());
-        }
-        let client =
-            builder.build().map_err(|source| OpenError::Client { url: url.clone(), source })?;
-        Ok(Self { client, url: url.clone(), to, outlet: outlet.clone(), connected })
+    /// When there is no host, or no certificate to trust.
+    pub fn open(
+        outlet: &Outlet,
+        url: &Url,
+        to: SocketAddr,
+        account: Account,
+    ) -> Result<Self, OpenError> {
+        let tls = if url.scheme() == "https" {
+            let tls = Tls::new(None, &[HTTP2, b"http/1.1"]);
+            Some(tls.map_err(|source| OpenError::Tls { url: url.to_string(), source })?)
+        } else {
+            None
+        };
+        Self::with(outlet, url, to, account, tls)
     }
 
-    /// Asks once. One at a time.
-    ///
-    /// # Errors
-    /// Why there was no response that counts; a status of 400 or over is one.
-    pub async fn ask(&mut self) -> Result<Responded, Failed> {
-        self.outlet.check(self.to.ip()).await.map_err(|error| error.cause())?;
-        *self.connected.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let began = clock::now();
-        let response = self.client.get(self.url.clone()).send().await;
-        let ended = clock::now();
-        let response = response.map_err(|error| cause(&error))?;
-        let status = response.status().as_u16();
-        if status >= 400 {
-            return Err(Failed { cause: Cause::Status, status: Some(status) });
-        }
-        let connected = *self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        let connected = connected.ok_or(Cause::Local)?;
-        Ok(Responded {
-            connect: connected.saturating_duration_since(began),
-            ttfb: ended.saturating_duration_since(connected),
-            status,
+    fn with(
+        outlet: &Outlet,
+        url: &Url,
+        to: SocketAddr,
+        account: Account,
+        tls: Option<Tls>,
+    ) -> Result<Self, OpenError> {
+        let host = url.host_str().ok_or_else(|| OpenError::NoHost(url.to_string()))?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let fail = |source: http::Error| OpenError::Request { url: url.to_string(), source };
+        let whole = Uri::builder()
+            .scheme(url.scheme())
+            .authority(authority.as_str())
+            .path_and_query(path.as_str())
+            .build()
+            .map_err(fail)?;
+        let by_1 = Request::get(path).header(HOST, authority).header(USER_AGENT, AGENT).body(());
+        let by_2 = Request::get(whole).header(USER_AGENT, AGENT).body(());
+        Ok(Self {
+            host: host.to_owned(),
+            requests: [by_1.map_err(fail)?, by_2.map_err(fail)?],
+            tls,
+            to,
+            outlet: outlet.clone(),
+            account,
+            link_header: connection::link_header(outlet),
         })
+    }
+
+    /// Asks once.
+    pub async fn ask(&self) -> Attempt {
+        let deadline = Instant::from_std(clock::now() + HTTP_TIMEOUT);
+        let connecting =
+            connection::connect(&self.outlet, self.to, self.account.clone(), self.link_header);
+        let tcp = match timeout_at(deadline, connecting).await {
+            Ok(Ok(tcp)) => tcp,
+            Ok(Err(error)) => return Attempt::ended(Err(told(&error))),
+            Err(_) => return Attempt::ended(Err(Cause::Timeout)),
+        };
+        let mut attempt = Attempt::ended(Ok(tcp.took));
+        let responded = match &self.tls {
+            Some(tls) => {
+                let secured = timeout_at(deadline, tls.handshake(tcp.stream, &self.host)).await;
+                let secured = match secured {
+                    Ok(Ok(secured)) => secured,
+                    Ok(Err(error)) => {
+                        return Attempt { tls: Some(Err(told(&error))), ..attempt };
+                    }
+                    Err(_) => return Attempt { tls: Some(Err(Cause::Timeout)), ..attempt },
+                };
+                attempt.tls = Some(Ok(secured.took));
+                let second = secured.protocol.as_deref() == Some(HTTP2);
+                timeout_at(deadline, self.request(secured.stream, second)).await
+            }
+            None => timeout_at(deadline, self.request(tcp.stream, false)).await,
+        };
+        let ttfb = match responded {
+            Ok(Ok((_, status))) if status >= 400 => {
+                attempt.status = Some(status);
+                Err(Cause::Status)
+            }
+            Ok(Ok((took, status))) => {
+                attempt.status = Some(status);
+                Ok(took)
+            }
+            Ok(Err(error)) => Err(cause(&error)),
+            Err(_) => Err(Cause::Timeout),
+        };
+        Attempt { ttfb: Some(ttfb), ..attempt }
+    }
+
+    /// The time from the request to its response's head, and its status. What
+    /// follows is not waited for.
+    async fn request<S>(&self, stream: S, second: bool) -> Result<(Duration, u16), hyper::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let [by_1, by_2] = &self.requests;
+        let body = http_body_util::Empty::<Bytes>::new;
+        // Ends the connection when it is dropped.
+        let mut tasks = JoinSet::new();
+        let stream = TokioIo::new(stream);
+        let timed = |asked: std::time::Instant, response: Response<Incoming>| {
+            let took = clock::now().saturating_duration_since(asked);
+            (took, response.status().as_u16())
+        };
+        if second {
+            let (mut sender, driver) = http2::handshake(TokioExecutor::new(), stream).await?;
+            tasks.spawn(driver);
+            let asked = clock::now();
+            let response = sender.send_request(by_2.clone().map(|()| body())).await?;
+            Ok(timed(asked, response))
+        } else {
+            let (mut sender, driver) = http1::handshake(stream).await?;
+            tasks.spawn(driver);
+            let asked = clock::now();
+            let response = sender.send_request(by_1.clone().map(|()| body())).await?;
+            Ok(timed(asked, response))
+        }
     }
 }
 
-fn cause(error: &reqwest::Error) -> Cause {
-    if error.is_timeout() {
-        return Cause::Timeout;
-    }
+fn told(error: &connection::ConnectError) -> Cause {
+    tracing::debug!(error = error as &dyn std::error::Error, "no connection");
+    error.cause()
+}
+
+fn cause(error: &hyper::Error) -> Cause {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
+        let io = inner
+            .downcast_ref::<io::Error>()
+            .or_else(|| inner.downcast_ref::<h2::Error>().and_then(h2::Error::get_io));
+        if let Some(io) = io
             && io.raw_os_error().is_some()
         {
             return super::tcp::cause(io);
         }
         source = inner.source();
     }
-    // TLS, or what is no HTTP: something answered.
+    // It is no HTTP, or ended too soon: something answered.
     tracing::debug!(?error, "request failed");
     Cause::Protocol
 }
 
-/// Notes when a connection is ready to bear the request.
-#[derive(Debug, Clone)]
-struct Stopwatch(Arc<Mutex<Option<Instant>>>);
-
-#[derive(Debug, Clone)]
-struct Timed<S> {
-    inner: S,
-    connected: Arc<Mutex<Option<Instant>>>,
-}
-
-impl<S> Layer<S> for Stopwatch {
-    type Service = Timed<S>;
-    fn layer(&self, inner: S) -> Timed<S> {
-        Timed { inner, connected: Arc::clone(&self.0) }
-    }
-}
-
-impl<S, R> Service<R> for Timed<S>
-where
-    S: Service<R>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let connecting = self.inner.call(request);
-        let connected = Arc::clone(&self.connected);
-        Box::pin(async move {
-            let connection = connecting.await?;
-            *connected.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
-            Ok(connection)
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    /// Answers every connection with `response` after reading something.
-    async fn server(response: &'static [u8]) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut buffer = [0; 1024];
-                let _ = stream.read(&mut buffer).await;
-                let _ = stream.write_all(response).await;
-            }
-        });
-        at
-    }
-
-    async fn ask(response: &'static [u8]) -> Result<Responded, Failed> {
-        let at = server(response).await;
-        let url = Url::parse(&format!("http://home.example:{}/", at.port())).unwrap();
-        Http::open(&Outlet::System, &url, at).unwrap().ask().await
-    }
-
-    #[tokio::test]
-    async fn phases_are_told_apart() {
-        let got = ask(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
-        assert_eq!(got.status, 204);
-        assert!(got.connect > Duration::ZERO && got.ttfb > Duration::ZERO);
-    }
-
-    #[tokio::test]
-    async fn failures_count_by_cause() {
-        let failed = ask(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await.unwrap_err();
-        assert_eq!((failed.cause, failed.status), (Cause::Status, Some(503)));
-        assert_eq!(ask(b"220 mail.example\r\n").await.unwrap_err().cause, Cause::Protocol);
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let url = Url::parse("http://home.example/").unwrap();
-        let failed = Http::open(&Outlet::System, &url, closed).unwrap().ask().await.unwrap_err();
-        assert_eq!(failed.cause, Cause::Refused);
-    }
-
-    #[tokio::test]
-    async fn each_request_connects_anew() {
-        let at = server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-        let url = Url::parse(&format!("http://{at}/")).unwrap();
-        let mut http = Http::open(&Outlet::System, &url, at).unwrap();
-        for _ in 0..3 {
-            assert!(http.ask().await.unwrap().connect > Duration::ZERO);
-        }
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+pub mod capacity;
 pub mod connection;
 pub mod datagram;
 pub mod dns;

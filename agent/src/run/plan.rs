@@ -41,6 +41,21 @@ pub(super) struct Spec {
     next_hop: Option<IpAddr>,
 }
 
+impl Spec {
+    /// The series that an attempt counts in first: its first phase's.
+    pub(super) fn first(&self) -> SeriesKey {
+        match self.ask {
+            Ask::Http(_) => self.phase(ProbeKind::TcpConnect),
+            _ => self.key.clone(),
+        }
+    }
+
+    /// The series of one phase of it.
+    pub(super) fn phase(&self, probe: ProbeKind) -> SeriesKey {
+        SeriesKey { probe, ..self.key.clone() }
+    }
+}
+
 /// A metered link is probed so many times more rarely, but for its own gateway,
 /// which costs nothing.
 const METERED: u32 = 10;

@@ -18,6 +18,7 @@ use super::recorder::Cannot;
 use crate::clock;
 use crate::config::Host;
 use crate::link::bind::BindError;
+use crate::probe::connection::Account;
 use crate::probe::outlet::{Outlet, OutletError};
 use crate::probe::{dns, hop, http, icmp, tcp};
 use crate::slot::Numbers;
@@ -32,6 +33,8 @@ pub(super) enum Report {
     Sent { prober: u32, number: u64, at: Instant, after_idle: bool },
     /// What came of it.
     Done { prober: u32, number: u64, outcome: Result<Duration, Cause>, numbers: Option<Numbers> },
+    /// What came of one attempt's phases, each in a series of its own.
+    Phases { prober: u32, number: u64, attempt: http::Attempt },
     /// Its probes reach the far end itself, or do so no more: whether they speak
     /// for the link. Said while none is out.
     Far { prober: u32, far: bool },
@@ -93,8 +96,15 @@ impl Prober {
             Ask::Dns(server) => loop {
                 pacer.wait().await;
                 let number = self.sent(clock::now()).await?;
-                let asked = dns::ask(&self.means.outlet, server, &dns::Question::root()).await;
-                let outcome = asked.map(|answer| answer.took).map_err(|failed| failed.cause);
+                let question = dns::Question::root();
+                let by = dns::Transport::Udp;
+                let asked = dns::ask(&self.means.outlet, server, &question, by).await;
+                let outcome = match asked {
+                    Ok(answer) if answer.exists => Ok(answer.took),
+                    // Nobody is without a root.
+                    Ok(_) => Err(Cause::Status),
+                    Err(failed) => Err(failed.cause),
+                };
                 self.done(number, outcome, None).await?;
             },
             Ask::Tcp(to) => loop {
@@ -132,7 +142,12 @@ impl Prober {
                         }
                     };
                     if client.as_ref().is_none_or(|(known, _)| *known != address) {
-                        client = match http::Http::open(&self.means.outlet, &url, address) {
+                        let account = Account {
+                            spending: Arc::default(),
+                            purpose: hearth_proto::Purpose::Probes,
+                        };
+                        client = match http::Http::open(&self.means.outlet, &url, address, account)
+                        {
                             Ok(http) => Some((address, http)),
                             Err(error) => {
                                 let why = chain(&error);
@@ -143,11 +158,11 @@ impl Prober {
                             }
                         };
                     }
-                    let Some((_, http)) = &mut client else { continue };
+                    let Some((_, http)) = &client else { continue };
                     let number = self.sent(clock::now()).await?;
-                    let asked = http.ask().await;
-                    let outcome = asked.map(|r| r.ttfb).map_err(|failed| failed.cause);
-                    self.done(number, outcome, None).await?;
+                    let attempt = http.ask().await;
+                    let prober = self.means.prober;
+                    self.say(Report::Phases { prober, number, attempt }).await?;
                 }
             }
         }

@@ -14,8 +14,8 @@ use hearth_proto::{Family, Purpose};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tonic::codegen::Service;
 use tonic::transport::Uri;
-use tower_service::Service;
 
 use crate::link::counters::{Bytes, Transport, counted_bytes};
 use crate::link::spending::Spending;
@@ -51,15 +51,8 @@ impl Service<Uri> for Connector {
             let stream = TcpStream::connect((host, port)).await?;
             stream.set_nodelay(true)?;
             let local = stream.local_addr()?.ip().to_canonical();
-            let meter =
-                spender.and_then(|spender| spender(local)).map(|(spending, link_header)| {
-                    let family = if local.is_ipv4() { Family::V4 } else { Family::V6 };
-                    Meter {
-                        spending,
-                        header: counted_bytes(link_header, family, Transport::Tcp, 0),
-                    }
-                });
-            if let Some(meter) = &meter {
+            let mut meter = spender.map(|spender| Meter::new(spender, local));
+            if let Some(meter) = &mut meter {
                 meter.opened();
             }
             Ok(TokioIo::new(Counted { stream, meter }))
@@ -69,36 +62,57 @@ impl Service<Uri> for Connector {
 
 /// Counts one connection.
 struct Meter {
-    spending: Arc<Spending>,
+    spender: Spender,
+    local: IpAddr,
+    /// Without the link's own.
     header: u64,
+    /// Known once the link is.
+    charged: Option<(Arc<Spending>, u64)>,
+    /// Not charged yet: the first connection may be made before its link is found.
+    waiting: Bytes,
 }
 
 impl Meter {
+    fn new(spender: Spender, local: IpAddr) -> Self {
+        let family = if local.is_ipv4() { Family::V4 } else { Family::V6 };
+        let header = counted_bytes(0, family, Transport::Tcp, 0);
+        Self { spender, local, header, charged: None, waiting: Bytes::default() }
+    }
+
     /// The handshake: one segment in, two out.
-    fn opened(&self) {
-        self.add(Bytes { rx: self.header, tx: 2 * self.header });
+    fn opened(&mut self) {
+        self.add([1, 2], Bytes::default());
     }
 
-    fn add(&self, bytes: Bytes) {
-        self.spending.add(Purpose::Telemetry, bytes);
+    /// So many segments came and left, with so much payload.
+    fn add(&mut self, [rx, tx]: [u64; 2], payload: Bytes) {
+        if self.charged.is_none() {
+            self.charged = (self.spender)(self.local);
+        }
+        let link_header = self.charged.as_ref().map_or(0, |(_, header)| *header);
+        let header = self.header + link_header;
+        self.waiting += Bytes { rx: payload.rx + rx * header, tx: payload.tx + tx * header };
+        if let Some((spending, _)) = &self.charged {
+            spending.add(Purpose::Telemetry, std::mem::take(&mut self.waiting));
+        }
     }
 
-    /// Payload that came, or left: each second full segment is acknowledged, a short one
-    /// by itself.
-    fn moved(&self, payload: usize) -> (u64, u64) {
-        let segments = (payload as u64).div_ceil(SEGMENT);
-        (payload as u64 + segments * self.header, segments.div_ceil(2) * self.header)
+    fn read(&mut self, payload: usize) {
+        let (segments, acknowledgements) = segments(payload);
+        self.add([segments, acknowledgements], Bytes { rx: payload as u64, tx: 0 });
     }
 
-    fn read(&self, payload: usize) {
-        let (rx, tx) = self.moved(payload);
-        self.add(Bytes { rx, tx });
+    fn written(&mut self, payload: usize) {
+        let (segments, acknowledgements) = segments(payload);
+        self.add([acknowledgements, segments], Bytes { rx: 0, tx: payload as u64 });
     }
+}
 
-    fn written(&self, payload: usize) {
-        let (tx, rx) = self.moved(payload);
-        self.add(Bytes { rx, tx });
-    }
+/// Segments of so much payload, and what acknowledges them: each second full one is
+/// acknowledged, a short one by itself.
+fn segments(payload: usize) -> (u64, u64) {
+    let segments = (payload as u64).div_ceil(SEGMENT);
+    (segments, segments.div_ceil(2))
 }
 
 /// A TCP connection whose octets are counted.
@@ -116,7 +130,7 @@ impl AsyncRead for Counted {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         let read = buffer.filled().len() - before;
-        if let (Some(meter), true) = (&self.meter, read > 0) {
+        if let (Some(meter), true) = (&mut self.meter, read > 0) {
             meter.read(read);
         }
         result
@@ -130,7 +144,7 @@ impl AsyncWrite for Counted {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if let (Some(meter), Poll::Ready(Ok(written))) = (&self.meter, &result) {
+        if let (Some(meter), Poll::Ready(Ok(written))) = (&mut self.meter, &result) {
             meter.written(*written);
         }
         result
@@ -142,7 +156,7 @@ impl AsyncWrite for Counted {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        if let (Some(meter), Poll::Ready(Ok(written))) = (&self.meter, &result) {
+        if let (Some(meter), Poll::Ready(Ok(written))) = (&mut self.meter, &result) {
             meter.written(*written);
         }
         result

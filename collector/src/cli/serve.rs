@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use super::report::{JudgeArgs, now};
-use super::{CliError, DataArgs, Interrupt, reflector, run_async};
+use super::{CliError, DataArgs, Interrupt, reflector, responsiveness, run_async};
 use crate::console::ConsoleState;
 use crate::ingest::{CommitterConfig, Door, DoorError, TlsFiles};
 use crate::lock::Alone;
@@ -42,6 +42,8 @@ pub(super) struct ServeArgs {
     /// UDP address to answer probes at too; may be given again, as for IPv6
     #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',')]
     reflector: Vec<SocketAddr>,
+    #[command(flatten)]
+    responsiveness: responsiveness::CompanionArgs,
     /// Where the console's pages are, on loopback only: for others put a proxy
     /// that knows its users before it
     #[arg(
@@ -116,6 +118,8 @@ async fn serve(args: &ServeArgs) -> Result<(), CliError> {
     if !args.reflector.is_empty() {
         companions.push(reflector::companion(&args.reflector)?);
     }
+    let own = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
+    companions.extend(responsiveness::companion(&args.responsiveness, own)?);
     if !args.no_console {
         companions.push(console(args, store.clone()).await?);
     }

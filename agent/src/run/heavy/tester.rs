@@ -5,8 +5,8 @@ use std::pin::Pin;
 
 use hearth_proto::TestKind;
 
-use crate::probe::heavy::{Ended, Means, TestError};
-use crate::probe::responsiveness;
+use crate::probe::heavy::{Ended, Means};
+use crate::probe::{capacity, responsiveness};
 
 /// A test on its way.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
@@ -28,14 +28,7 @@ impl Tester for Probes {
             let mut watch = |step| tracing::trace!(?step, "test");
             match kind {
                 TestKind::Responsiveness => responsiveness::measure(means, &mut watch).await,
-                TestKind::Capacity => Ended {
-                    family: None,
-                    cost: hearth_proto::Own::default(),
-                    result: Err(TestError::Failed {
-                        cause: hearth_proto::Cause::Local,
-                        why: "this program has no capacity test".to_owned(),
-                    }),
-                },
+                TestKind::Capacity => capacity::measure(means, &mut watch).await,
             }
         })
     }

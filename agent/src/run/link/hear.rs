@@ -1,6 +1,7 @@
 //! What the probers say: to the belief, the slots and whoever watches.
 
 use super::{Out, Task};
+use crate::probe::http::Attempt;
 use crate::run::prober::{self, Report};
 use crate::run::progress::News;
 
@@ -13,7 +14,7 @@ impl Task {
                     return;
                 };
                 let Some((_, maker)) = self.makers.back_mut() else { return };
-                let series = maker.series(&running.spec.key, running.spec.payload_bytes);
+                let series = maker.series(&running.spec.first(), running.spec.payload_bytes);
                 // Within a prober numbers rise; another's of the same key go on
                 // from there.
                 maker.sent(series, unique(prober, number), at, after_idle);
@@ -40,15 +41,18 @@ impl Task {
                 }
                 let maker = self.makers.iter_mut().find(|(of, _)| of.epoch == out.epoch);
                 if let Some((_, maker)) = maker {
-                    let series = maker.series(&running.spec.key, running.spec.payload_bytes);
+                    let series = maker.series(&running.spec.first(), running.spec.payload_bytes);
                     maker.outcome(series, unique(prober, number), result, numbers);
                 }
-                self.board.probed(&running.spec.key, out.at, outcome);
+                self.board.probed(&running.spec.first(), out.at, outcome);
                 self.shared.recorder.tell(News::Probed {
                     link: self.link.name.clone(),
-                    series: running.spec.key.clone(),
+                    series: running.spec.first(),
                     outcome,
                 });
+            }
+            Report::Phases { prober, number, attempt } => {
+                self.heard_phases(prober, number, &attempt);
             }
             Report::Far { prober, far } => {
                 let more = self.probers.iter().any(|p| p.id != prober && p.spec.far);
@@ -66,11 +70,45 @@ impl Task {
             Report::Session { prober } => {
                 let Some(running) = self.probers.iter().find(|p| p.id == prober) else { return };
                 for (_, maker) in &mut self.makers {
-                    let series = maker.series(&running.spec.key, running.spec.payload_bytes);
+                    let series = maker.series(&running.spec.first(), running.spec.payload_bytes);
                     maker.new_session(series);
                 }
             }
             Report::Cannot(cannot) => self.shared.recorder.cannot(self.now(), cannot).await,
+        }
+    }
+
+    /// An attempt speaks for the link as a whole, and its phases each in a series
+    /// of their own: a later one counts as sent only where it came so far.
+    fn heard_phases(&mut self, prober: u32, number: u64, attempt: &Attempt) {
+        let Some(running) = self.probers.iter().find(|p| p.id == prober) else { return };
+        let Some(out) = self.out.remove(&(prober, number)) else { return };
+        if attempt.outcome().is_ok() {
+            self.usage.answered(&running.spec);
+        }
+        if out.epoch == self.timeline.epoch
+            && let Some(target) = running.target
+        {
+            self.belief.outcome(target, out.at, prober::outcome(attempt.outcome()));
+        }
+        let first = running.spec.first();
+        let number = unique(prober, number);
+        // The first last: while it is out its slot stays open.
+        let phases: Vec<_> = attempt.phases().collect();
+        for (probe, outcome) in phases.into_iter().rev() {
+            let key = running.spec.phase(probe);
+            let maker = self.makers.iter_mut().find(|(of, _)| of.epoch == out.epoch);
+            if let Some((_, maker)) = maker {
+                let series = maker.series(&key, running.spec.payload_bytes);
+                if key != first {
+                    // The first has woken an idle radio.
+                    maker.sent(series, number, out.at, false);
+                }
+                maker.outcome(series, number, prober::outcome(outcome), None);
+            }
+            self.board.probed(&key, out.at, outcome);
+            let link = self.link.name.clone();
+            self.shared.recorder.tell(News::Probed { link, series: key, outcome });
         }
     }
 }

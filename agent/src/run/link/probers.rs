@@ -154,7 +154,7 @@ impl Task {
             }
         }
         for (_, maker) in &mut self.makers {
-            let series = maker.series(&prober.spec.key, prober.spec.payload_bytes);
+            let series = maker.series(&prober.spec.first(), prober.spec.payload_bytes);
             maker.forget_outstanding(series);
             maker.new_session(series);
         }

@@ -1,0 +1,126 @@
+//! A short capacity probe for metered links: a download and an upload that
+//! together cost at most what they may (2 MB), and what they say of the link's
+//! capacity, with bounds.
+//!
+//! Read in this order: [`share`] (pure: how the bytes are shared out),
+//! [`estimate`] and its `trains` (pure: capacity from arrivals), `reach` (the
+//! server and its document), `load` (the transfers, and their arrivals).
+//!
+//! The server is one of draft-ietf-ippm-responsiveness. HTTP/2's flow control is
+//! what keeps the download to its share: its window is opened that far and never
+//! further, so that nothing is under way that would have to be thrown away. The
+//! upload is many small requests, each of whose responses says when the server had
+//! it: any conforming server tells, and no kernel need be asked.
+
+pub mod estimate;
+mod load;
+mod reach;
+pub mod share;
+#[cfg(test)]
+mod tests;
+mod trains;
+
+use std::time::Duration;
+
+use hearth_proto::{
+    Cause, Confidence, DirectionFigures, Distribution, Family, Figures, Own, Purpose,
+};
+
+use super::heavy::{Direction, Ended, Means, Step, TestError};
+use crate::clock;
+use estimate::{Estimate, Mark};
+use share::Share;
+
+/// What the probe may cost on a link, unless it may cost less.
+pub const BYTES: u64 = 2_000_000;
+/// The time of one direction's load: at 0.3 Mbit/s enough for a third of its share.
+pub const TIME: Duration = Duration::from_secs(8);
+
+/// Measures, and tells of each step on the way. Dropping the future ends it at
+/// once.
+pub async fn measure(means: &Means, watch: &mut (dyn FnMut(Step) + Send)) -> Ended {
+    let before = means.spending.of(Purpose::Capacity);
+    let mut family = None;
+    let mut give_way = means.give_way.clone();
+    let result = tokio::select! {
+        biased;
+        () = told(&mut give_way) => Err(TestError::GaveWay),
+        result = test(means, watch, &mut family) => result,
+    };
+    let after = means.spending.of(Purpose::Capacity);
+    let cost = Own {
+        rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),
+        tx_bytes: after.tx_bytes.saturating_sub(before.tx_bytes),
+    };
+    Ended { family, cost, result }
+}
+
+async fn told(give_way: &mut tokio::sync::watch::Receiver<bool>) {
+    if give_way.wait_for(|give_way| *give_way).await.is_err() {
+        // Nobody is left who could say so.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn test(
+    means: &Means,
+    watch: &mut (dyn FnMut(Step) + Send),
+    family: &mut Option<Family>,
+) -> Result<Figures, TestError> {
+    let began = clock::now();
+    let share = Share::of(means.limits.bytes.min(BYTES)).ok_or_else(|| TestError::Failed {
+        cause: Cause::Local,
+        why: format!("{} bytes are too few to measure a link's capacity", means.limits.bytes),
+    })?;
+    watch(Step { direction: None, after: Duration::ZERO, goodput_bps: 0, flows: 0, rpm: None });
+    let limits = load::Limits { octets: share.down, time: means.limits.time };
+    let (place, server) = reach::reach(means, limits.octets).await?;
+    *family = Some(place.family());
+    let mut say = |direction, goodput_bps| {
+        let after = clock::now().saturating_duration_since(began);
+        watch(Step { direction: Some(direction), after, goodput_bps, flows: 1, rpm: None });
+    };
+    let rtt = server.connected;
+    let (url, large) = (&place.document.upload, &place.document.large);
+    let marks = load::down(server, large, limits, &mut |bps| say(Direction::Down, bps)).await?;
+    let down = figures(&marks, rtt);
+    let server = place.open(0).await?;
+    let mut idle_rtt = Distribution::default();
+    for connected in [rtt, server.connected] {
+        idle_rtt.record(connected.as_micros() as u32);
+    }
+    let rtt = rtt.min(server.connected);
+    let limits = load::Limits { octets: share.up, time: means.limits.time };
+    let marks = load::up(server, url, limits, &mut |bps| say(Direction::Up, bps)).await?;
+    let up = figures(&marks, rtt);
+    if down.is_none() && up.is_none() {
+        return Err(TestError::Failed {
+            cause: Cause::Timeout,
+            why: format!(
+                "too little arrived within {} s to say anything of the capacity",
+                means.limits.time.as_secs()
+            ),
+        });
+    }
+    Ok(Figures { down, up, idle_rtt })
+}
+
+fn figures(marks: &[Mark], rtt: Duration) -> Option<DirectionFigures> {
+    let Estimate { bps, low_bps, high_bps, confidence, octets, took } =
+        estimate::estimate(marks, rtt)?;
+    Some(DirectionFigures {
+        goodput_bps: bps as u64,
+        low_bps: Some(low_bps as u64),
+        high_bps: high_bps.map(|high| high.ceil() as u64),
+        // What may be any more is never sure.
+        confidence: if high_bps.is_some() { confidence } else { Confidence::Low },
+        bytes: octets,
+        measured_ms: took.as_millis().try_into().unwrap_or(u32::MAX),
+        flows: 1,
+        rpm: None,
+        tcp_f: Distribution::default(),
+        tls_f: Distribution::default(),
+        http_f: Distribution::default(),
+        http_l: Distribution::default(),
+    })
+}

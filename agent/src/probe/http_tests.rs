@@ -1,0 +1,139 @@
+use std::sync::Arc;
+
+use hearth_proto::Purpose;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::link::spending::Spending;
+
+fn account() -> Account {
+    Account { spending: Arc::new(Spending::default()), purpose: Purpose::Probes }
+}
+
+/// Answers every connection with `response` after reading something.
+async fn server(response: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 1024];
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(response).await;
+        }
+    });
+    at
+}
+
+async fn ask(response: &'static [u8]) -> Attempt {
+    let at = server(response).await;
+    let url = Url::parse(&format!("http://home.example:{}/", at.port())).unwrap();
+    Http::open(&Outlet::System, &url, at, account()).unwrap().ask().await
+}
+
+#[tokio::test]
+async fn phases_are_told_apart() {
+    let got = ask(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!((got.status, got.tls), (Some(204), None));
+    let phases: Vec<_> = got.phases().map(|(probe, phase)| (probe, phase.is_ok())).collect();
+    assert_eq!(phases, [(ProbeKind::TcpConnect, true), (ProbeKind::HttpTtfb, true)]);
+    assert_eq!(got.outcome(), got.ttfb.unwrap());
+}
+
+#[tokio::test]
+async fn failures_count_by_cause_in_their_phase() {
+    let failed = ask(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!((failed.ttfb, failed.status), (Some(Err(Cause::Status)), Some(503)));
+    assert!(failed.connect.is_ok());
+    let rubbish = ask(b"220 mail.example\r\n").await;
+    assert_eq!(rubbish.ttfb, Some(Err(Cause::Protocol)));
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = Url::parse("http://home.example/").unwrap();
+    let failed = Http::open(&Outlet::System, &url, closed, account()).unwrap().ask().await;
+    assert_eq!(failed, Attempt::ended(Err(Cause::Refused)));
+    assert_eq!(failed.outcome(), Err(Cause::Refused));
+}
+
+#[tokio::test]
+async fn each_request_connects_anew_and_is_paid_for() {
+    let at = server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let url = Url::parse(&format!("http://{at}/")).unwrap();
+    let account = account();
+    let http = Http::open(&Outlet::System, &url, at, account.clone()).unwrap();
+    for _ in 0..3 {
+        assert!(http.ask().await.outcome().is_ok());
+    }
+    assert!(account.spending.of(Purpose::Probes).tx_bytes > 3 * 200);
+}
+
+/// An HTTPS server that offers `protocol`, and its certificate in PEM.
+async fn secure(protocol: &[u8]) -> (SocketAddr, Tls) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["home.example".into()]).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let second = protocol == HTTP2;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            tokio::spawn(async move {
+                if second {
+                    let mut connection = h2::server::handshake(stream).await.unwrap();
+                    while let Some(Ok((request, mut respond))) = connection.accept().await {
+                        assert_eq!(request.uri().path_and_query().unwrap(), "/a?b=c");
+                        assert_eq!(request.uri().host(), Some("home.example"));
+                        respond.send_response(Response::new(()), true).unwrap();
+                    }
+                } else {
+                    let mut buffer = [0; 1024];
+                    let n = stream.read(&mut buffer).await.unwrap();
+                    let head = std::str::from_utf8(&buffer[..n]).unwrap();
+                    assert!(head.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{head}");
+                    assert!(head.contains("host: home.example:"), "{head}");
+                    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                    stream.shutdown().await.unwrap();
+                }
+            });
+        }
+    });
+    let tls = Tls::new(Some(cert.pem().as_bytes()), &[HTTP2, b"http/1.1"]).unwrap();
+    (at, tls)
+}
+
+#[tokio::test]
+async fn both_versions_are_spoken_over_tls_and_its_handshake_is_told_apart() {
+    for protocol in [HTTP2, b"http/1.1"] {
+        let (at, tls) = secure(protocol).await;
+        let url = Url::parse(&format!("https://home.example:{}/a?b=c", at.port())).unwrap();
+        let http = Http::with(&Outlet::System, &url, at, account(), Some(tls)).unwrap();
+        let got = http.ask().await;
+        assert_eq!(got.status, Some(200), "{got:?}");
+        assert_eq!(got.phases().filter(|(_, phase)| phase.is_ok()).count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_handshake_ends_the_attempt() {
+    let (at, _) = secure(HTTP2).await;
+    let (_, stranger) = secure(HTTP2).await;
+    let url = Url::parse(&format!("https://home.example:{}/", at.port())).unwrap();
+    let http = Http::with(&Outlet::System, &url, at, account(), Some(stranger)).unwrap();
+    let got = http.ask().await;
+    assert!(got.connect.is_ok());
+    assert_eq!((got.tls, got.ttfb), (Some(Err(Cause::Protocol)), None));
+    assert_eq!(got.outcome(), Err(Cause::Protocol));
+}

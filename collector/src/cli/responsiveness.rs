@@ -1,0 +1,225 @@
+//! `responsiveness`: the far end of the agents' responsiveness and throughput tests,
+//! beside the collector or near the edge.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tracing::{info, warn};
+
+use super::{CliError, Interrupt, run_async};
+use crate::responsiveness::document::Place;
+use crate::responsiveness::tls::{self, Identity, TlsError};
+use crate::responsiveness::{self, Config, Counters, Limits};
+use crate::serve::Companion;
+
+#[derive(Debug, Args)]
+pub(super) struct ResponsivenessArgs {
+    /// TCP address to serve tests at; may be given again, as for IPv6
+    #[arg(
+        long,
+        env = "HEARTH_RESPONSIVENESS_LISTEN",
+        value_name = "ADDR:PORT",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:8621"
+    )]
+    listen: Vec<SocketAddr>,
+    /// The server's certificate (PEM); without one, one is made at each start
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Where to write what clients must trust when a certificate is made here; needed
+    /// then on any address but loopback
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
+    self_signed_cert_out: Option<PathBuf>,
+    /// Host for the URLs, with a port where it is not 443 [default: as asked by the client]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = authority)]
+    name: Option<String>,
+    /// This machine's own name, where many share the one in the URLs
+    #[arg(long, value_name = "HOST", value_parser = authority)]
+    test_endpoint: Option<String>,
+    /// Connections at once, of all clients
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// Connections at once from one address (IPv6: from one /64)
+    #[arg(long, value_name = "N", default_value_t = Limits::default().per_address,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_per_address: u32,
+    /// How long a connection may last
+    #[arg(long, value_name = "S", default_value_t = Limits::default().lifetime.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..))]
+    max_seconds: u64,
+    /// What a connection may move, both ways together (GB of 10^9 bytes)
+    #[arg(long, value_name = "GB", default_value_t = Limits::default().bytes / GIGA,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    max_gigabytes: u64,
+}
+
+const GIGA: u64 = 1_000_000_000;
+
+/// The same beside the collector, for `serve`.
+#[derive(Debug, Args)]
+pub(super) struct CompanionArgs {
+    /// TCP address to serve responsiveness and throughput tests at too, with the
+    /// collector's certificate unless the next two name another; may be given again
+    #[arg(long = "responsiveness", value_name = "ADDR:PORT", value_delimiter = ',')]
+    listen: Vec<SocketAddr>,
+    /// The test server's certificate (PEM)
+    #[arg(long = "responsiveness-cert", value_name = "FILE",
+        requires_all = ["responsiveness_key", "listen"])]
+    responsiveness_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long = "responsiveness-key", value_name = "FILE", requires = "responsiveness_cert")]
+    responsiveness_key: Option<PathBuf>,
+    /// Host for the URLs, with a port where it is not 443 [default: as asked by the client]
+    #[arg(long = "responsiveness-name", value_name = "HOST[:PORT]", value_parser = authority)]
+    responsiveness_name: Option<String>,
+}
+
+/// What stands between `https://` and a path.
+fn authority(text: &str) -> Result<String, String> {
+    match text.parse::<hyper::http::uri::Authority>() {
+        Ok(authority) if !authority.host().is_empty() && !text.contains('@') => Ok(text.to_owned()),
+        _ => Err("a host name or address as in a URL (IPv6 in brackets)".to_owned()),
+    }
+}
+
+pub(super) fn run(args: &ResponsivenessArgs) -> Result<(), CliError> {
+    let config = Config {
+        tls: tls::server_config(identity(args)?).map_err(config_error)?,
+        place: Place { authority: args.name.clone(), test_endpoint: args.test_endpoint.clone() },
+        limits: Limits {
+            connections: args.max_connections,
+            per_address: args.max_per_address,
+            lifetime: Duration::from_secs(args.max_seconds),
+            bytes: args.max_gigabytes * GIGA,
+            ..Limits::default()
+        },
+    };
+    run_async(async {
+        let listeners = bind(&args.listen)?;
+        let interrupt = Interrupt::listen()?;
+        responsiveness::run(listeners, config, Arc::default(), interrupt.came()).await.map_err(
+            |source| CliError::Io { doing: "serving responsiveness tests".to_owned(), source },
+        )
+    })
+}
+
+/// A test server that lives as long as the collector beside it, which shows `own`
+/// unless `args` name another certificate. None if none was asked for.
+pub(super) fn companion(
+    args: &CompanionArgs,
+    own: Option<(&Path, &Path)>,
+) -> Result<Option<Companion>, CliError> {
+    if args.listen.is_empty() {
+        return Ok(None);
+    }
+    let given = args.responsiveness_cert.as_deref().zip(args.responsiveness_key.as_deref());
+    let identity = match given.or(own) {
+        Some((cert, key)) => Identity::from_files(cert, key).map_err(config_error)?,
+        None => made(&args.listen, args.responsiveness_name.as_deref(), None)?,
+    };
+    let config = Config {
+        tls: tls::server_config(identity).map_err(config_error)?,
+        place: Place { authority: args.responsiveness_name.clone(), test_endpoint: None },
+        limits: Limits::default(),
+    };
+    let listeners = bind(&args.listen)?;
+    let counters = Arc::new(Counters::default());
+    Ok(Some(Companion::new("responsiveness server", move |shutdown| async move {
+        let ended = async move { shutdown.begun().await };
+        responsiveness::run(listeners, config, counters, ended).await?;
+        Ok(())
+    })))
+}
+
+fn config_error(error: TlsError) -> CliError {
+    CliError::Config(crate::error_chain(&error))
+}
+
+fn identity(args: &ResponsivenessArgs) -> Result<Identity, CliError> {
+    match (&args.tls_cert, &args.tls_key) {
+        (Some(cert), Some(key)) => Identity::from_files(cert, key).map_err(config_error),
+        _ => made(&args.listen, args.name.as_deref(), args.self_signed_cert_out.as_deref()),
+    }
+}
+
+/// A certificate made here and now.
+fn made(
+    listen: &[SocketAddr],
+    name: Option<&str>,
+    trusted_to: Option<&Path>,
+) -> Result<Identity, CliError> {
+    let open = listen.iter().find(|addr| !addr.ip().to_canonical().is_loopback());
+    if let (Some(open), None) = (open, trusted_to) {
+        return Err(CliError::Usage(format!(
+            "listening on {open} without a certificate is not accepted, since no client could \
+             trust it: give one and its key, or have `hearth-collector responsiveness` make one \
+             with --self-signed-cert-out FILE"
+        )));
+    }
+    let host = name.and_then(|name| name.parse::<hyper::http::uri::Authority>().ok());
+    let host = host.as_ref().map(|a| a.host().trim_matches(['[', ']']));
+    let addresses: Vec<IpAddr> = listen.iter().map(SocketAddr::ip).collect();
+    let names = tls::names_for(host, &addresses);
+    let (identity, trusted) = Identity::self_signed(&names).map_err(config_error)?;
+    match trusted_to {
+        Some(path) => {
+            std::fs::write(path, trusted).map_err(|source| CliError::Io {
+                doing: format!("writing {}", path.display()),
+                source,
+            })?;
+            info!(path = %path.display(), ?names, "made a certificate: clients trust it by this file");
+        }
+        None => warn!(
+            ?names,
+            "made a certificate that no client can check: --self-signed-cert-out FILE writes what \
+             they need"
+        ),
+    }
+    Ok(identity)
+}
+
+fn bind(listen: &[SocketAddr]) -> Result<Vec<TcpListener>, CliError> {
+    listen
+        .iter()
+        .map(|addr| {
+            responsiveness::bind(*addr).map_err(|source| CliError::Io {
+                doing: format!("serving responsiveness tests at {addr}"),
+                source,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_stands_in_a_url() {
+        for good in ["nq.example.net", "nq.example.net:8621", "[2001:db8::1]:8621", "192.0.2.1"] {
+            assert_eq!(authority(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "https://nq.example.net", "me@nq.example.net", "nq.example.net/x", "a b"] {
+            assert!(authority(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_open_address_needs_a_certificate_that_can_be_trusted() {
+        let open = ["192.0.2.1:8621".parse().unwrap()];
+        let e = made(&open, None, None).unwrap_err().to_string();
+        assert!(e.contains("192.0.2.1:8621") && e.contains("--self-signed-cert-out"), "{e}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        made(&open, None, Some(&path)).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().contains("BEGIN CERTIFICATE"));
+        made(&["127.0.0.1:0".parse().unwrap()], None, None).unwrap();
+    }
+}

@@ -1,0 +1,85 @@
+//! What is sent: a few octets, or without an end.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use rand::RngExt as _;
+
+use super::connection::Life;
+
+/// Payload of an HTTP/2 DATA frame that fills a TLS record (16,384 octets) together
+/// with the frame's header (9 octets). A fuller frame would end in a record of a few
+/// octets, which costs as much to send.
+const CHUNK: usize = 16_384 - 9;
+/// Octets before what is sent repeats: more than the window of any compressing
+/// middlebox.
+const POOL: usize = 64 * CHUNK;
+
+/// Random, so that nothing on the way can shrink it; shared by all, so that nothing
+/// is copied.
+static INCOMPRESSIBLE: LazyLock<&'static [u8]> = LazyLock::new(|| {
+    let mut pool = vec![0; POOL];
+    rand::rng().fill(&mut pool[..]);
+    Vec::leak(pool)
+});
+
+/// A response's content.
+pub(super) enum Content {
+    /// Known octets, none when taken.
+    Short(Option<Bytes>),
+    /// Until the connection's life ends.
+    Endless(Endless),
+}
+
+/// Content without an end of its own.
+pub(super) struct Endless {
+    life: Arc<Life>,
+    at: usize,
+}
+
+impl Content {
+    pub(super) fn short(octets: impl Into<Bytes>) -> Self {
+        Self::Short(Some(octets.into()).filter(|octets: &Bytes| !octets.is_empty()))
+    }
+
+    pub(super) fn endless(life: Arc<Life>) -> Self {
+        Self::Endless(Endless { life, at: 0 })
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let octets = match &mut *self {
+            Self::Short(octets) => octets.take(),
+            Self::Endless(endless) if endless.life.is_over() => None,
+            Self::Endless(endless) => {
+                let from = endless.at;
+                endless.at = (from + CHUNK) % POOL;
+                Some(Bytes::from_static(&INCOMPRESSIBLE[from..from + CHUNK]))
+            }
+        };
+        Poll::Ready(octets.map(|octets| Ok(Frame::data(octets))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Short(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Short(octets) => {
+                SizeHint::with_exact(octets.as_ref().map_or(0, |o| o.len() as u64))
+            }
+            Self::Endless(_) => SizeHint::default(),
+        }
+    }
+}

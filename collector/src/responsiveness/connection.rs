@@ -1,0 +1,257 @@
+//! One client's connection, from the TLS handshake to its end.
+
+use std::convert::Infallible;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::{DRAIN, Server, count, service, socket};
+use crate::serve::Shutdown;
+
+/// Bytes that an upload may send before it hears from us: more than any access link's
+/// rate times its delay. Nothing of it is kept.
+const WINDOW: u32 = 32 << 20;
+/// Largest frame taken: what comes in is read in parts anyway.
+const MAX_FRAME: u32 = 1 << 20;
+/// Bytes of a download that may wait for the connection.
+const SEND_BUFFER: usize = 512 * 1024;
+/// Largest head of a request.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// What a connection has moved, and whether it has come to its end.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    sent: AtomicU64,
+    received: AtomicU64,
+    allowed: u64,
+    over: AtomicBool,
+}
+
+impl Life {
+    fn new(allowed: u64) -> Self {
+        Self { allowed, ..Self::default() }
+    }
+
+    fn moved(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed) + self.received.load(Ordering::Relaxed)
+    }
+
+    fn has_spent_all(&self) -> bool {
+        self.moved() >= self.allowed
+    }
+
+    /// Whether what is under way is to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed) || self.has_spent_all()
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Serves `stream` to its end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    server: &Arc<Server>,
+    shutdown: &Shutdown,
+) {
+    let life = Arc::new(Life::new(server.limits.bytes));
+    match talk(stream, peer, server, shutdown, &life).await {
+        Ok(()) => {}
+        Err(Ended::Handshake(error)) => {
+            count(&server.counters.failed_handshakes, 1);
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+        }
+        // Clients break off once they know enough.
+        Err(Ended::Http(error)) => {
+            tracing::debug!(%peer, error = crate::error_chain(&error), "connection broke off");
+        }
+        Err(Ended::Cut(reason)) => {
+            count(&server.counters.cut, 1);
+            tracing::debug!(%peer, reason, "connection cut");
+        }
+    }
+    count(&server.counters.sent_bytes, life.sent.load(Ordering::Relaxed));
+    count(&server.counters.received_bytes, life.received.load(Ordering::Relaxed));
+}
+
+/// Why a connection ended other than well.
+enum Ended {
+    Handshake(io::Error),
+    Http(hyper::Error),
+    Cut(&'static str),
+}
+
+async fn talk(
+    stream: TcpStream,
+    peer: SocketAddr,
+    server: &Arc<Server>,
+    shutdown: &Shutdown,
+    life: &Arc<Life>,
+) -> Result<(), Ended> {
+    let local = stream.local_addr().map_err(Ended::Handshake)?;
+    if let Err(error) = socket::prepare(&stream) {
+        tracing::debug!(%peer, %error, "the connection keeps the system's settings");
+    }
+    let watched = Watched { stream, life: Arc::clone(life) };
+    let handshake = tokio::select! {
+        () = shutdown.begun() => return Ok(()),
+        handshake = timeout(server.limits.handshake, server.acceptor.accept(watched)) => handshake,
+    };
+    let stream = match handshake {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(Ended::Handshake(error)),
+        Err(late) => return Err(Ended::Handshake(late.into())),
+    };
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let io = TokioIo::new(stream);
+    let service = {
+        let (server, life) = (Arc::clone(server), Arc::clone(life));
+        service_fn(move |request| {
+            let (server, life) = (Arc::clone(&server), Arc::clone(&life));
+            async move {
+                let answer =
+                    service::respond(request, local, &server.place, &life, &server.counters);
+                Ok::<_, Infallible>(answer.await)
+            }
+        })
+    };
+    if is_http2 {
+        let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .max_frame_size(MAX_FRAME)
+            .max_concurrent_streams(server.limits.streams)
+            .max_header_list_size(MAX_HEAD as u32)
+            .max_send_buf_size(SEND_BUFFER)
+            .auto_date_header(false);
+        let connection = http.serve_connection(io, service);
+        watch(connection, |c| c.graceful_shutdown(), server, shutdown, life).await
+    } else {
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(server.limits.handshake)
+            .max_buf_size(MAX_HEAD * 4)
+            .auto_date_header(false);
+        let connection = http.serve_connection(io, service);
+        watch(connection, |c| c.graceful_shutdown(), server, shutdown, life).await
+    }
+}
+
+/// Drives `connection` until it ends, is idle, or has had its time or its bytes; asks
+/// it to end by `close`, and drops it where it doesn't soon.
+async fn watch<C>(
+    connection: C,
+    close: impl FnOnce(Pin<&mut C>),
+    server: &Server,
+    shutdown: &Shutdown,
+    life: &Life,
+) -> Result<(), Ended>
+where
+    C: Future<Output = Result<(), hyper::Error>>,
+{
+    let mut connection = pin!(connection);
+    let mut end_of_life = pin!(sleep(server.limits.lifetime));
+    let idle = async {
+        let mut before = life.moved();
+        loop {
+            sleep(server.limits.idle).await;
+            let now = life.moved();
+            if now == before {
+                break "idle";
+            }
+            if now >= life.allowed {
+                break "bytes";
+            }
+            before = now;
+        }
+    };
+    let reason = tokio::select! {
+        done = &mut connection => {
+            return match done {
+                Ok(()) if life.has_spent_all() => Err(Ended::Cut("bytes")),
+                other => other.map_err(Ended::Http),
+            };
+        }
+        () = &mut end_of_life => "time",
+        reason = idle => reason,
+        () = shutdown.begun() => "shutdown",
+    };
+    life.end();
+    close(connection.as_mut());
+    // What it still says no longer matters.
+    let _ = timeout(DRAIN / 2, connection).await;
+    if reason == "shutdown" { Ok(()) } else { Err(Ended::Cut(reason)) }
+}
+
+/// A stream whose bytes are counted.
+struct Watched {
+    stream: TcpStream,
+    life: Arc<Life>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        count(&self.life.received, (buf.filled().len() - before) as u64);
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.sent(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.sent(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Watched {
+    fn sent(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = polled {
+            count(&self.life.sent, bytes as u64);
+        }
+        polled
+    }
+}

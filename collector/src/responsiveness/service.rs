@@ -1,0 +1,144 @@
+//! What is answered to a request.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::Counters;
+use super::body::Content;
+use super::connection::Life;
+use super::document::{LARGE, OLDER, Place, SMALL, UPLOAD, WELL_KNOWN};
+
+/// One of the resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resource {
+    Document,
+    Small,
+    Large,
+    Upload,
+}
+
+impl Resource {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            SMALL => Some(Self::Small),
+            LARGE => Some(Self::Large),
+            UPLOAD => Some(Self::Upload),
+            path if path == WELL_KNOWN || OLDER.contains(&path) => Some(Self::Document),
+            _ => None,
+        }
+    }
+
+    fn method(self) -> Method {
+        if self == Self::Upload { Method::POST } else { Method::GET }
+    }
+}
+
+/// Answers one request that came in at `local`.
+pub(super) async fn answer<B>(
+    request: Request<B>,
+    local: SocketAddr,
+    place: &Place,
+    life: &Arc<Life>,
+    counters: &Counters,
+) -> Response<Content>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    super::count(&counters.requests, 1);
+    let Some(resource) = Resource::at(request.uri().path()) else {
+        return with_type(StatusCode::NOT_FOUND, "text/plain", Content::short("not found\n"));
+    };
+    let method = resource.method();
+    if *request.method() != method {
+        let text = format!("only {method} is answered here\n");
+        let mut refused =
+            with_type(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Content::short(text));
+        let allow = if method == Method::POST { "POST" } else { "GET" };
+        refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        return refused;
+    }
+    // A small answer's head is part of what is timed: no more in it than the draft
+    // asks for.
+    match resource {
+        Resource::Small => {
+            with_type(StatusCode::OK, "application/octet-stream", Content::short("0"))
+        }
+        Resource::Large => with_type(
+            StatusCode::OK,
+            "application/octet-stream",
+            Content::endless(Arc::clone(life)),
+        ),
+        Resource::Document => {
+            let asked = asked_authority(&request).unwrap_or_else(|| local.to_string());
+            let document = place.document(&asked);
+            let mut response =
+                with_type(StatusCode::OK, "application/json", Content::short(document));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Resource::Upload => match swallow(request.into_body(), life).await {
+            Ok(bytes) => {
+                with_type(StatusCode::OK, "text/plain", Content::short(format!("{bytes}\n")))
+            }
+            Err(bytes) => with_type(
+                StatusCode::BAD_REQUEST,
+                "text/plain",
+                Content::short(format!("the upload broke off after {bytes} bytes\n")),
+            ),
+        },
+    }
+}
+
+/// [`answer`] for what hyper hands over.
+pub(super) async fn respond(
+    request: Request<Incoming>,
+    local: SocketAddr,
+    place: &Place,
+    life: &Arc<Life>,
+    counters: &Counters,
+) -> Response<Content> {
+    answer(request, local, place, life, counters).await
+}
+
+fn with_type(status: StatusCode, kind: &'static str, content: Content) -> Response<Content> {
+    let mut response = Response::new(content);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// The host that was asked, as HTTP/2 has it in `:authority` and HTTP/1.1 in `Host`.
+/// None where it isn't one.
+fn asked_authority<B>(request: &Request<B>) -> Option<String> {
+    let authority = match request.uri().authority() {
+        Some(authority) => authority.clone(),
+        None => request.headers().get(HOST)?.to_str().ok()?.parse::<Authority>().ok()?,
+    };
+    // A user's name before the host has no place in the URLs.
+    (!authority.host().is_empty() && !authority.as_str().contains('@'))
+        .then(|| authority.to_string())
+}
+
+/// Counts an upload without keeping any of it, to its end or the connection's. An
+/// error, with what had come, where it broke off.
+async fn swallow<B>(mut body: B, life: &Life) -> Result<u64, u64>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut bytes = 0;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(frame) = frame else { return Err(bytes) };
+        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if life.is_over() {
+            break;
+        }
+    }
+    Ok(bytes)
+}
