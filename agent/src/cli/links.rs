@@ -10,13 +10,16 @@ use serde::Serialize;
 
 use crate::config::LinkSettings;
 use crate::link::InterfaceName;
-use crate::link::classify::{classify, read_facts};
+use crate::link::classify::{Verdict, classify, read_facts, with_radio};
 use crate::link::discover::machine::MAIN_TABLE;
 use crate::link::discover::{
     DiscoverError, FamilyState, Interface, Link, Links, Machine, OperState, Route, dump, follow,
 };
 use crate::link::netlink::Netlink;
+use crate::link::radio::{Modems, RadioReader, RadioReading};
 use crate::link::resolvers::{self, Resolvers};
+use crate::link::wifi::WifiReading;
+use crate::link::wifi::socket::Nl80211;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,6 +59,10 @@ pub struct ReportedLink {
     pub metered: bool,
     /// Its plan, if configured.
     pub plan: Option<String>,
+    /// What its modem says, where there is one to be read.
+    pub radio: Option<RadioReading>,
+    /// What its Wi-Fi station says, where it is one.
+    pub wifi: Option<WifiReading>,
 }
 
 /// An interface that is no link.
@@ -149,6 +156,36 @@ fn reported(link: &Link, settings: &LinkSettings, roots: Roots<'_>) -> ReportedL
         },
         metered: configured.is_some_and(|c| c.metered),
         plan: configured.and_then(|c| c.plan.clone()),
+        radio: None,
+        wifi: None,
+    }
+}
+
+impl LinksReport {
+    /// Adds what the modems and the Wi-Fi stations say; what can't be asked is left
+    /// out. `modems` are none where they are not to be read.
+    pub async fn add_radios(&mut self, settings: &LinkSettings, modems: Option<impl RadioReader>) {
+        let modems = match modems {
+            Some(mut reader) => reader.read().await.unwrap_or_default(),
+            None => Modems::new(),
+        };
+        let mut nl80211 = None;
+        for link in &mut self.links {
+            if let Some(reading) = modems.get(&link.interface) {
+                let configured = settings.of(&link.interface).and_then(|c| c.technology);
+                let held =
+                    Verdict { technology: link.technology, why: link.technology_source.clone() };
+                let verdict = with_radio(held, configured, Some(reading));
+                (link.technology, link.technology_source) = (verdict.technology, verdict.why);
+                link.radio = Some(reading.clone());
+            }
+            if nl80211.is_none() {
+                nl80211 = Some(Nl80211::open().await.ok());
+            }
+            if let Some(Some(socket)) = &mut nl80211 {
+                link.wifi = socket.read(&link.interface).await.ok();
+            }
+        }
     }
 }
 
@@ -245,6 +282,15 @@ fn details(link: &ReportedLink) -> String {
     };
     line("why a link", &link.why);
     line("technology", &format!("{}: {}", link.technology, link.technology_source));
+    if let Some(radio) = &link.radio {
+        line("radio", &radio.to_string());
+        for lack in &radio.lacks {
+            line("", &format!("{} can't be read: {}; {}", lack.what, lack.why, lack.remedy));
+        }
+    }
+    if let Some(wifi) = &link.wifi {
+        line("radio", &wifi.to_string());
+    }
     let carrier = if link.carrier { "yes" } else { "no" };
     line("carrier", &format!("{carrier} (state {})", link.oper.name()));
     for (family, state) in [(Family::V4, &link.v4), (Family::V6, &link.v6)] {

@@ -16,10 +16,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, ConfigErrors, LinkSettings};
+use crate::config::{Config, ConfigErrors, LinkSettings, RadioSource};
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
+use crate::link::radio::follow::Source;
 use crate::measure::{self, MeasureError, Stop, capacity, latency, phases, responsiveness};
 use crate::probe::dns;
 use crate::probe::outlet::Outlet;
@@ -125,7 +126,8 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
             let settings = LinkSettings::load(&cli.config, std::env::vars())?;
             let netlink = Netlink::open()?;
             let machine = dump::machine(&netlink).await?;
-            let report = links::report(&machine, &settings, links::Roots::default());
+            let mut report = links::report(&machine, &settings, links::Roots::default());
+            report.add_radios(&settings, Source::of(RadioSource::Auto)).await;
             if *json { print_json(&report) } else { print(&report.to_string()) }
         }
         Command::Measure(Measure::Latency(args)) => measure_latency(args).await,

@@ -3,8 +3,9 @@
 //!
 //! Read [`discover`] first (which links there are, and what happens to them),
 //! then [`classify`] (what technology a link is), [`bind`] (sockets that leave
-//! by one link and no other), [`counters`] (what the interface carried) and
-//! [`resolvers`] (which DNS servers belong to a link).
+//! by one link and no other), [`counters`] (what the interface carried),
+//! [`resolvers`] (which DNS servers belong to a link), [`radio`] and [`wifi`] (what
+//! carries it through the air).
 
 pub mod bind;
 pub mod classify;
@@ -12,7 +13,9 @@ pub mod counters;
 pub mod discover;
 mod interface;
 pub mod netlink;
+pub mod radio;
 pub mod resolvers;
 pub mod spending;
+pub mod wifi;
 
 pub use interface::{InterfaceName, InterfaceNameError};

@@ -4,8 +4,8 @@
 //! Read in this order: this file (what starts, and how it ends), [`plan`] (pure:
 //! what is probed on a link), [`link`] (one link's task), [`prober`],
 //! [`prober_stamp`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
-//! addresses), [`usage`] (what the link carried), [`dozing`] (whether a radio was
-//! idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`] (what the
+//! addresses), [`usage`] (what the link carried), [`radio`] (what carries it through
+//! the air), [`dozing`] (whether a radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`] (what the
 //! collector asks for), [`desk`] (what is known of a link), [`timeline`] (pure: wall
 //! time that does not jump), [`recorder`], [`undated`] (pure: what happens before the
 //! clock is set), [`state`] and [`memory`] (what is kept over restarts), [`status`]
@@ -24,6 +24,7 @@ mod plan;
 mod prober;
 mod prober_stamp;
 mod progress;
+mod radio;
 mod recorder;
 mod state;
 pub mod status;
@@ -48,7 +49,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::clock;
 use crate::config::{Collector, Config, TlsFiles};
 use crate::link::bind::Binder;
-use crate::link::classify::{classify, read_facts};
+use crate::link::classify::{classify, read_facts, with_radio};
 use crate::link::discover::{DiscoverError, Link, LinkChange, Watcher};
 use crate::link::netlink::Netlink;
 use crate::probe::heavy::TestServer;
@@ -196,6 +197,7 @@ pub async fn run_with(
         recorder: Recorder::new(spool.clone(), first.mono, hooks.progress),
         binder: Binder::new(netlink),
         baselines: Arc::clone(&baselines.links),
+        radios: crate::link::radio::follow::start(config.radio),
         config: Arc::new(config),
         memory: memory.clone(),
         testing,
@@ -427,8 +429,10 @@ impl Run {
 
     fn info(&self, link: &Link) -> hearth_proto::LinkInfo {
         let facts = read_facts(Path::new("/sys"), &link.interface, link.kind.as_deref());
-        let configured = self.shared.config.links.of(&link.interface);
-        link.info(&classify(&facts, configured.and_then(|c| c.technology)))
+        let configured = self.shared.config.links.of(&link.interface).and_then(|c| c.technology);
+        let radios = self.shared.radios.borrow();
+        let verdict = classify(&facts, configured);
+        link.info(&with_radio(verdict, configured, radios.of(&link.interface)))
     }
 
     async fn order(&self, link: &LinkName, order: Order) {

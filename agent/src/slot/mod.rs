@@ -19,6 +19,8 @@ use hearth_proto::{
 };
 
 use crate::belief::{State, Transition};
+use crate::link::radio::{RadioReading, sum::CellSum};
+use crate::link::wifi::sum::{WifiSample, WifiSum};
 use series::{Follower, Sum};
 
 /// After a slot's end: the answer after a lost probe tells which way it was lost.
@@ -44,6 +46,8 @@ struct Open {
     /// By series, and whether a cellular radio was idle before.
     sums: BTreeMap<(usize, bool), Sum>,
     busy: Option<Busy>,
+    wifi: WifiSum,
+    cells: CellSum,
     own: Own,
 }
 
@@ -156,18 +160,36 @@ impl SlotMaker {
 
     /// The household's use of the link in the slot that holds `at`.
     pub fn busy(&mut self, at: UnixMs, busy: Busy) {
-        let start = self.length.start_of(at);
-        if start >= self.next {
-            self.open.entry(start).or_default().busy = Some(busy);
+        if let Some(open) = self.open_at(at) {
+            open.busy = Some(busy);
         }
+    }
+
+    /// A modem was read at `at`.
+    pub fn radio(&mut self, at: UnixMs, reading: &RadioReading) {
+        if let Some(open) = self.open_at(at) {
+            open.cells.add(reading);
+        }
+    }
+
+    /// A Wi-Fi station was read at `at`.
+    pub fn wifi(&mut self, at: UnixMs, sample: &WifiSample) {
+        if let Some(open) = self.open_at(at) {
+            open.wifi.add(sample);
+        }
+    }
+
+    /// The slot that holds `at`, unless it is closed.
+    fn open_at(&mut self, at: UnixMs) -> Option<&mut Open> {
+        let start = self.length.start_of(at);
+        (start >= self.next).then(|| self.open.entry(start).or_default())
     }
 
     /// What the agent itself used of the link in the slot that holds `at`; added to
     /// what was told before.
     pub fn own(&mut self, at: UnixMs, own: Own) {
-        let start = self.length.start_of(at);
-        if start >= self.next {
-            let sum = &mut self.open.entry(start).or_default().own;
+        if let Some(open) = self.open_at(at) {
+            let sum = &mut open.own;
             sum.rx_bytes = sum.rx_bytes.saturating_add(own.rx_bytes);
             sum.tx_bytes = sum.tx_bytes.saturating_add(own.tx_bytes);
         }
@@ -267,8 +289,8 @@ impl SlotMaker {
             series,
             busy: open.busy,
             own: open.own,
-            wifi: None,
-            cells: Vec::new(),
+            wifi: open.wifi.finish(),
+            cells: open.cells.finish(),
         }
     }
 

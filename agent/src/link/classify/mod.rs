@@ -12,6 +12,7 @@ use serde::Serialize;
 pub use sysfs::read_facts;
 
 use crate::link::InterfaceName;
+use crate::link::radio::RadioReading;
 
 /// What the system says of an interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +73,21 @@ pub fn classify(facts: &Facts, configured: Option<Technology>) -> Verdict {
     }
     let (technology, why) = from_system(facts);
     Verdict { technology, why }
+}
+
+/// What the modem itself says is better than what the system knows of its
+/// interface; the configuration still has the last word.
+pub fn with_radio(
+    verdict: Verdict,
+    configured: Option<Technology>,
+    radio: Option<&RadioReading>,
+) -> Verdict {
+    match radio.and_then(|reading| Some((reading.technology?, reading.source))) {
+        Some((technology, source)) if configured.is_none() => {
+            Verdict { technology, why: format!("{source} says so") }
+        }
+        _ => verdict,
+    }
 }
 
 fn from_system(facts: &Facts) -> (Technology, String) {
@@ -180,6 +196,31 @@ mod tests {
         let verdict = classify(&port("e1000e"), Some(Technology::Fttp));
         assert_eq!(verdict.technology, Technology::Fttp);
         assert_eq!(verdict.why, "from the configuration");
+    }
+
+    #[test]
+    fn a_modem_knows_better_than_the_system_and_the_configuration_than_both() {
+        let mut reading = RadioReading {
+            technology: Some(Technology::NrNsa),
+            roaming: None,
+            plmn: None,
+            cells: vec![],
+            source: "ModemManager",
+            lacks: vec![],
+        };
+        let told = |configured, radio: Option<&RadioReading>| {
+            with_radio(classify(&port("cdc_mbim"), configured), configured, radio)
+        };
+        let verdict = told(None, Some(&reading));
+        assert_eq!(
+            (verdict.technology, verdict.why.as_str()),
+            (Technology::NrNsa, "ModemManager says so")
+        );
+        let fwa = Some(Technology::FixedWireless);
+        assert_eq!(told(fwa, Some(&reading)).technology, Technology::FixedWireless);
+        assert_eq!(told(None, None).technology, Technology::Wwan);
+        reading.technology = None;
+        assert_eq!(told(None, Some(&reading)).technology, Technology::Wwan);
     }
 
     #[test]

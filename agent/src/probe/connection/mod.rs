@@ -106,6 +106,17 @@ impl ConnectError {
             Self::Name { .. } => Cause::Local,
         }
     }
+
+    /// Whether the server speaks none of the application protocols offered
+    /// (RFC 7301, `no_application_protocol`).
+    pub fn is_no_protocol(&self) -> bool {
+        let Self::Tls { source, .. } = self else { return false };
+        let alert = source.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+        matches!(
+            alert,
+            Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol))
+        )
+    }
 }
 
 /// A TCP connection.

@@ -21,6 +21,8 @@ use crate::clock;
 
 /// How often limits are looked at and probes sent.
 const BEAT: Duration = Duration::from_millis(5);
+/// So long without an octet is a stall.
+const STALL: Duration = Duration::from_secs(5);
 /// Probes under way at once: beyond this the path is too slow for more.
 const MOST_UNDER_WAY: usize = 64;
 
@@ -159,9 +161,11 @@ impl<'a> Load<'a> {
                         self.tell(&engine);
                         match next {
                             Next::End => break,
-                            Next::Stalled => return Err(self.stalled()),
                             Next::Go { .. } => self.go(next, &mut gap),
                         }
+                    }
+                    if self.stands_still(now) {
+                        return Err(self.stalled());
                     }
                     if now >= next_probe && self.probe() {
                         next_probe = now + gap.saturating_sub(now - next_probe);
@@ -207,6 +211,14 @@ impl<'a> Load<'a> {
         true
     }
 
+    /// Whether every connection old enough to tell has stood still: new ones that
+    /// carry their first octets must not hide it.
+    fn stands_still(&mut self, now: Instant) -> bool {
+        let still: Vec<_> =
+            self.flows.iter_mut().filter_map(|flow| flow.is_still(now, STALL)).collect();
+        !still.is_empty() && still.into_iter().all(|still| still)
+    }
+
     fn tell(&self, engine: &Engine) {
         // Nobody need look on.
         let _ = self.course.steps.send(Step {
@@ -245,8 +257,9 @@ impl<'a> Load<'a> {
 
     fn stalled(&self) -> TestError {
         let why = format!(
-            "can't {} further: nothing flowed for 5 s; check the server's load and the link",
-            self.doing()
+            "can't {} further: nothing flowed for {} s; check the server's load and the link",
+            self.doing(),
+            STALL.as_secs()
         );
         TestError::Failed { cause: Cause::Timeout, why }
     }

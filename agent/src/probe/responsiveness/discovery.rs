@@ -55,6 +55,7 @@ struct Raw {
 
 /// Both spellings that servers use; the draft's goes first.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "they are the document's own")]
 struct Urls {
     large_download_url: Option<String>,
     large_https_download_url: Option<String>,

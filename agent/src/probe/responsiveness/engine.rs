@@ -6,7 +6,7 @@
 //! Goodput becomes stable first, then responsiveness. Each has half of the time
 //! at most; what did not become stable by then is reported with less confidence.
 //! The measured part begins with the first of the intervals that agreed, so that
-//! the ramp-up is not in it.
+//! the ramp-up is not in it; the first interval is always part of the ramp-up.
 
 use std::time::Duration;
 
@@ -28,8 +28,6 @@ const PAIR_OCTETS: f64 = 6000.0;
 const FIRST_PAIRS: f64 = 5.0;
 /// Fewer than one pair in five seconds would tell nothing.
 const LEAST_PAIRS: f64 = 0.2;
-/// So many intervals without an octet are a stall.
-const STALLED: usize = 5;
 /// A part of an interval is worth a figure only if there is no other, and from
 /// this length on.
 const LEAST_PART: Duration = Duration::from_millis(200);
@@ -62,8 +60,6 @@ pub enum Next {
     },
     /// It is stable, or its time is over.
     End,
-    /// Nothing flows any more.
-    Stalled,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -130,12 +126,11 @@ impl Engine {
     /// payload moved since then.
     pub fn tick(&mut self, now: Duration, octets: u64) -> Next {
         self.close(now, octets);
-        if self.stalls() {
-            return Next::Stalled;
-        }
         let n = self.intervals.len();
         let bps = self.last_bps();
-        self.goodput.push(bps);
+        if n > 1 {
+            self.goodput.push(bps);
+        }
         if self.loaded.is_none() {
             let stable = is_stable(&self.goodput, MAD, SDT) == Some(true);
             if stable || now >= self.time / 2 {
@@ -179,7 +174,6 @@ impl Engine {
         let recent = n.saturating_sub(MAD);
         let from = match self.loaded {
             Some((end, true)) => end.saturating_sub(MAD).min(recent),
-            // The first interval is all ramp-up, if there are others.
             _ => recent.max(usize::from(n > 1)),
         };
         let measured = &self.intervals[from..];
@@ -231,11 +225,6 @@ impl Engine {
         });
         self.began = now;
         self.octets = self.octets.max(octets);
-    }
-
-    fn stalls(&self) -> bool {
-        let n = self.intervals.len();
-        n >= STALLED && self.intervals[n - STALLED..].iter().all(|i| i.octets == 0)
     }
 
     /// The probes of the last intervals.

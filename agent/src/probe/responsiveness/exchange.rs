@@ -24,7 +24,7 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 const READ_AHEAD: usize = 256 * 1024;
 /// Octets that may wait unsent in a loaded socket: what waits there is neither
 /// sent nor able to be taken back, and delays the probes that come behind it.
-const UNSENT: u32 = 32 * 1024;
+const UNSENT: u32 = 16 * 1024;
 /// The same in HTTP/2.
 const UNFRAMED: usize = 128 * 1024;
 /// Larger frames mean less work for each octet.
@@ -148,7 +148,10 @@ impl Route {
                 .max_send_buffer_size(UNFRAMED)
                 .max_frame_size(FRAME);
         }
-        let secured = self.tls.handshake(tcp.stream, &self.name).await?;
+        let secured = match self.tls.handshake(tcp.stream, &self.name).await {
+            Err(error) if error.is_no_protocol() => return Err(ExchangeError::NotHttp2),
+            secured => secured?,
+        };
         if secured.protocol.as_deref() != Some(b"h2") {
             return Err(ExchangeError::NotHttp2);
         }
@@ -161,7 +164,7 @@ impl Route {
 }
 
 /// A request with the draft's header fields.
-pub(super) fn request(method: Method, url: &Url) -> Request<()> {
+pub(super) fn request(method: &Method, url: &Url) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = method.clone();
     // Both hold the same syntax (RFC 3986): a URL is always a URI.
@@ -169,7 +172,7 @@ pub(super) fn request(method: Method, url: &Url) -> Request<()> {
     let headers = request.headers_mut();
     let agent = concat!("hearth-agent/", env!("CARGO_PKG_VERSION"));
     headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static(agent));
-    if method == Method::POST {
+    if *method == Method::POST {
         let kind = http::HeaderValue::from_static("application/octet-stream");
         headers.insert(http::header::CONTENT_TYPE, kind);
     } else {
@@ -187,7 +190,7 @@ pub(super) async fn get(
 ) -> Result<Vec<u8>, ExchangeError> {
     let exchange = async {
         let mut send = send.clone().ready().await?;
-        let (response, _) = send.send_request(request(Method::GET, url), true)?;
+        let (response, _) = send.send_request(request(&Method::GET, url), true)?;
         let response = response.await?;
         if response.status() != http::StatusCode::OK {
             return Err(ExchangeError::Status(response.status().as_u16()));

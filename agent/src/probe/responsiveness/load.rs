@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -31,9 +32,24 @@ pub(super) struct Flow {
     before: u64,
     moved: Arc<AtomicU64>,
     direction: Direction,
+    since: Instant,
+    /// Octets carried when that last changed, and when.
+    last: (u64, Instant),
 }
 
 impl Flow {
+    /// Whether it has carried nothing for so long; `None` while it is younger
+    /// than that. To be asked often.
+    pub(super) fn is_still(&mut self, now: Instant, within: Duration) -> Option<bool> {
+        // Probes flow beside the load: only its own octets count.
+        let carried = self.moved.load(Ordering::Relaxed);
+        if carried != self.last.0 {
+            self.last = (carried, now);
+        }
+        let still = now.saturating_duration_since(self.last.1) >= within;
+        (now.saturating_duration_since(self.since) >= within).then_some(still)
+    }
+
     /// Payload octets moved so far. What was handed over for sending counts once
     /// the socket has it.
     pub(super) fn moved(&self) -> u64 {
@@ -61,6 +77,8 @@ pub(super) async fn bear(
         meter: opened.meter,
         moved: Arc::clone(&moved),
         direction,
+        since: clock::now(),
+        last: (0, clock::now()),
     };
     // Whoever no longer listens drops this task next.
     let _ = ready.send(flow).await;
@@ -71,14 +89,14 @@ pub(super) async fn bear(
             send = send.ready().await?;
             match direction {
                 Direction::Down => {
-                    let (response, _) = send.send_request(request(Method::GET, &url), true)?;
+                    let (response, _) = send.send_request(request(&Method::GET, &url), true)?;
                     let response = response.await?;
                     check(response.status())?;
                     receive(response.into_body(), &moved).await?;
                 }
                 Direction::Up => {
                     let (response, stream) =
-                        send.send_request(request(Method::POST, &url), false)?;
+                        send.send_request(request(&Method::POST, &url), false)?;
                     transmit(stream, response, &data, &moved).await?;
                 }
             }

@@ -24,6 +24,7 @@ use super::memory::Memory;
 use super::plan::{Settings, Spec};
 use super::prober::Report;
 use super::progress::News;
+use super::radio::Radio;
 use super::recorder::Recorder;
 use super::timeline::{Break, Timeline};
 use super::usage::{Usage, Used};
@@ -32,6 +33,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::link::bind::Binder;
 use crate::link::discover::Link;
+use crate::link::radio::follow::Radios;
 use crate::link::spending::Spending;
 use crate::slot::SlotMaker;
 
@@ -63,6 +65,8 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) binder: Binder,
     pub(super) baselines: Baselines,
+    /// What the modems say, of all links.
+    pub(super) radios: watch::Receiver<Radios>,
     pub(super) memory: Memory,
     pub(super) testing: Testing,
     /// Wall time as it goes on now.
@@ -96,6 +100,7 @@ struct Task {
     urgent: watch::Sender<bool>,
     reports: mpsc::Sender<Report>,
     usage: Usage,
+    radio: Radio,
     dozing: Arc<Dozing>,
     settings: watch::Receiver<Settings>,
     stand: watch::Sender<Stand>,
@@ -174,6 +179,7 @@ impl Task {
             next_prober: 0,
             out: HashMap::new(),
             urgent: watch::channel(false).0,
+            radio: Radio::new(shared.radios.clone(), &link, now),
             usage: Usage::new(&link, told.spending, Arc::clone(&dozing), now),
             dozing,
             settings: told.settings,
@@ -252,6 +258,7 @@ impl Task {
         if let Some(used) = self.usage.count(&self.timeline, self.shared.config.slot) {
             self.used(used);
         }
+        self.read_radio(now).await;
         self.learn(now);
         let settled = self.belief.settled_until(now);
         let current = self.timeline.epoch;
@@ -267,6 +274,28 @@ impl Task {
         }
         self.makers.retain(|(of, maker)| of.epoch == current || !maker.is_done());
         self.shared.recorder.slots(closed).await;
+    }
+
+    async fn read_radio(&mut self, now: UnixMs) {
+        let roams = self.shared.radios.borrow().roaming(&self.link.interface);
+        self.stand.send_if_modified(|stand| std::mem::replace(&mut stand.roams, roams) != roams);
+        if let Some(sample) = self.radio.wifi()
+            && let Some((_, maker)) = self.makers.back_mut()
+        {
+            maker.wifi(now, &sample);
+        }
+        let Some(read) = self.radio.modem(&self.link) else { return };
+        if let Some(reading) = &read.reading
+            && let Some((_, maker)) = self.makers.back_mut()
+        {
+            maker.radio(now, reading);
+        }
+        if let Some(event) = read.event {
+            self.shared.recorder.event(now, event).await;
+        }
+        for cannot in read.cannot {
+            self.shared.recorder.cannot(now, cannot).await;
+        }
     }
 
     fn used(&mut self, used: Used) {
