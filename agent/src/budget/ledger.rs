@@ -81,14 +81,13 @@ impl Account {
     fn page(&mut self, now: UnixMs) -> &mut Page {
         let month = Month::of(now);
         if !self.pages.contains_key(&month) {
-            self.pages.insert(month, Page { new: true, ..Page::default() });
-            while self.pages.len() > PAGES {
+            while self.pages.len() >= PAGES {
                 let oldest = self.pages.keys().copied().find(|known| *known != month);
                 let Some(oldest) = oldest else { break };
                 self.pages.remove(&oldest);
             }
         }
-        self.pages.entry(month).or_default()
+        self.pages.entry(month).or_insert_with(|| Page { new: true, ..Page::default() })
     }
 
     /// Takes in what the link's counters say at `now`, all since the agent started.

@@ -114,9 +114,11 @@ impl Board {
         }
     }
 
-    /// Those of a prober that ended are no news any more.
+    /// Those of a prober that ended are no news any more, of whichever phase.
     pub(super) fn forget(&self, key: &SeriesKey) {
-        lock(&self.0).probes.remove(key);
+        let same =
+            |k: &SeriesKey| (k.role, k.family, &k.target) == (key.role, key.family, &key.target);
+        lock(&self.0).probes.retain(|known, _| !same(known));
     }
 
     pub(super) fn next_test(&self, next: Option<(TestKind, UnixMs)>) {

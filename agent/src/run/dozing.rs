@@ -12,8 +12,7 @@ use crate::link::counters::Packets;
 
 /// A radio without packets for so long counts as idle. The network's inactivity timer
 /// (RRC release, 3GPP TS 36.331 and 38.331) is the operator's choice and not told to
-/// the device; about 10 s is usual, 11.6 s was measured on LTE (Huang et al., MobiSys
-/// 2012). A judgement of ours, on the side of the shorter.
+/// the device; about 10 s is usual, 11.6 s was measured on LTE (Huang et al., 2012). A judgement of ours, on the side of the shorter.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
 
 /// What is known of packets. Pure.

@@ -46,7 +46,7 @@ impl Task {
                     let series = maker.series(&running.spec.first(), running.spec.payload_bytes);
                     maker.outcome(series, unique(prober, number), result, numbers);
                 }
-                self.board.probed(&running.spec.key, out.at, outcome);
+                self.board.probed(&running.spec.first(), out.at, outcome);
                 self.shared.recorder.tell(News::Probed {
                     link: self.link.name.clone(),
                     series: running.spec.first(),
@@ -121,6 +121,7 @@ impl Task {
                 }
                 maker.outcome(series, number, prober::outcome(outcome), None);
             }
+            self.board.probed(&key, out.at, outcome);
             let link = self.link.name.clone();
             self.shared.recorder.tell(News::Probed { link, series: key, outcome });
         }
