@@ -13,11 +13,13 @@ use anyhow::{Context, Result, bail, ensure};
 use hearth_agent::link::InterfaceName;
 use hearth_agent::link::bind::{Binder, bind_to_device, device_socket};
 use hearth_agent::link::netlink::Netlink;
+use hearth_agent::probe::connection::Account;
+use hearth_agent::probe::dns::Transport;
 use hearth_agent::probe::outlet::Outlet;
 use hearth_agent::probe::path::{self, Walker};
 use hearth_agent::probe::{dns, http, icmp, stamp, tcp};
 use hearth_agent::run::{News, run};
-use hearth_proto::{Cause, Family, ProbeKind};
+use hearth_proto::{Cause, Family, ProbeKind, Purpose};
 use serde::{Deserialize, Serialize};
 use socket2::Type;
 use tokio::sync::{mpsc, oneshot};
@@ -199,7 +201,12 @@ impl Asker {
                 let scheme = if job.kind == Kind::Http { "http" } else { "https" };
                 let url = format!("{scheme}://far.example/");
                 let url = url.parse().map_err(|_| (Cause::Local, "no URL".to_owned()))?;
-                let http = http::Http::open(outlet, &url, at(services::HTTP));
+                let http = http::Http::open(
+                    outlet,
+                    &url,
+                    at(services::HTTP),
+                    Account { spending: Arc::default(), purpose: Purpose::Probes },
+                );
                 Self::Http(Box::new(http.map_err(|e| (Cause::Local, e.to_string()))?))
             }
             _ => Self::Other,
@@ -209,7 +216,7 @@ impl Asker {
     async fn ask(&mut self, job: &Job, outlet: &Outlet, number: u32) -> Result<(), Cause> {
         let at = |port| SocketAddr::new(job.target, port);
         let dns = async |port| {
-            let asked = dns::ask(outlet, at(port), &dns::Question::root()).await;
+            let asked = dns::ask(outlet, at(port), &dns::Question::root(), Transport::Udp).await;
             asked.map(drop).map_err(|failed| failed.cause)
         };
         match self {
@@ -220,10 +227,10 @@ impl Asker {
             }
             Self::Icmp(echo) => echo.ping(job.target, number as u16).await.map(drop),
             Self::Path(walker) => walker.ask(2).await.map(drop),
-            Self::Http(http) => match http.ask().await {
+            Self::Http(http) => match http.ask().await.outcome() {
                 // It answered, though not by TLS.
-                Err(failed) if job.kind == Kind::Https && failed.cause == Cause::Protocol => Ok(()),
-                other => other.map(drop).map_err(|failed| failed.cause),
+                Err(Cause::Protocol) if job.kind == Kind::Https => Ok(()),
+                other => other.map(drop),
             },
             Self::Other => match job.kind {
                 Kind::Dns => dns(services::DNS).await,
