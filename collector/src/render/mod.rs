@@ -6,6 +6,7 @@ mod gaps;
 mod profile;
 mod statement;
 pub mod table;
+mod trials;
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ pub use figures::figure;
 pub use gaps::gaps;
 pub use profile::profile;
 pub use statement::statement;
+pub use trials::{cause_words, order_json, outcome, skip_words, test_json, test_outcome};
 
 /// How to render for a terminal.
 #[derive(Debug, Clone)]
