@@ -3,6 +3,7 @@
 
 mod figures;
 mod gaps;
+mod measured;
 mod profile;
 mod statement;
 pub mod table;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 pub use figures::figure;
 pub use gaps::gaps;
+pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use statement::statement;
 pub use trials::{cause_words, order_json, outcome, skip_words, test_json, test_outcome};

@@ -162,6 +162,40 @@ async fn a_home_shows_a_strip_per_link_and_activity_and_anywhere() {
 }
 
 #[tokio::test]
+async fn a_home_shows_its_tests_its_radio_what_they_cost_and_what_happened() {
+    let console = console_of(&["maple-17", "oak-8"]).await;
+    let page = get(console.at, "/households/maple-17").await.body;
+    for words in [
+        "Not run: the home used the line",
+        "Failed: the server&#39;s name did not resolve",
+        "&#60;no&#62; such name",
+        "order 41",
+        "287 Mbit/s",
+        "at least 38 Mbit/s",
+        "down 1000 RPM, up 545 RPM",
+        "Radio of 5G wwan0",
+        "On 5G (NSA)",
+        "NR RSRP, median",
+        "of 50.0 GB",
+        "no responsiveness tests, to save data",
+        "path changed from 192.0.2.1, 192.0.2.9 to 192.0.2.1, no answer",
+        "radio is now 5G (NSA), LTE band 3",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(get(console.at, "/households/oak-8").await.body.contains("Frames sent again"));
+    let profile = get(console.at, "/api/v1/households/maple-17/profile").await;
+    let profile: serde_json::Value = serde_json::from_str(&profile.body).unwrap();
+    let tests = &profile["links"][0]["tests"];
+    assert_eq!(tests["speeds"][0]["down_p50"]["value"], 287e6);
+    assert_eq!(tests["speeds"][0]["down_p5"]["state"], "not-enough-data");
+    assert_eq!(profile["links"][0]["rpm_draft09"]["unit"], "rpm");
+    assert!(profile["links"][0]["bufferbloat_ms_v1"]["value"].as_f64().unwrap() > 100.0);
+    let share = tests["skipped_share"]["value"].as_f64().unwrap();
+    assert!(share > 0.0 && share < 0.5, "{share}");
+}
+
+#[tokio::test]
 async fn what_agents_say_is_shown_and_never_run() {
     let console = console_of(&["larch-30"]).await;
     let page = get(console.at, "/households/larch-30").await.body;
