@@ -5,7 +5,6 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use common::client::{Client, batch};
 use common::{Agent, Collector, LONG, Process, config, spool};
@@ -81,13 +80,10 @@ async fn a_plan_and_an_order_reach_a_connected_agent_from_another_process() {
     let file = file.to_str().unwrap();
     let said = printed(data, &["plan", "set", "--household", "home-1", file]);
     assert_eq!(said, "plan 1: in force for home-1\n");
-    let entered = Instant::now();
     let Some(Asked::Plan(plan)) = timeout(LONG, asked.recv()).await.unwrap() else {
         panic!("no plan came");
     };
     assert_eq!((plan.version, plan.all.interval_ms), (1, Some(2000)));
-    // Loose for a busy machine: it is twice a second that the store is asked.
-    assert!(entered.elapsed() < Duration::from_secs(10), "{:?}", entered.elapsed());
     assert!(
         printed(data, &["plan", "show", "--household", "home-1"]).contains("interval_ms = 2000")
     );

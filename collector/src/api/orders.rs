@@ -53,12 +53,11 @@ impl FromRequestParts<ConsoleState> for Caller {
             let (scheme, token) = v.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        match token.and_then(|t| tokens.name_of(t)) {
-            Some(name) => Ok(Self(name.to_owned())),
-            None => {
-                tracing::warn!(path = parts.uri.path(), "request refused: no known bearer token");
-                Err(Failure::Unauthorised)
-            }
+        if let Some(name) = token.and_then(|t| tokens.name_of(t)) {
+            Ok(Self(name.to_owned()))
+        } else {
+            tracing::warn!(path = parts.uri.path(), "request refused: no known bearer token");
+            Err(Failure::Unauthorised)
         }
     }
 }
@@ -132,7 +131,7 @@ pub(super) async fn order(
             }
             Err(refusal) => {
                 tracing::warn!(%household, by, why = %refusal, "order refused");
-                Err(refused(refusal))
+                Err(refused(&refusal))
             }
         }
     });
@@ -159,8 +158,8 @@ fn failed(e: StoreError) -> Failure {
     }
 }
 
-fn refused(refusal: Refusal) -> Failure {
-    match &refusal {
+fn refused(refusal: &Refusal) -> Failure {
+    match refusal {
         Refusal::Household { again_s, .. } | Refusal::Name { again_s, .. } => {
             Failure::TooMany { why: refusal.to_string(), again_s: *again_s }
         }

@@ -1,4 +1,5 @@
 //! `plan`: what households are asked to measure, and how much.
+#![expect(clippy::format_push_string, reason = "a few short lines, built once")]
 
 use std::path::PathBuf;
 
@@ -46,9 +47,9 @@ struct Who {
 enum Action {
     /// Put a plan in force; connected agents are told within two seconds.
     Set {
-        /// A TOML file: [all] and [[link]] with interval_ms, gateway_interval_ms,
-        /// slow_interval_ms, responsiveness_every_s, capacity_every_s, no_tests and
-        /// budget_bytes_per_month
+        /// A TOML file: `[all]` and `[[link]]` with `interval_ms`, `gateway_interval_ms`,
+        /// `slow_interval_ms`, `responsiveness_every_s`, `capacity_every_s`, `no_tests`
+        /// and `budget_bytes_per_month`
         file: PathBuf,
         #[command(flatten)]
         whom: Whom,

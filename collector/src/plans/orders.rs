@@ -266,7 +266,7 @@ mod tests {
                 match limits.admit((&household, &recent), ("n", &[]), now) {
                     Ok(()) => accepted.push(now),
                     Err(Refusal::Household { again_s, .. }) => {
-                        prop_assert!(again_s >= 1 && again_s <= 3_600);
+                        prop_assert!((1..=3_600).contains(&again_s));
                         // By then one of those counted now is out of the hour.
                         let then = now.plus(again_s as i64 * 1000);
                         let left = recent.iter().filter(|at| then.since(**at) < WINDOW_MS).count();

@@ -51,12 +51,11 @@ fn busy(records: &[&LinkSlot]) -> BusyProfile {
 /// The link's last within the span.
 fn budget(history: &History, link: usize) -> Option<BudgetReport> {
     let link = &history.links[link];
-    let told = history.events.iter().rev().filter(|(agent, _)| *agent == link.agent);
-    told.filter_map(|(_, event)| match &event.kind {
+    let mut told = history.events.iter().rev().filter(|(agent, _)| *agent == link.agent);
+    told.find_map(|(_, event)| match &event.kind {
         EventKind::Budget(report) if report.link == link.info.link => Some(report.clone()),
         _ => None,
     })
-    .next()
 }
 
 pub(super) fn link(history: &History, ledger: &Ledger, link: usize) -> LinkProfile {

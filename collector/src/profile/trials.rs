@@ -100,7 +100,9 @@ fn speeds(kind: TestKind, done: &[(&TestResult, &Figures)]) -> Option<SpeedProfi
 
 fn loaded(directions: &[&DirectionFigures]) -> LoadedProfile {
     let mut times = Merger::new();
-    directions.iter().for_each(|d| times.add(&d.http_l));
+    for d in directions {
+        times.add(&d.http_l);
+    }
     let times = times.finish();
     let rpms = directions.iter().filter_map(|d| d.rpm).map(|(rpm, _)| f64::from(rpm)).collect();
     LoadedProfile {
@@ -148,7 +150,9 @@ pub(super) fn gather(history: &History, ledger: &Ledger, link: usize) -> Gathere
     let down = loaded(&directions(|f| f.down.as_ref()));
     let up = loaded(&directions(|f| f.up.as_ref()));
     let mut idle = Merger::new();
-    done.iter().for_each(|t| idle.add(&t.1.idle_rtt));
+    for (_, figures) in &done {
+        idle.add(&figures.idle_rtt);
+    }
     let idle = percentile(&idle.finish(), 0.5);
     let p95 = worse(&down.loaded_rtt_p95, &up.loaded_rtt_p95, false);
     let bufferbloat = match (p95.measured(), idle.value()) {

@@ -1,4 +1,5 @@
 //! Tests and orders in words and in JSON.
+#![expect(clippy::format_push_string, reason = "a few short lines, built once")]
 
 use hearth_proto::{Cause, DirectionFigures, Figures, SkipReason, TestOutcome, TestResult, UnixMs};
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! Tests, radio, cost and what happened, for a household's page.
+#![expect(clippy::format_push_string, reason = "a few short lines, built once")]
 
 use hearth_proto::{Cell, Event, EventKind, Layer, LinkName, TestOutcome, TestResult};
 

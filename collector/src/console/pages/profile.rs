@@ -184,8 +184,8 @@ fn speeds(s: &SpeedProfile) -> [(&'static str, Shown); 4] {
             "Estimated up, p5",
         ],
     };
-    let [a, b, c, d] = names;
-    [(a, &s.down_p50), (b, &s.down_p5), (c, &s.up_p50), (d, &s.up_p5)]
+    let [down, low_down, up, low_up] = names;
+    [(down, &s.down_p50), (low_down, &s.down_p5), (up, &s.up_p50), (low_up, &s.up_p5)]
         .map(|(name, figure)| (name, Shown::of(figure)))
 }
 

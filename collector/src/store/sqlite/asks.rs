@@ -64,7 +64,7 @@ impl Asks for SqliteStore {
             let tx =
                 w.db.transaction_with_behavior(TransactionBehavior::Immediate)
                     .map_err(database(&w.path, DOING))?;
-            let entered = enter(&tx, order, limits).map_err(|e| e.into_store(&w.path, DOING))?;
+            let entered = enter(&tx, order, *limits).map_err(|e| e.into_store(&w.path, DOING))?;
             tx.commit().map_err(database(&w.path, DOING))?;
             Ok(entered)
         })
@@ -186,7 +186,7 @@ fn entries(db: &Connection, which: &str, value: Option<i64>) -> Result<Vec<PlanE
 fn enter(
     db: &Connection,
     order: &NewOrder,
-    limits: &Limits,
+    limits: Limits,
 ) -> Result<Result<OrderId, Refusal>, ReadError> {
     let household = read::household_id(db, &order.household)?;
     let agent = match addressee(db, household, order)? {
