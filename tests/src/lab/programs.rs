@@ -77,6 +77,23 @@ impl Programs {
         command
     }
 
+    /// The server of heavier tests; what its clients must trust goes to `authority`.
+    pub fn test_server(&self, core: &Netns, port: u16, authority: &Path) -> Command {
+        let mut command = core.command(&self.collector);
+        command
+            .args(["responsiveness", "--listen", &format!("{SERVICE_V4}:{port}")])
+            .arg("--self-signed-cert-out")
+            .arg(authority);
+        command
+    }
+
+    /// A command of the collector on its data.
+    pub fn collector(&self, arguments: &[&str], data: &Path) -> Command {
+        let mut command = Command::new(&self.collector);
+        command.args(arguments).arg("--data").arg(data);
+        command
+    }
+
     /// The agent, configured by the file.
     pub fn agent(&self, home: &Netns, config: &Path) -> Command {
         let mut command = home.command(&self.agent);
