@@ -4,10 +4,12 @@
 
 mod exclude;
 mod households;
+mod plan;
 mod quickstart;
 mod reflector;
 pub(crate) mod report;
 mod responsiveness;
+mod run_now;
 mod score;
 mod serve;
 pub(crate) mod span;
@@ -62,6 +64,12 @@ enum Command {
     Ledger(report::ReportArgs),
     /// Score given figures by one framework.
     Score(score::ScoreArgs),
+    /// What households are asked to measure, and how much.
+    Plan(plan::PlanArgs),
+    /// Order one test of a household's link, now.
+    RunNow(run_now::RunNowArgs),
+    /// List the tests that were ordered, by whom, and what came of them.
+    Orders(run_now::OrdersArgs),
     /// Times that count neither for nor against a household's links.
     Exclude(exclude::ExcludeArgs),
 }
@@ -228,6 +236,9 @@ pub fn main() -> ExitCode {
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),
+        Command::Plan(args) => plan::run(args),
+        Command::RunNow(args) => run_now::run(&args),
+        Command::Orders(args) => run_now::orders(&args),
         Command::Exclude(args) => exclude::run(args),
     };
     match done {

@@ -8,6 +8,7 @@ pub mod history;
 pub mod ingest;
 pub mod ledger;
 pub mod lock;
+pub mod plans;
 pub mod profile;
 pub mod qoe;
 pub mod quickstart;

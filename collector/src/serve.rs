@@ -15,6 +15,7 @@ use tonic::transport::server::TcpIncoming;
 use tracing::{error, info, warn};
 
 use crate::ingest::{Committer, CommitterConfig, Door, Ingest, MAX_MESSAGE_BYTES};
+use crate::plans::Desk;
 use crate::store::Store;
 
 /// Streams one connection may hold: an agent needs one, a proxy or a load generator
@@ -121,7 +122,14 @@ pub async fn run(
     let (begin, signal) = Shutdown::new();
     let committer =
         Committer::start(config.store.clone(), config.commits).map_err(ServeError::Thread)?;
-    let ingest = Ingest::new(committer.handle(), config.door.is_mutual(), signal.clone());
+    let desk = Arc::new(Desk::default());
+    let ingest = Ingest::new(
+        committer.handle(),
+        config.store.clone(),
+        desk.clone(),
+        config.door.is_mutual(),
+        signal.clone(),
+    );
     let mut server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
@@ -141,6 +149,11 @@ pub async fn run(
             .serve_with_incoming_shutdown(incoming, async move { stop.begun().await })
             .await;
         ("ingest", served.map_err(ServeError::Ingest))
+    });
+    let asked = crate::plans::keep(config.store, desk, crate::cli::report::now, signal.clone());
+    tasks.spawn(async move {
+        asked.await;
+        ("plans and orders", Ok(()))
     });
     for Companion { name, task } in companions {
         let task = task(signal.clone());

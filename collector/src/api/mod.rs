@@ -1,8 +1,12 @@
-//! The JSON API, version 1: the judge's reports as they are, and the list.
+//! The JSON API, version 1: the judge's reports as they are, the list, and
+//! orders, which alone need a token.
 //! Errors are problem details (RFC 9457), drawn by the console's failure layer.
 
 mod homes;
 mod ledger;
+mod orders;
+
+pub use orders::Noc;
 
 use axum::extract::State;
 use axum::routing::get;
@@ -23,6 +27,7 @@ pub fn routes() -> Router<ConsoleState> {
         .route("/api/v1/households/{household}/gaps", get(gaps))
         .route("/api/v1/households/{household}/statement", get(statement))
         .route("/api/v1/households/{household}/ledger", get(ledger_cells))
+        .route("/api/v1/households/{household}/orders", get(orders::orders).post(orders::order))
 }
 
 /// A home's reports over the range asked for, through `part`.

@@ -62,7 +62,7 @@ enum Action {
 }
 
 /// A text that a person reads beside figures.
-fn text(value: &str) -> Result<String, String> {
+pub(super) fn text(value: &str) -> Result<String, String> {
     let length = value.trim().chars().count();
     if (1..=MAX_TEXT).contains(&length) && !value.chars().any(char::is_control) {
         Ok(value.trim().to_owned())
@@ -105,7 +105,7 @@ pub(super) fn run(args: ExcludeArgs) -> Result<(), CliError> {
 }
 
 /// The store for writing, but only where there is one already.
-fn existing(data: &DataArgs) -> Result<SqliteStore, CliError> {
+pub(super) fn existing(data: &DataArgs) -> Result<SqliteStore, CliError> {
     let folder = data.folder()?;
     SqliteStore::open_read_only(&folder)?;
     Ok(SqliteStore::open(&folder)?)

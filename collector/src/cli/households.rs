@@ -32,7 +32,8 @@ pub(super) fn run(args: &HouseholdsArgs) -> Result<(), CliError> {
 
 /// One line per household under a heading, columns aligned.
 fn table(households: &[HouseholdSummary]) -> String {
-    let mut rows = vec![["household", "agents", "links", "last seen", "slots"].map(str::to_owned)];
+    let mut rows =
+        vec![["household", "agents", "links", "last seen", "slots", "tests"].map(str::to_owned)];
     for h in households {
         let agents: Vec<_> = h.agents.iter().map(|a| a.agent.as_str()).collect();
         let links: Vec<_> = h
@@ -47,17 +48,18 @@ fn table(households: &[HouseholdSummary]) -> String {
             links.join(", "),
             h.last_seen.map_or_else(|| "never".to_owned(), instant),
             h.slots.to_string(),
+            h.tests.to_string(),
         ]);
     }
     let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..4).map(width).collect();
+    let widths: Vec<_> = (0..5).map(width).collect();
     let mut text = String::new();
     for row in &rows {
         for (cell, width) in row.iter().zip(&widths) {
             // Writing to a string can't fail.
             let _ = write!(text, "{cell:width$}  ");
         }
-        text.push_str(&row[4]);
+        text.push_str(&row[5]);
         text.push('\n');
     }
     text
@@ -81,6 +83,7 @@ mod tests {
             last_seen,
             last_slot: None,
             slots,
+            tests: 3,
         };
         let text = table(&[
             of("a", 5, None),

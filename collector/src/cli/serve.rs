@@ -10,10 +10,13 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use super::report::{JudgeArgs, now};
+use super::run_now::LimitArgs;
 use super::{CliError, DataArgs, Interrupt, reflector, responsiveness, run_async};
+use crate::api::Noc;
 use crate::console::ConsoleState;
 use crate::ingest::{CommitterConfig, Door, DoorError, TlsFiles};
 use crate::lock::Alone;
+use crate::plans::Tokens;
 use crate::serve::{Companion, Listeners, ServeConfig};
 use crate::store::sqlite::SqliteStore;
 
@@ -56,6 +59,12 @@ pub(super) struct ServeArgs {
     /// Serve no console
     #[arg(long, conflicts_with = "console")]
     no_console: bool,
+    /// Let those order tests over the API whose tokens are in this file, one
+    /// `name:token` a line; without it nobody may
+    #[arg(long, env = "HEARTH_NOC_TOKEN_FILE", value_name = "FILE", conflicts_with = "no_console")]
+    noc_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     judge: JudgeArgs,
 }
@@ -98,7 +107,11 @@ async fn console(args: &ServeArgs, store: Arc<SqliteStore>) -> Result<Companion,
         source,
     })?;
     let catalogue = Arc::new(args.judge.catalogue()?);
-    let state = ConsoleState::new(store, catalogue, args.judge.zone(), now);
+    let load = |file: &PathBuf| Tokens::load(file).map(Arc::new);
+    let tokens = args.noc_token_file.as_ref().map(load).transpose();
+    let tokens = tokens.map_err(|e| CliError::Config(crate::error_chain(&e)))?;
+    let state = ConsoleState::new(store, catalogue, args.judge.zone(), now)
+        .with_noc(Noc { tokens, limits: args.limits.limits() });
     Ok(Companion::new("console", move |shutdown| async move {
         Ok(crate::console::run(listener, state, async move { shutdown.begun().await }).await?)
     }))

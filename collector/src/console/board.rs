@@ -177,6 +177,7 @@ mod tests {
             last_seen: None,
             last_slot: last.map(|ago| NOW.plus(-ago)),
             slots: 0,
+            tests: 0,
         }
     }
 

@@ -36,6 +36,20 @@ pub enum Failure {
     /// The page is there, not with this method.
     #[error("{0} is not possible here: use GET")]
     Method(Method),
+    /// What nobody may here.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Without a token that is known.
+    #[error("a known token is needed: `Authorization: Bearer TOKEN`")]
+    Unauthorised,
+    /// More than is allowed.
+    #[error("{why}")]
+    TooMany {
+        /// Of what, and how many are.
+        why: String,
+        /// Seconds until it may be asked again.
+        again_s: u64,
+    },
     /// The collector's own fault; the log says more.
     #[error("the collector can't answer: {0}")]
     Internal(String),
@@ -52,6 +66,9 @@ impl Failure {
             Self::Value { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownHousehold(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorised => StatusCode::UNAUTHORIZED,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -62,6 +79,9 @@ impl Failure {
             Self::UnknownHousehold(_) => "No such household",
             Self::NoPage(_) => "No such page",
             Self::Method(_) => "Not possible here",
+            Self::Forbidden(_) => "Not allowed here",
+            Self::Unauthorised => "Who are you?",
+            Self::TooMany { .. } => "Too many at once",
             Self::Internal(_) => "The collector can't answer",
         }
     }
@@ -141,7 +161,19 @@ pub(super) async fn draw(theme: Theme, request: Request, next: Next) -> Response
     if let Failure::Internal(why) = failure {
         tracing::error!(path, why, "request failed");
     }
-    if path.starts_with("/api/") { failure.problem(&path) } else { failure.page(theme) }
+    let mut drawn =
+        if path.starts_with("/api/") { failure.problem(&path) } else { failure.page(theme) };
+    match failure {
+        Failure::Unauthorised => {
+            let scheme = HeaderValue::from_static("Bearer");
+            drawn.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        Failure::TooMany { again_s, .. } => {
+            drawn.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*again_s));
+        }
+        _ => {}
+    }
+    drawn
 }
 
 /// For paths that lead nowhere.

@@ -108,6 +108,9 @@ pub fn value(v: f64, unit: Unit) -> String {
         Unit::Bps => words::rate(v),
         Unit::Probes => words::count(v.max(0.0) as u64),
         Unit::Factor => format!("{v:.1} ×"),
+        Unit::Dbm => format!("{v:.0} dBm"),
+        Unit::Db => format!("{v:.1} dB"),
+        Unit::Rpm => format!("{v:.0} RPM"),
         Unit::Score => {
             if v.abs() >= 100.0 {
                 format!("{v:.0}")

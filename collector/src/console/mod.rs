@@ -36,6 +36,7 @@ use tokio::sync::watch;
 
 use self::board::{Board, SWEEP};
 use self::headers::Hosts;
+use crate::api::Noc;
 use crate::qoe::catalogue::Catalogue;
 use crate::store::Store;
 
@@ -55,6 +56,7 @@ pub struct ConsoleState {
     now: Arc<dyn Fn() -> UnixMs + Send + Sync>,
     hosts: Hosts,
     board: Arc<Board>,
+    noc: Noc,
 }
 
 impl ConsoleState {
@@ -72,6 +74,7 @@ impl ConsoleState {
             now: Arc::new(now),
             hosts: Hosts::Loopback(Vec::new()),
             board: Arc::default(),
+            noc: Noc::default(),
         }
     }
 
@@ -81,6 +84,21 @@ impl ConsoleState {
     pub fn with_hosts(mut self, hosts: Hosts) -> Self {
         self.hosts = hosts;
         self
+    }
+
+    /// Who may order over the API; nobody unless set.
+    #[must_use]
+    pub fn with_noc(mut self, noc: Noc) -> Self {
+        self.noc = noc;
+        self
+    }
+
+    pub(crate) fn noc(&self) -> &Noc {
+        &self.noc
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// The zone of local times.

@@ -49,7 +49,9 @@ struct Answers {
 impl Answers {
     fn of(records: &[&LinkSlot], is: impl Fn(&Series) -> bool) -> Self {
         let series = || records.iter().flat_map(|s| &s.series).filter(|s| is(s));
-        let times = Distribution::merge_all(series().map(|s| &s.distribution));
+        // An idle radio's promotion is no part of the path.
+        let steady = series().filter(|s| !s.after_idle);
+        let times = Distribution::merge_all(steady.map(|s| &s.distribution));
         Self {
             answered: series().map(|s| u64::from(s.answered())).sum(),
             lost: series().map(|s| u64::from(s.lost())).sum(),

@@ -1,21 +1,23 @@
 //! One agent's stream: hello, then batches in and acknowledgements out.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hearth_proto::{AgentId, UnixMs, wire};
+use hearth_proto::{AgentId, OrderId, Record, UnixMs, wire};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 use wire::agent_message::Message as In;
 use wire::collector_message::Message as Out;
 
 use super::commit::{CommitHandle, Gate, NotCommitted};
 use super::door::certificate_names;
 use super::validate;
+use crate::plans::{Ask, Desk, Seat};
 use crate::serve::Shutdown;
-use crate::store::{Hello, Write, Written};
+use crate::store::{Accepted, Hello, Store, Write, Written};
 
 /// Batches of one stream that may be between the wire and the store.
 pub(super) const PENDING: usize = 8;
@@ -27,15 +29,23 @@ const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// The gRPC service.
 pub struct Ingest {
     commits: CommitHandle,
+    store: Arc<dyn Store>,
+    desk: Arc<Desk>,
     mutual: bool,
     shutdown: Shutdown,
 }
 
 impl Ingest {
-    /// A service that stores through `commits`; `mutual`: an agent must be named
-    /// by its certificate.
-    pub fn new(commits: CommitHandle, mutual: bool, shutdown: Shutdown) -> Self {
-        Self { commits, mutual, shutdown }
+    /// A service that stores records through `commits` and tells agents what is
+    /// due at `desk`; `mutual`: an agent must be named by its certificate.
+    pub fn new(
+        commits: CommitHandle,
+        store: Arc<dyn Store>,
+        desk: Arc<Desk>,
+        mutual: bool,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self { commits, store, desk, mutual, shutdown }
     }
 }
 
@@ -60,6 +70,8 @@ impl wire::collector_server::Collector for Ingest {
         let peer = request.remote_addr();
         let session = Session {
             commits: self.commits.clone(),
+            store: self.store.clone(),
+            desk: self.desk.clone(),
             shutdown: self.shutdown.clone(),
             certificate: if self.mutual { certificate } else { None },
             gate: Gate::default(),
@@ -83,6 +95,8 @@ impl wire::collector_server::Collector for Ingest {
 
 struct Session {
     commits: CommitHandle,
+    store: Arc<dyn Store>,
+    desk: Arc<Desk>,
     shutdown: Shutdown,
     /// The agent's certificate, where it must name the agent.
     certificate: Option<Vec<u8>>,
@@ -94,6 +108,8 @@ struct Pending {
     boot: u64,
     up_to: u64,
     refused: Vec<wire::Refusal>,
+    /// Orders that it holds results of.
+    fulfilled: Vec<OrderId>,
     answer: Answer,
 }
 
@@ -116,14 +132,69 @@ impl Session {
             None => return Err(Status::invalid_argument("nothing came first: hello is accepted")),
         };
         let hello = validate::hello(hello, wall()).map_err(|e| invalid(&e))?;
+        let household = hello.household.clone();
         let agent = self.welcome(hello, out).await?;
+        let mut seat = self.desk.seat(agent.clone(), household);
+        self.tell(&mut seat, out).await?;
 
         let (queue, pending) = mpsc::channel(PENDING);
-        let (read, acknowledged) = tokio::join!(
-            self.read(&agent, &mut incoming, queue),
-            acknowledge(pending, out.clone())
-        );
-        acknowledged.and(read)
+        let stream = async {
+            let (read, acknowledged) = tokio::join!(
+                self.read(&agent, &mut incoming, queue),
+                self.acknowledge(&agent, pending, out.clone())
+            );
+            acknowledged.and(read)
+        };
+        let telling = async {
+            loop {
+                seat.woken().await;
+                self.tell(&mut seat, out).await?;
+            }
+        };
+        tokio::select! {
+            ended = stream => ended,
+            failed = telling => failed,
+        }
+    }
+
+    /// Tells the agent what is due.
+    async fn tell(&self, seat: &mut Seat, out: &Outgoing) -> Result<(), Status> {
+        for ask in seat.due(wall()) {
+            match ask {
+                Ask::Plan(plan) => send(out, Out::Plan((&*plan).into())).await?,
+                Ask::Order(order) => {
+                    send(out, Out::Order((&order).into())).await?;
+                    let (store, id) = (self.store.clone(), order.id);
+                    let logged = tokio::task::spawn_blocking(move || store.order_sent(id, wall()));
+                    match logged.await {
+                        Ok(Ok(())) => info!(order = %id, by = order.by, "order handed over"),
+                        Ok(Err(e)) => {
+                            let error = crate::error_chain(&e);
+                            error!(order = %id, error, "order handed over but not logged");
+                        }
+                        Err(e) => error!(order = %id, error = %e, "order not logged"),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the agent of each batch that is durable, in their order.
+    async fn acknowledge(
+        &self,
+        agent: &AgentId,
+        mut pending: mpsc::Receiver<Pending>,
+        out: Outgoing,
+    ) -> Result<(), Status> {
+        while let Some(Pending { boot, up_to, refused, fulfilled, answer }) = pending.recv().await {
+            written(Ok(answer)).await?;
+            if !fulfilled.is_empty() {
+                self.desk.fulfilled(agent, &fulfilled);
+            }
+            send(&out, Out::Ack(wire::Ack { boot, up_to_seq: up_to, refused })).await?;
+        }
+        Ok(())
     }
 
     async fn welcome(&self, hello: Hello, out: &Outgoing) -> Result<AgentId, Status> {
@@ -195,25 +266,21 @@ impl Session {
                 }
             }
             let up_to = batch.up_to.0;
+            let order = |a: &Accepted| match &a.record {
+                Record::Test(test) => test.order,
+                Record::Slot(_) | Record::Event(_) => None,
+            };
+            let fulfilled = batch.records.iter().filter_map(order).collect();
             let answer = self
                 .commits
                 .commit(Write::Batch(batch), bytes, &self.gate)
                 .await
                 .map_err(|NotCommitted| stopping())?;
-            if queue.send(Pending { boot, up_to, refused, answer }).await.is_err() {
+            if queue.send(Pending { boot, up_to, refused, fulfilled, answer }).await.is_err() {
                 return Ok(());
             }
         }
     }
-}
-
-/// Tells the agent of each batch that is durable, in their order.
-async fn acknowledge(mut pending: mpsc::Receiver<Pending>, out: Outgoing) -> Result<(), Status> {
-    while let Some(Pending { boot, up_to, refused, answer }) = pending.recv().await {
-        written(Ok(answer)).await?;
-        send(&out, Out::Ack(wire::Ack { boot, up_to_seq: up_to, refused })).await?;
-    }
-    Ok(())
 }
 
 async fn written(answer: Result<Answer, NotCommitted>) -> Result<Written, Status> {

@@ -12,19 +12,19 @@
 
 use std::collections::VecDeque;
 
-use hearth_proto::{Busy, LinkSlot};
+use hearth_proto::{Busy, DirectionFigures, LinkSlot, TestKind, TestOutcome, TestResult, UnixMs};
 
 use super::evidence::Far;
 use super::grid::Grid;
 use super::merge::judged_ms;
 use super::state::{Cell, Limit, State};
 use super::{Ledger, anywhere};
-use crate::history::{History, PEAK_PROVES_MS};
+use crate::history::{History, LinkHistory, PEAK_PROVES_MS};
 use crate::qoe::activity::{self, Binding, Prepared};
 use crate::qoe::catalogue::{Activity, Catalogue};
 use crate::report::names::{ActivityRef, link_refs};
 
-/// The busiest second of the last 24 hours, slot by slot.
+/// The busiest second, or the best test, of the last 24 hours, slot by slot.
 #[derive(Default)]
 struct RecentPeak {
     // Falling peaks: an older, lower one can never be the greatest again.
@@ -59,6 +59,30 @@ impl<'c> From<&'c Activity> for Needed<'c> {
             up_bps: a.throughput_up.value.get() * 1e6,
         }
     }
+}
+
+/// What tests of a link have proved: when, and how much down and up in bit/s. By
+/// convention as long as a passive peak; of an estimate its lower bound counts.
+fn proofs(history: &History, link: &LinkHistory) -> Vec<(UnixMs, u64, u64)> {
+    let of_link = history
+        .tests
+        .iter()
+        .filter(|(agent, test)| *agent == link.agent && test.link == link.info.link);
+    let proved = |test: &TestResult, d: Option<&DirectionFigures>| match (d, test.kind) {
+        (None, _) => 0,
+        (Some(d), TestKind::Capacity) => d.low_bps.unwrap_or(0),
+        (Some(d), TestKind::Responsiveness) => d.low_bps.unwrap_or(d.goodput_bps),
+    };
+    let mut proofs: Vec<_> = of_link
+        .filter_map(|(_, test)| match &test.outcome {
+            TestOutcome::Done(f) => {
+                Some((test.start, proved(test, f.down.as_ref()), proved(test, f.up.as_ref())))
+            }
+            TestOutcome::Skipped { .. } | TestOutcome::Failed { .. } => None,
+        })
+        .collect();
+    proofs.sort_unstable();
+    proofs
 }
 
 /// The link alone, without any activity: UNKNOWN, OK, DOWN, or DEGRADED where it
@@ -113,9 +137,15 @@ impl Ledger {
             let columns = &mut cells[i * needed.len() * slots..(i + 1) * needed.len() * slots];
             let up = &mut connections[i * slots..(i + 1) * slots];
             let (mut rx, mut tx) = (RecentPeak::default(), RecentPeak::default());
+            let mut tests = proofs(history, link).into_iter().peekable();
             grid.walk(link, |slot, record| {
                 let Busy { rx_peak_bps, tx_peak_bps, .. } = record.busy.unwrap_or_default();
                 let at = record.start.0;
+                let end = record.start.plus(i64::from(record.length.ms()));
+                while let Some((at, down, up)) = tests.next_if(|(at, ..)| *at < end) {
+                    rx.push(at.0, down);
+                    tx.push(at.0, up);
+                }
                 let peaks = (rx.push(at, rx_peak_bps), tx.push(at, tx_peak_bps));
                 let Ok(slot) = usize::try_from(slot) else { return };
                 let connection = connection(record);

@@ -4,7 +4,8 @@
 //! supports a median. Of several series of one kind (IPv4 and IPv6, several
 //! targets) the one with most samples speaks. The gateway never does: a mute one
 //! is no outage, a good one proves nothing beyond it. HTTP and TLS times hold the
-//! server's work and so are no round trips.
+//! server's work and so are no round trips. Times of probes that found a cellular
+//! radio idle hold its promotion delay: they count for loss alone.
 //!
 //! One silent target is the target's fault: where the series chosen lost probes
 //! and another far series lost none, though at that rate it would all but
@@ -18,8 +19,10 @@ use crate::qoe::activity::{self, Evidence, MIN_SAMPLES};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Far<'s> {
     pub(crate) series: &'s Series,
-    /// Answered.
+    /// Answered, with times that are the path's.
     pub(crate) answered: u32,
+    /// Answered by a path whose radio had been idle.
+    promoted: u32,
     /// Lost while the link was not judged down.
     pub(crate) lost: u32,
     rank: u8,
@@ -41,7 +44,13 @@ pub(crate) fn lost_while_up(series: &Series) -> u32 {
 }
 
 impl<'s> Far<'s> {
-    fn of(series: &'s Series) -> Option<Self> {
+    fn of(series: &'s Series, slot: &'s LinkSlot) -> Option<Self> {
+        let is_twin = |s: &&Series| s.key == series.key && s.after_idle != series.after_idle;
+        let twin = slot.series.iter().find(is_twin);
+        // The two speak once.
+        if series.after_idle && twin.is_some() {
+            return None;
+        }
         let rank = match series.key.probe {
             ProbeKind::Stamp => 0,
             ProbeKind::Icmp => 1,
@@ -53,12 +62,15 @@ impl<'s> Far<'s> {
         if !series.key.role.is_far() {
             return None;
         }
-        let (answered, lost) = (series.answered(), lost_while_up(series));
-        (answered + lost > 0).then_some(Self { series, answered, lost, rank })
+        let (heard, lost) = (series.answered(), lost_while_up(series));
+        let (also_heard, also_lost) = twin.map_or((0, 0), |t| (t.answered(), lost_while_up(t)));
+        let (answered, promoted) = if series.after_idle { (0, heard) } else { (heard, also_heard) };
+        let far = Self { series, answered, promoted, lost: lost + also_lost, rank };
+        (far.tried() > 0).then_some(far)
     }
 
     fn tried(&self) -> u32 {
-        self.answered + self.lost
+        self.answered + self.promoted + self.lost
     }
 
     fn supports_a_median(&self) -> bool {
@@ -73,7 +85,7 @@ impl<'s> Far<'s> {
 
     /// The slot's far evidence, if it has any.
     pub(crate) fn choose(slot: &'s LinkSlot) -> Option<Self> {
-        let all = || slot.series.iter().filter_map(Self::of);
+        let all = || slot.series.iter().filter_map(|s| Self::of(s, slot));
         let chosen = all().reduce(|best, next| if next.is_before(&best) { next } else { best })?;
         if chosen.lost == 0 {
             return Some(chosen);
@@ -91,7 +103,8 @@ impl<'s> Far<'s> {
     /// For the judge. Throughput is left out: a passive peak proves a speed, but
     /// never that one is missing.
     pub(crate) fn evidence(&self) -> Evidence {
-        let latency_ms = match self.series.distribution.percentiles_us([0.5, 0.95, 0.99]) {
+        let times = (!self.series.after_idle).then_some(&self.series.distribution);
+        let latency_ms = match times.and_then(|d| d.percentiles_us([0.5, 0.95, 0.99])) {
             Some(us) => activity::supported(self.answered, us.map(|us| us / 1000.0)),
             None => [None; 3],
         };
@@ -133,13 +146,48 @@ mod tests {
         }
     }
 
+    fn slot(series: Vec<Series>) -> LinkSlot {
+        LinkSlot {
+            link: "lte".parse().unwrap(),
+            start: hearth_proto::UnixMs(0),
+            length: hearth_proto::SlotLength::MINUTE,
+            down_ms: 0,
+            unjudged_ms: 0,
+            down_cause: None,
+            series,
+            busy: None,
+            own: hearth_proto::Own::default(),
+            wifi: None,
+            cells: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_radio_that_was_idle_counts_for_loss_and_never_for_latency() {
+        let steady = stamp(30, &[(Cause::Timeout, 1)]);
+        let mut woken = stamp(0, &[(Cause::Timeout, 2)]);
+        woken.after_idle = true;
+        woken.sent += 8;
+        woken.distribution = std::iter::repeat_n(900_000, 8).collect();
+        for series in [vec![steady.clone(), woken.clone()], vec![woken.clone(), steady]] {
+            let slot = slot(series);
+            let evidence = Far::choose(&slot).unwrap().evidence();
+            assert!(evidence.latency_ms[0].unwrap() < 25.0, "{evidence:?}");
+            assert_eq!((evidence.lost, evidence.sent), (3, 41));
+        }
+        let alone = slot(vec![woken]);
+        let evidence = Far::choose(&alone).unwrap().evidence();
+        assert_eq!(evidence.latency_ms, [None; 3]);
+        assert_eq!((evidence.lost, evidence.sent), (2, 10));
+    }
+
     #[test]
     fn a_host_that_only_refuses_loses_nothing_in_between() {
         let refuses = stamp(0, &[(Cause::Refused, 3), (Cause::Timeout, 17)]);
         assert_eq!(lost_while_up(&refuses), 0);
-        assert!(Far::of(&refuses).is_none());
+        assert!(Far::choose(&slot(vec![refuses])).is_none());
         let silent = stamp(0, &[(Cause::Timeout, 20)]);
-        assert_eq!(Far::of(&silent).unwrap().lost, 20);
+        assert_eq!(Far::choose(&slot(vec![silent])).unwrap().lost, 20);
         let restarted = stamp(15, &[(Cause::Refused, 3), (Cause::Timeout, 2)]);
         assert_eq!(lost_while_up(&restarted), 2);
     }

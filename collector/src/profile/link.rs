@@ -1,6 +1,6 @@
 //! One link's profile. Excluded slots are left out of every figure.
 
-use hearth_proto::{Busy, LinkSlot, ProbeKind, Role};
+use hearth_proto::{BudgetReport, Busy, EventKind, LinkSlot, ProbeKind, Role};
 
 use super::frameworks::{Inputs, scores};
 use super::series::gather;
@@ -48,6 +48,16 @@ fn busy(records: &[&LinkSlot]) -> BusyProfile {
     }
 }
 
+/// The link's last within the span.
+fn budget(history: &History, link: usize) -> Option<BudgetReport> {
+    let link = &history.links[link];
+    let mut told = history.events.iter().rev().filter(|(agent, _)| *agent == link.agent);
+    told.find_map(|(_, event)| match &event.kind {
+        EventKind::Budget(report) if report.link == link.info.link => Some(report.clone()),
+        _ => None,
+    })
+}
+
 pub(super) fn link(history: &History, ledger: &Ledger, link: usize) -> LinkProfile {
     let connection = ledger.connection(link);
     let mut records: Vec<&LinkSlot> = history.links[link]
@@ -91,8 +101,10 @@ pub(super) fn link(history: &History, ledger: &Ledger, link: usize) -> LinkProfi
     });
     let outages = runs(out, BRIDGE).len() as u64;
     let slots = connection.iter().filter(|c| c.state().is_known()).count() as u64;
-    let no_test =
-        |what: &str| Figure::not_enough(format!("no {what} test in the span"), 0, 1, "tests");
+    let tests = super::trials::gather(history, ledger, link);
+    let own = |of: fn(&hearth_proto::Own) -> u64| {
+        records.iter().map(|r| of(&r.own)).fold(0, u64::saturating_add)
+    };
     LinkProfile {
         link: ledger.links[link].clone(),
         time,
@@ -106,8 +118,14 @@ pub(super) fn link(history: &History, ledger: &Ledger, link: usize) -> LinkProfi
         near,
         phases,
         busy: busy(&records),
-        bufferbloat_ms_v1: no_test("loaded latency"),
-        rpm_draft09: no_test("responsiveness"),
+        bufferbloat_ms_v1: tests.bufferbloat,
+        rpm_draft09: tests.rpm,
+        tests: tests.profile,
+        radio: super::radio::radio(&records),
+        wifi: super::radio::wifi(&records),
+        own_rx_bytes: own(|o| o.rx_bytes),
+        own_tx_bytes: own(|o| o.tx_bytes),
+        budget: budget(history, link),
         frameworks: scores(&best.map_or_else(Inputs::none, |b| b.1)),
     }
 }

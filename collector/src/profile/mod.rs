@@ -1,19 +1,24 @@
 //! The quality-of-service profile: how much of the time each activity worked, and what each
 //! link measured. Every figure carries its count or says 'not enough data'.
 //!
-//! Read in this order: the model here; `share` (activities); `series`, `link` and
-//! `frameworks` (links); `build`, which puts them together.
+//! Read in this order: the model here; `share` (activities); `series`, `trials`, `radio`,
+//! `link` and `frameworks` (links); `build`, which puts them together.
 
 mod build;
 mod frameworks;
 mod link;
+mod radio;
 mod series;
 mod share;
+mod trials;
 
-use hearth_proto::{Cause, Family, ProbeKind, Role, UnixMs};
+use hearth_proto::{BudgetReport, Cause, Family, ProbeKind, Role, UnixMs};
 use serde::Serialize;
 
 use crate::ledger::{Counts, Limit};
+pub use radio::{LayerProfile, RadioProfile, WifiProfile};
+pub use trials::{LoadedProfile, SpeedProfile, TestsProfile};
+
 use crate::report::figure::Figure;
 use crate::report::names::{ActivityRef, LinkRef};
 
@@ -106,10 +111,23 @@ pub struct LinkProfile {
     pub phases: Vec<PhaseProfile>,
     /// The household's own use of it.
     pub busy: BusyProfile,
-    /// `bufferbloat_ms_v1`: p95 loaded RTT − p50 idle RTT.
+    /// `bufferbloat_ms_v1`: p95 loaded RTT, of the worse direction, − p50 idle RTT.
     pub bufferbloat_ms_v1: Figure,
-    /// `rpm_draft09`.
+    /// `rpm_draft09`: the median of the worse direction; never to be shown without
+    /// the loaded RTT beside it.
     pub rpm_draft09: Figure,
+    /// Heavier tests, and those that were skipped.
+    pub tests: TestsProfile,
+    /// The cellular radio under it, where it has one.
+    pub radio: Option<RadioProfile>,
+    /// The Wi-Fi under it, where it has one.
+    pub wifi: Option<WifiProfile>,
+    /// Bytes that the agent itself received.
+    pub own_rx_bytes: u64,
+    /// Bytes that the agent itself sent.
+    pub own_tx_bytes: u64,
+    /// What measuring has cost this month, as last told in the span.
+    pub budget: Option<BudgetReport>,
     /// Scores by the published frameworks.
     pub frameworks: Vec<FrameworkScore>,
 }

@@ -33,6 +33,7 @@ pub(super) struct Gathered<'h> {
     causes: [u64; Cause::ALL.len()],
     directions: Directed,
     slots_ms: u64,
+    last_slot: Option<UnixMs>,
     payload_bytes: u32,
     first_at: UnixMs,
     last_at: UnixMs,
@@ -61,6 +62,7 @@ impl<'h> Gathered<'h> {
             causes: [0; Cause::ALL.len()],
             directions: Directed::default(),
             slots_ms: 0,
+            last_slot: None,
             payload_bytes: 0,
             first_at,
             last_at: first_at,
@@ -68,10 +70,14 @@ impl<'h> Gathered<'h> {
     }
 
     fn add(&mut self, slot: &LinkSlot, series: &Series) {
-        self.times.add(&series.distribution);
-        self.ipdv.extend(series.ipdv);
         let (answered, lost) = (series.answered(), series.lost());
-        if u64::from(answered) >= P95
+        // With an idle radio's promotion in them they are not the path's times.
+        if !series.after_idle {
+            self.times.add(&series.distribution);
+            self.ipdv.extend(series.ipdv);
+        }
+        if !series.after_idle
+            && u64::from(answered) >= P95
             && let (Some(p95), Some(min)) =
                 (series.distribution.percentile_us(0.95), series.distribution.min_us())
         {
@@ -97,7 +103,11 @@ impl<'h> Gathered<'h> {
             self.directions.back += u64::from(lost_back);
             self.directions.tried += u64::from(answered) + u64::from(lost);
         }
-        self.slots_ms += u64::from(slot.length.ms() - slot.unjudged_ms.min(slot.length.ms()));
+        // A slot may hold one of each kind under the same key.
+        if self.last_slot != Some(slot.start) {
+            self.slots_ms += u64::from(slot.length.ms() - slot.unjudged_ms.min(slot.length.ms()));
+            self.last_slot = Some(slot.start);
+        }
         self.payload_bytes = self.payload_bytes.max(series.payload_bytes);
         self.last_at = slot.start.plus(i64::from(slot.length.ms()));
     }

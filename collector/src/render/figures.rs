@@ -16,6 +16,9 @@ pub(super) fn value(value: f64, unit: Unit) -> String {
         Unit::Bps => scaled(value, "bit/s"),
         Unit::Probes | Unit::Score => format!("{value:.0}"),
         Unit::Factor => format!("{value:.2}"),
+        Unit::Dbm => format!("{value:.0} dBm"),
+        Unit::Db => format!("{value:.1} dB"),
+        Unit::Rpm => format!("{value:.0} RPM"),
     }
 }
 

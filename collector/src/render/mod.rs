@@ -3,16 +3,20 @@
 
 mod figures;
 mod gaps;
+mod measured;
 mod profile;
 mod statement;
 pub mod table;
+mod trials;
 
 use serde::Serialize;
 
 pub use figures::figure;
 pub use gaps::gaps;
+pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use statement::statement;
+pub use trials::{cause_words, order_json, outcome, skip_words, test_json, test_outcome};
 
 /// How to render for a terminal.
 #[derive(Debug, Clone)]

@@ -125,6 +125,7 @@ fn link(link: &LinkProfile, style: &Style) -> String {
         figure(&busy.tx_peak_bps)
     );
     out += &style.paragraph("", &use_of);
+    out += &super::measured::measured(link, style);
     let (scored, unscored): (Vec<_>, Vec<_>) =
         link.frameworks.iter().partition(|f| f.score.value().is_some());
     for f in scored {

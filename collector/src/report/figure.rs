@@ -23,6 +23,12 @@ pub enum Unit {
     Factor,
     /// Points of a framework's own scale.
     Score,
+    /// Decibels over a milliwatt.
+    Dbm,
+    /// Decibels.
+    Db,
+    /// Round trips per minute.
+    Rpm,
 }
 
 /// How an interval was found.

@@ -264,7 +264,7 @@ fn json_tells_a_figure_from_too_little_data() {
     assert_eq!(link["rtt"][0]["rtt_p50"]["unit"], "ms");
     assert_eq!(link["rtt"][0]["rtt_p50"]["count"], 600);
     assert_eq!(link["rpm_draft09"]["state"], "not-enough-data");
-    assert_eq!(link["rpm_draft09"]["need"], 1);
+    assert_eq!(link["rpm_draft09"]["need"], 3);
     assert_eq!(json["ledger"]["anywhere"][0]["now"], "ok");
     assert_eq!(json["catalogue"], Catalogue::built_in().version);
     let mut all = Vec::new();

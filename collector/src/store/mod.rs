@@ -1,11 +1,12 @@
 //! What the collector remembers, behind one narrow trait.
 //!
-//! Read in this order: this file (what goes in and comes out), then
-//! [`sqlite`] (one implementation, in one file on disk) and `migrations/` (its
+//! Read in this order: this file (what goes in and comes out), [`asks`] (plans
+//! and orders, which go the other way), then [`sqlite`] (one implementation, in one file on disk) and `migrations/` (its
 //! tables). Ingest is the only caller of [`Store::commit`]; everything that
 //! reads may call the rest from any thread. All of it blocks: call it from a
 //! thread that may.
 
+pub mod asks;
 pub mod sqlite;
 
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use crate::history::{Exclusion, History, PEAK_PROVES_MS, Span};
 
 /// Records of many agents, and what is known of their households.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: asks::Asks + Send + Sync + 'static {
     /// Applies all of `writes` in one transaction and makes them durable: when
     /// this returns `Ok`, no crash and no loss of power undoes any of them. On
     /// `Err` none has happened. One [`Written`] per write, in their order.
@@ -31,8 +32,8 @@ pub trait Store: Send + Sync + 'static {
     /// link first heard of before its end.
     fn history(&self, household: &HouseholdId, span: Span) -> Result<History, StoreError>;
 
-    /// [`Self::history`] with the slots of the 24 hours before `span`, in which a
-    /// busy second may have proved a throughput. Nothing else reads them.
+    /// [`Self::history`] with the slots and tests of the 24 hours before `span`,
+    /// which may have proved a throughput. Nothing else reads them.
     ///
     /// # Errors
     /// As [`Self::history`].
@@ -192,6 +193,8 @@ pub struct HouseholdSummary {
     pub last_slot: Option<UnixMs>,
     /// Slots stored.
     pub slots: u64,
+    /// Tests stored, those that were skipped among them.
+    pub tests: u64,
 }
 
 /// One agent in a list.

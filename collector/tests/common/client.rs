@@ -46,7 +46,7 @@ impl Client {
     pub async fn ack(&mut self) -> wire::Ack {
         match self.hear().await.unwrap() {
             In::Ack(ack) => ack,
-            In::Welcome(w) => panic!("{w:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -5,9 +5,11 @@ use hearth_collector::store::sqlite::SqliteStore;
 use hearth_collector::store::{Accepted, Batch, Hello, Store, Write};
 use hearth_proto::convert::encode_record;
 use hearth_proto::{
-    AgentId, BootId, Busy, Cause, DefaultRoute, Distribution, DownCause, Event, EventKind, Family,
-    HouseholdId, Ipdv, LinkInfo, LinkName, LinkSlot, ProbeKind, Record, Role, Seq, Series,
-    SeriesKey, SlotLength, Technology, UnixMs, Vantage,
+    AgentId, BootId, BudgetReport, Busy, Cause, Cell, Confidence, DefaultRoute, Detail,
+    DirectionFigures, Distribution, DownCause, Event, EventKind, Family, Figures, HouseholdId,
+    Ipdv, Layer, LinkInfo, LinkName, LinkSlot, OrderId, Own, ProbeKind, Purpose, Record, Role, Seq,
+    Series, SeriesKey, SkipReason, SlotLength, Technology, TestKind, TestOutcome, TestResult,
+    UnixMs, Vantage, Wifi,
 };
 
 /// 2025-11-24, 16:00 UTC: a whole minute.
@@ -102,9 +104,9 @@ fn slot(line: &Line, ago: i64) -> LinkSlot {
             series(Role::Reflector, ProbeKind::Stamp, line, ago, down, slow),
             series(Role::Gateway, ProbeKind::Icmp, line, ago, false, false),
         ],
-        own: hearth_proto::Own::default(),
-        wifi: None,
-        cells: Vec::new(),
+        own: Own { rx_bytes: 9_800, tx_bytes: 9_700 },
+        wifi: (line.technology == Technology::Wifi).then_some(WIFI),
+        cells: cells(line, ago),
         busy: Some(Busy {
             rx_bytes: 9_000_000,
             tx_bytes: 2_000_000,
@@ -112,6 +114,107 @@ fn slot(line: &Line, ago: i64) -> LinkSlot {
             tx_peak_bps: 34_000_000,
         }),
     }
+}
+
+const WIFI: Wifi = Wifi {
+    samples: 6,
+    signal_dbm: -61,
+    signal_worst_dbm: -74,
+    rx_kbps: Some(866_700),
+    tx_kbps: Some(650_000),
+    frequency_mhz: 5_180,
+    width_mhz: Some(80),
+    tx_packets: 4_000,
+    tx_retries: 310,
+    tx_failed: 2,
+};
+
+/// 5G falls back to an anchor with both layers for half an hour.
+fn cells(line: &Line, ago: i64) -> Vec<Cell> {
+    let cell = |layer, band, rsrp| Cell {
+        layer,
+        samples: 6,
+        rsrp_ddbm: Some(rsrp + (ago % 9) as i32 * 5),
+        rsrq_ddb: Some(-110),
+        sinr_ddb: Some(134),
+        band: Some(band),
+        cell: Some(26_385_408),
+        pci: Some(214),
+        plmn: None,
+        roaming: false,
+    };
+    match line.technology {
+        Technology::Lte => vec![cell(Layer::Lte, 20, -1012)],
+        Technology::NrSa if ago < 60 => {
+            vec![cell(Layer::Lte, 3, -987), cell(Layer::Nr, 78, -923)]
+        }
+        Technology::NrSa => vec![cell(Layer::Nr, 78, -934)],
+        _ => Vec::new(),
+    }
+}
+
+fn direction(bps: u64, rtt_us: u32, estimate: bool) -> DirectionFigures {
+    DirectionFigures {
+        goodput_bps: bps,
+        low_bps: estimate.then_some(bps / 10 * 8),
+        high_bps: None,
+        confidence: Confidence::High,
+        bytes: bps / 8 * 5,
+        measured_ms: 5_000,
+        flows: 8,
+        rpm: (!estimate).then_some((60_000_000 / rtt_us, Confidence::Medium)),
+        tcp_f: Distribution::new(),
+        tls_f: Distribution::new(),
+        http_f: Distribution::new(),
+        http_l: (0..200).map(|i| rtt_us + i * 400).collect(),
+    }
+}
+
+/// Every second hour a test of each link; what came of it goes round.
+fn tests(house: &House) -> Vec<Record> {
+    let mut tests = Vec::new();
+    for (n, ago) in (5..house.first).step_by(115).enumerate() {
+        for line in house.lines {
+            let metered = line.technology.is_mobile();
+            let outcome = match n % 5 {
+                1 => TestOutcome::Skipped { reason: SkipReason::Busy, detail: String::new() },
+                3 if metered => TestOutcome::Skipped {
+                    reason: SkipReason::Budget,
+                    detail: "2.1 MB of it are left".to_owned(),
+                },
+                4 => TestOutcome::Failed {
+                    cause: Cause::Name,
+                    why: "probe.example: <no> such name".to_owned(),
+                },
+                _ => TestOutcome::Done(Box::new(Figures {
+                    down: Some(direction(
+                        287_000_000 / (1 + u64::from(metered) * 5),
+                        60_000,
+                        metered,
+                    )),
+                    up: Some(direction(
+                        94_000_000 / (1 + u64::from(metered) * 5),
+                        110_000,
+                        metered,
+                    )),
+                    idle_rtt: (0..40).map(|i| line.rtt_us + i * 10).collect(),
+                })),
+            };
+            tests.push(Record::Test(TestResult {
+                link: line.name.parse().unwrap(),
+                kind: if metered { TestKind::Capacity } else { TestKind::Responsiveness },
+                family: Some(Family::V4),
+                server: "probe.example:8621".to_owned(),
+                start: NOW.plus(-ago * MINUTE),
+                start_boot_ms: 0,
+                duration_ms: 14_000,
+                order: (n == 2).then_some(OrderId(41)),
+                cost: Own { rx_bytes: 1_200_000, tx_bytes: 610_000 },
+                outcome,
+            }));
+        }
+    }
+    tests
 }
 
 fn info(line: &Line, metric: u32) -> LinkInfo {
@@ -149,6 +252,44 @@ fn events(house: &House) -> Vec<Event> {
                 kinds.push((up, EventKind::LinkState { link, down: None }));
             }
         }
+    }
+    let first: LinkName = house.lines[0].name.parse().unwrap();
+    kinds.push((
+        NOW.plus(-4 * MINUTE),
+        EventKind::Budget(BudgetReport {
+            link: first.clone(),
+            month: "2025-11".to_owned(),
+            limit_bytes: Some(50_000_000_000),
+            detail: Detail::NoResponsiveness,
+            spent: vec![
+                (Purpose::Probes, Own { rx_bytes: 210_000_000, tx_bytes: 190_000_000 }),
+                (Purpose::Responsiveness, Own { rx_bytes: 8_100_000_000, tx_bytes: 2_400_000_000 }),
+            ],
+            tests_run: 21,
+            tests_skipped: 6,
+        }),
+    ));
+    let hop = |last: u8| Some(std::net::IpAddr::from([192, 0, 2, last]));
+    kinds.push((
+        NOW.plus(-3 * MINUTE),
+        EventKind::PathChanged {
+            link: first,
+            family: Family::V4,
+            before: vec![hop(1), hop(9)],
+            now: vec![hop(1), None],
+        },
+    ));
+    for line in house.lines.iter().filter(|l| l.technology == Technology::NrSa) {
+        kinds.push((
+            NOW.plus(-2 * MINUTE),
+            EventKind::RadioChanged {
+                link: line.name.parse().unwrap(),
+                technology: Technology::NrNsa,
+                roaming: false,
+                cells: cells(line, 2),
+                source: "ModemManager".to_owned(),
+            },
+        ));
     }
     if let Some((what, why, remedy)) = house.cannot {
         kinds.push((
@@ -190,6 +331,7 @@ pub(crate) fn fill(store: &SqliteStore, house: &House) {
     let household: HouseholdId = house.id.parse().unwrap();
     let received = NOW.plus(-house.last * MINUTE);
     let mut records: Vec<Record> = events(house).into_iter().map(Record::Event).collect();
+    records.extend(tests(house));
     for ago in (house.last + 1..=house.first).rev() {
         if !within(house.off, ago) {
             records.extend(house.lines.iter().map(|line| Record::Slot(slot(line, ago))));

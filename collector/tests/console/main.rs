@@ -8,7 +8,9 @@ mod http;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hearth_collector::api::Noc;
 use hearth_collector::console::{ConsoleState, run};
+use hearth_collector::plans::{Limits, Tokens};
 use hearth_collector::qoe::catalogue::Catalogue;
 use hearth_collector::store::sqlite::SqliteStore;
 use homes::{NOW, STREET};
@@ -16,6 +18,8 @@ use http::{Answer, get, request};
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+const TOKEN: &str = "tXk3v0c9Qm2sJ8yLw5ZrB1nD";
 
 struct Console {
     at: SocketAddr,
@@ -25,6 +29,10 @@ struct Console {
 
 /// A console over these houses of the street.
 async fn console_of(ids: &[&str]) -> Console {
+    console_for(ids, Noc::default()).await
+}
+
+async fn console_for(ids: &[&str], noc: Noc) -> Console {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     for house in STREET.iter().filter(|h| ids.contains(&h.id)) {
@@ -34,7 +42,8 @@ async fn console_of(ids: &[&str]) -> Console {
         }
     }
     let state =
-        ConsoleState::new(Arc::new(store), Arc::new(Catalogue::built_in()), TimeZone::UTC, || NOW);
+        ConsoleState::new(Arc::new(store), Arc::new(Catalogue::built_in()), TimeZone::UTC, || NOW)
+            .with_noc(noc);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -153,6 +162,40 @@ async fn a_home_shows_a_strip_per_link_and_activity_and_anywhere() {
 }
 
 #[tokio::test]
+async fn a_home_shows_its_tests_its_radio_what_they_cost_and_what_happened() {
+    let console = console_of(&["maple-17", "oak-8"]).await;
+    let page = get(console.at, "/households/maple-17").await.body;
+    for words in [
+        "Not run: the home used the line",
+        "Failed: the server&#39;s name did not resolve",
+        "&#60;no&#62; such name",
+        "order 41",
+        "287 Mbit/s",
+        "at least 38 Mbit/s",
+        "down 1000 RPM, up 545 RPM",
+        "Radio of 5G wwan0",
+        "On 5G (NSA)",
+        "NR RSRP, median",
+        "of 50.0 GB",
+        "no responsiveness tests, to save data",
+        "path changed from 192.0.2.1, 192.0.2.9 to 192.0.2.1, no answer",
+        "radio is now 5G (NSA), LTE band 3",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(get(console.at, "/households/oak-8").await.body.contains("Frames sent again"));
+    let profile = get(console.at, "/api/v1/households/maple-17/profile").await;
+    let profile: serde_json::Value = serde_json::from_str(&profile.body).unwrap();
+    let tests = &profile["links"][0]["tests"];
+    assert_eq!(tests["speeds"][0]["down_p50"]["value"], 287e6);
+    assert_eq!(tests["speeds"][0]["down_p5"]["state"], "not-enough-data");
+    assert_eq!(profile["links"][0]["rpm_draft09"]["unit"], "rpm");
+    assert!(profile["links"][0]["bufferbloat_ms_v1"]["value"].as_f64().unwrap() > 100.0);
+    let share = tests["skipped_share"]["value"].as_f64().unwrap();
+    assert!(share > 0.0 && share < 0.5, "{share}");
+}
+
+#[tokio::test]
 async fn what_agents_say_is_shown_and_never_run() {
     let console = console_of(&["larch-30"]).await;
     let page = get(console.at, "/households/larch-30").await.body;
@@ -182,6 +225,62 @@ async fn the_api_gives_the_reports() {
     assert_eq!(first.len(), 1_440);
     // 15 and 4 minutes down, 70 without power.
     assert_eq!((first.matches('X').count(), first.matches('-').count()), (19, 70));
+}
+
+#[tokio::test]
+async fn only_a_known_token_may_order_and_not_without_end() {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let post = async |console: &Console, home: &str, authorization: &str, body: &str| {
+        let headers = format!(
+            "Host: {}\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
+            console.at,
+            body.len()
+        );
+        // The blank line that `request` adds falls behind the body.
+        request(console.at, "POST", &format!("/api/v1/households/{home}/orders"), &headers).await
+    };
+    let capacity = r#"{"kind":"capacity","link":"wwan0"}"#;
+    let known = format!("Authorization: Bearer {TOKEN}\r\n");
+
+    let closed = console_of(&["maple-17"]).await;
+    let answer = post(&closed, "maple-17", &known, capacity).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("--noc-token-file"), "{}", answer.body);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("noc");
+    let mut options = std::fs::OpenOptions::new();
+    let mut opened = options.write(true).create_new(true).mode(0o600).open(&file).unwrap();
+    std::io::Write::write_all(&mut opened, format!("anna:{TOKEN}\n").as_bytes()).unwrap();
+    let tokens = Some(Arc::new(Tokens::load(&file).unwrap()));
+    let noc = Noc { tokens, limits: Limits { household: 2, name: 3 } };
+    let console = console_for(&["maple-17", "rowan-9"], noc).await;
+    for wrong in ["", "Authorization: Bearer nobody\r\n", "Authorization: Basic YTpi\r\n"] {
+        let answer = post(&console, "maple-17", wrong, capacity).await;
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+    }
+    for (home, body, status, words) in [
+        ("maple-17", "{}", 400, "responsiveness or capacity"),
+        ("maple-17", r#"{"kind":"capacity","then":1}"#, 400, "unknown field"),
+        ("maple-17", r#"{"kind":"capacity","link":"none"}"#, 400, "wwan0 of agent-maple-17"),
+        ("maple-17", r#"{"kind":"capacity","expires_s":1}"#, 400, "10 to 86400"),
+        ("elm-99", capacity, 404, "elm-99"),
+        ("maple-17", capacity, 202, "\"queued\""),
+        ("maple-17", capacity, 202, "\"agent-maple-17\""),
+        ("maple-17", capacity, 429, "2 orders within the hour"),
+        ("rowan-9", r#"{"kind":"responsiveness"}"#, 202, "\"anna\""),
+        ("rowan-9", r#"{"kind":"responsiveness"}"#, 429, "anna has given 3 orders"),
+    ] {
+        let answer = post(&console, home, &known, body).await;
+        assert_eq!(answer.status, status, "{home} {body}: {}", answer.body);
+        assert!(answer.body.contains(words), "{}", answer.body);
+        assert!(!answer.body.contains(TOKEN));
+        assert_eq!(answer.header("retry-after").is_some(), status == 429);
+    }
+    let listed = get(console.at, "/api/v1/households/maple-17/orders").await;
+    let listed: serde_json::Value = serde_json::from_str(&listed.body).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!((&listed[0]["by"], &listed[0]["via"]), (&"anna".into(), &"api".into()));
 }
 
 #[tokio::test]

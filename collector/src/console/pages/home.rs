@@ -8,6 +8,7 @@ use super::activities::{ActivityView, activities};
 use super::frame::{Clock, Frame};
 use super::gaps::{RescueRow, rescue, rescue_words};
 use super::incidents::{FEW, IncidentView, more, worst};
+use super::measured::MeasuredView;
 use super::{Chrome, render};
 use crate::console::failure::Failure;
 use crate::console::look::{BY_WORTH, Look as _, Shown};
@@ -40,6 +41,7 @@ struct HomePage {
     rescue_words: String,
     rescue: Vec<RescueRow>,
     cannot: Vec<Cannot>,
+    measured: MeasuredView,
 }
 
 struct Tile {
@@ -130,6 +132,7 @@ fn page(
         rescue_words: rescue_words(&report.gaps),
         rescue: rescue(&report.gaps),
         cannot: cannot_measure(history),
+        measured: MeasuredView::of(history, report, range.span, &at),
     }
 }
 

@@ -8,6 +8,7 @@ mod gaps;
 mod home;
 mod homes;
 mod incidents;
+mod measured;
 mod profile;
 mod statement;
 

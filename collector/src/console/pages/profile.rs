@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State as Extract;
 use axum::response::Html;
-use hearth_proto::Role;
+use hearth_proto::{Role, TestKind};
 
 use super::frame::{Clock, Frame};
 use super::{Chrome, home, render};
@@ -13,7 +13,7 @@ use crate::console::query::{Home, Pairs, Range};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
 use crate::profile::{
-    ActivityProfile, CauseCount, Confidence, LinkProfile, PhaseProfile, RttProfile,
+    ActivityProfile, CauseCount, Confidence, LinkProfile, PhaseProfile, RttProfile, SpeedProfile,
 };
 use crate::report::Report;
 
@@ -134,15 +134,24 @@ fn link(l: &LinkProfile) -> LinkView {
             length(time.unknown_ms),
             length(time.excluded_ms)
         ),
-        figures: vec![
+        figures: [
             ("Up, of the time judged", Shown::of(&l.uptime)),
             ("Received by the home", Shown::of(&l.busy.rx_bytes)),
             ("Sent by the home", Shown::of(&l.busy.tx_bytes)),
             ("Busiest second, down", Shown::of(&l.busy.rx_peak_bps)),
             ("Busiest second, up", Shown::of(&l.busy.tx_peak_bps)),
+            ("Tests not run, of those due", Shown::of(&l.tests.skipped_share)),
             ("bufferbloat_ms_v1", Shown::of(&l.bufferbloat_ms_v1)),
-            ("rpm_draft09", Shown::of(&l.rpm_draft09)),
-        ],
+            ("rpm_draft09, down", Shown::of(&l.tests.down.rpm_draft09)),
+            ("Loaded RTT p50, down", Shown::of(&l.tests.down.loaded_rtt_p50)),
+            ("Loaded RTT p95, down", Shown::of(&l.tests.down.loaded_rtt_p95)),
+            ("rpm_draft09, up", Shown::of(&l.tests.up.rpm_draft09)),
+            ("Loaded RTT p50, up", Shown::of(&l.tests.up.loaded_rtt_p50)),
+            ("Loaded RTT p95, up", Shown::of(&l.tests.up.loaded_rtt_p95)),
+        ]
+        .into_iter()
+        .chain(l.tests.speeds.iter().flat_map(speeds))
+        .collect(),
         series: l.rtt.iter().chain(&l.near).map(rtt).collect(),
         phases: l.phases.iter().map(phase).collect(),
         scores: l
@@ -157,6 +166,27 @@ fn link(l: &LinkProfile) -> LinkView {
             })
             .collect(),
     }
+}
+
+/// What tests say that the link delivers.
+fn speeds(s: &SpeedProfile) -> [(&'static str, Shown); 4] {
+    let names = match s.kind {
+        TestKind::Responsiveness => [
+            "Delivered down, median",
+            "Delivered down, p5",
+            "Delivered up, median",
+            "Delivered up, p5",
+        ],
+        TestKind::Capacity => [
+            "Estimated down, median",
+            "Estimated down, p5",
+            "Estimated up, median",
+            "Estimated up, p5",
+        ],
+    };
+    let [down, low_down, up, low_up] = names;
+    [(down, &s.down_p50), (low_down, &s.down_p5), (up, &s.up_p50), (low_up, &s.up_p5)]
+        .map(|(name, figure)| (name, Shown::of(figure)))
 }
 
 fn target(role: Role, target: &str) -> String {

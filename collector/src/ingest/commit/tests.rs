@@ -1,16 +1,61 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use hearth_proto::{HouseholdId, UnixMs, Vantage};
+use hearth_proto::{HouseholdId, OrderId, UnixMs, Vantage};
 
 use super::*;
 use crate::history::{Exclusion, History, Span};
+use crate::plans::{Addressed, Limits, OrderEntry, Refusal};
+use crate::store::asks::{Asks, Mark, NewOrder, PlanChange, PlanEntry};
 use crate::store::{Hello, HouseholdSummary, RefusalCount, StoreError, Totals};
 
 /// Tells of each transaction and then does as it is told.
 struct Scripted {
     begun: Mutex<Sender<Vec<String>>>,
     outcome: Mutex<Receiver<bool>>,
+}
+
+/// Nothing is asked of anybody.
+impl Asks for Scripted {
+    fn change_plan(&self, _: &PlanChange) -> Result<u64, StoreError> {
+        Err(StoreError::ReadOnly { path: "scripted".into() })
+    }
+
+    fn plan_log(&self, _: Option<&HouseholdId>) -> Result<Vec<PlanEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn plans_after(&self, _: u64) -> Result<Vec<PlanEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn enter_order(
+        &self,
+        _: &NewOrder,
+        _: &Limits,
+    ) -> Result<Result<OrderId, Refusal>, StoreError> {
+        Err(StoreError::ReadOnly { path: "scripted".into() })
+    }
+
+    fn order_sent(&self, _: OrderId, _: UnixMs) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn open_orders(&self, _: OrderId, _: UnixMs) -> Result<Vec<Addressed>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn orders(&self, _: Option<&HouseholdId>, _: usize) -> Result<Vec<OrderEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn order(&self, _: OrderId) -> Result<Option<OrderEntry>, StoreError> {
+        Ok(None)
+    }
+
+    fn asked(&self) -> Result<Mark, StoreError> {
+        Ok(Mark::default())
+    }
 }
 
 impl Store for Scripted {

@@ -1,7 +1,7 @@
 //! The store in one SQLite file, for a laptop or a small operator.
 //!
 //! Read in this order: this file (opening, connections), `schema`
-//! (migrations), `write` (the one writer) and `read`.
+//! (migrations), `write` (the one writer), `read`, and `asks` (plans and orders).
 //!
 //! # Layout
 //! `hearth.sqlite` in the data folder, in WAL mode; the tables are in
@@ -16,12 +16,15 @@
 //! - `synchronous = FULL`: a commit is synced before it returns, so that an
 //!   acknowledgement outlives a loss of power. With NORMAL, WAL mode may lose the
 //!   last commits then.
-//! - `link.slots` and `agent.events` equal the rows of `link_slot` and `event`.
+//! - `link.slots`, `agent.events` and `agent.tests` equal the rows of `link_slot`,
+//!   `event` and `test`.
+//! - `plan`, `test_order` and `test_order_sent` are only ever added to.
 //!
 //! # Recovery
 //! SQLite's own: what was not committed is rolled back at the next opening. A
 //! later program's file is refused, an earlier one's is migrated by the writer.
 
+mod asks;
 mod read;
 mod schema;
 mod write;

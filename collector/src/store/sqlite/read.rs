@@ -38,11 +38,11 @@ impl ReadError {
     }
 }
 
-fn unreadable(what: impl Into<String>, why: impl std::fmt::Display) -> ReadError {
+pub(super) fn unreadable(what: impl Into<String>, why: impl std::fmt::Display) -> ReadError {
     ReadError::Unreadable { what: what.into(), why: why.to_string() }
 }
 
-fn parsed<T>(what: &str, stored: String) -> Result<T, ReadError>
+pub(super) fn parsed<T>(what: &str, stored: String) -> Result<T, ReadError>
 where
     T: TryFrom<String>,
     T::Error: std::fmt::Display,
@@ -129,13 +129,17 @@ fn tests(
     while let Some(row) = rows.next()? {
         let agent = parsed("an agent's name", row.get(0)?)?;
         let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        match decode_record(body) {
-            Ok(Record::Test(test)) => found.push((agent, test)),
-            Ok(_) => return Err(unreadable("a test", "it is another kind of record")),
-            Err(e) => return Err(unreadable("a test", e)),
-        }
+        found.push((agent, test(body)?));
     }
     Ok(found)
+}
+
+pub(super) fn test(body: &[u8]) -> Result<TestResult, ReadError> {
+    match decode_record(body) {
+        Ok(Record::Test(test)) => Ok(test),
+        Ok(_) => Err(unreadable("a test", "it is another kind of record")),
+        Err(e) => Err(unreadable("a test", e)),
+    }
 }
 
 fn event(body: &[u8]) -> Result<Event, ReadError> {
@@ -146,19 +150,19 @@ fn event(body: &[u8]) -> Result<Event, ReadError> {
     }
 }
 
-struct Link {
+pub(super) struct Link {
     id: i64,
     household: i64,
-    agent: AgentId,
+    pub(super) agent: AgentId,
     vantage: Vantage,
-    info: LinkInfo,
+    pub(super) info: LinkInfo,
     first: UnixMs,
     last_slot: Option<UnixMs>,
     slots: u64,
 }
 
 /// The links of one household, or of all.
-fn links_of(db: &Connection, household: Option<i64>) -> Result<Vec<Link>, ReadError> {
+pub(super) fn links_of(db: &Connection, household: Option<i64>) -> Result<Vec<Link>, ReadError> {
     // One condition each: 'NULL or equal' in one would scan every agent.
     let which = if household.is_some() { "agent.household = ?1" } else { "?1 IS NULL" };
     let mut query = db.prepare(&format!(
@@ -204,7 +208,7 @@ fn untold(link: LinkName) -> LinkInfo {
 }
 
 /// Sorts the link that the system prefers first; without a route, last.
-fn preference(info: &LinkInfo) -> (bool, Option<u32>, &LinkName) {
+pub(super) fn preference(info: &LinkInfo) -> (bool, Option<u32>, &LinkName) {
     (info.metric().is_none(), info.metric(), &info.link)
 }
 
@@ -228,6 +232,7 @@ pub(super) fn households(db: &Connection) -> Result<Vec<HouseholdSummary>, ReadE
             last_seen: None,
             last_slot: None,
             slots: 0,
+            tests: 0,
         };
         all.insert(row.get(0)?, summary);
     }
@@ -240,7 +245,7 @@ pub(super) fn households(db: &Connection) -> Result<Vec<HouseholdSummary>, ReadE
         links.entry(link.agent).or_default().push(link.info);
     }
     let mut query = db.prepare(
-        "SELECT household, name, version, vantage, last_seen_ms FROM agent ORDER BY name",
+        "SELECT household, name, version, vantage, last_seen_ms, tests FROM agent ORDER BY name",
     )?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
@@ -250,6 +255,7 @@ pub(super) fn households(db: &Connection) -> Result<Vec<HouseholdSummary>, ReadE
         links.sort_by(|a, b| preference(a).cmp(&preference(b)));
         if let Some(of) = all.get_mut(&row.get(0)?) {
             of.last_seen = of.last_seen.max(Some(last_seen));
+            of.tests += row.get::<_, u64>(5)?;
             of.agents.push(AgentSummary {
                 agent,
                 version: row.get(2)?,
@@ -303,7 +309,7 @@ pub(super) fn refusals(db: &Connection) -> Result<Vec<RefusalCount>, ReadError> 
 pub(super) fn totals(db: &Connection) -> Result<Totals, ReadError> {
     Ok(db.query_row(
         "SELECT (SELECT count(*) FROM household), (SELECT count(*) FROM agent), \
-         (SELECT ifnull(sum(slots), 0) FROM link), (SELECT count(*) FROM test), \
+         (SELECT ifnull(sum(slots), 0) FROM link), (SELECT ifnull(sum(tests), 0) FROM agent), \
          (SELECT ifnull(sum(events), 0) FROM agent), \
          (SELECT ifnull(sum(duplicates), 0) FROM agent), \
          (SELECT ifnull(sum(count), 0) FROM refusal)",

@@ -16,8 +16,8 @@ use crate::store::{Appended, Batch, Hello, RefusalClass, StoreError, Write, Writ
 const REMEMBERED: usize = 200_000;
 
 pub(super) struct Writer {
-    db: Connection,
-    path: PathBuf,
+    pub(super) db: Connection,
+    pub(super) path: PathBuf,
     numbers: Numbers,
 }
 
@@ -140,7 +140,8 @@ impl<'tx> Statements<'tx> {
                 "INSERT INTO link_slot (link, start_ms, run, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
             test: tx.prepare(
-                "INSERT INTO test (agent, start_ms, run, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO test (agent, start_ms, run, seq, ordered, body) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?,
             event: tx.prepare(
                 "INSERT INTO event (agent, at_ms, run, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -153,7 +154,7 @@ impl<'tx> Statements<'tx> {
             )?,
             agent: tx.prepare(
                 "UPDATE agent SET last_seen_ms = max(last_seen_ms, ?2), events = events + ?3, \
-                 duplicates = duplicates + ?4 WHERE id = ?1",
+                 duplicates = duplicates + ?4, tests = tests + ?5 WHERE id = ?1",
             )?,
         })
     }
@@ -260,6 +261,8 @@ fn batch(
                     test.start.0,
                     run,
                     accepted.seq.0,
+                    // SQLite's integers are signed, and no order has such a number.
+                    test.order.and_then(|o| i64::try_from(o.0).ok()),
                     accepted.body
                 ])?;
                 done.tests += 1;
@@ -294,7 +297,7 @@ fn batch(
     }
     statements.mark.execute(params![run, done.up_to.0])?;
     done.duplicates += refusals(tx, agent, mark, batch)?;
-    let of = params![agent, batch.received.0, done.events, done.duplicates];
+    let of = params![agent, batch.received.0, done.events, done.duplicates, done.tests];
     statements.agent.execute(of)?;
     Ok(done)
 }

@@ -1,0 +1,160 @@
+//! Tests and orders in words and in JSON.
+#![expect(clippy::format_push_string, reason = "a few short lines, built once")]
+
+use hearth_proto::{Cause, DirectionFigures, Figures, SkipReason, TestOutcome, TestResult, UnixMs};
+use serde_json::json;
+
+use super::figures::value;
+use crate::plans::{OrderEntry, OrderState};
+use crate::report::figure::Unit;
+
+/// Why a test was not run, for a person.
+pub fn skip_words(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::Busy => "not run: the home used the line",
+        SkipReason::GaveWay => "given up: the home began to use the line",
+        SkipReason::Budget => "not run: the month's data budget does not cover it",
+        SkipReason::Roaming => "not run: the link roams",
+        SkipReason::LinkDown => "not run: the link was down",
+        SkipReason::Expired => "not run: the order came too late",
+        SkipReason::Rate => "not run: more orders than the agent accepts",
+        SkipReason::NoServer => "not run: no test server, or no such link",
+    }
+}
+
+/// Why a test failed, for a person.
+pub fn cause_words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Timeout => "failed: no answer in time",
+        Cause::Refused => "failed: the server refused",
+        Cause::Unreachable => "failed: the server can't be reached",
+        Cause::NoRoute => "failed: no route or address on the link",
+        Cause::Local => "failed: it could not be sent from here",
+        Cause::Name => "failed: the server's name did not resolve",
+        Cause::Protocol => "failed: the server's answer breaks the protocol",
+        Cause::Status => "failed: the server answered with an error",
+    }
+}
+
+fn direction(name: &str, d: &DirectionFigures) -> String {
+    let mut text = format!("{name} {}", value(d.goodput_bps as f64, Unit::Bps));
+    match (d.low_bps, d.high_bps) {
+        (Some(low), Some(high)) => {
+            text += &format!(
+                " (between {} and {})",
+                value(low as f64, Unit::Bps),
+                value(high as f64, Unit::Bps)
+            );
+        }
+        (Some(low), None) => text += &format!(" (at least {})", value(low as f64, Unit::Bps)),
+        _ => {}
+    }
+    if let (Some(p50), Some(p95)) =
+        (d.http_l.supported_percentile_ms(0.5), d.http_l.supported_percentile_ms(0.95))
+    {
+        text += &format!(", loaded RTT p50 {}, p95 {}", value(p50, Unit::Ms), value(p95, Unit::Ms));
+    }
+    if let Some((rpm, _)) = d.rpm {
+        text += &format!(", {rpm} RPM");
+    }
+    text
+}
+
+/// A test's outcome in one line.
+pub fn test_outcome(test: &TestResult) -> String {
+    let more = |words: &str, detail: &str| match detail {
+        "" => words.to_owned(),
+        detail => format!("{words} ({detail})"),
+    };
+    match &test.outcome {
+        TestOutcome::Done(figures) => {
+            let Figures { down, up, .. } = figures.as_ref();
+            let found = [
+                down.as_ref().map(|d| direction("down", d)),
+                up.as_ref().map(|d| direction("up", d)),
+            ];
+            let found: Vec<String> = found.into_iter().flatten().collect();
+            let cost = value((test.cost.rx_bytes + test.cost.tx_bytes) as f64, Unit::Bytes);
+            format!("{} on {}; cost {cost}", found.join("; "), test.link)
+        }
+        TestOutcome::Skipped { reason, detail } => more(skip_words(*reason), detail),
+        TestOutcome::Failed { cause, why } => more(cause_words(*cause), why),
+    }
+}
+
+/// An order's state, with its result.
+pub fn outcome(entry: &OrderEntry, state: OrderState) -> String {
+    match &entry.result {
+        Some(result) => format!("{}: {}", state.name(), test_outcome(result)),
+        None if state == OrderState::Expired && entry.sent.is_some() => {
+            "expired: the agent was told, but no result came".to_owned()
+        }
+        None if state == OrderState::Expired => "expired: the agent was not connected".to_owned(),
+        None => state.name().to_owned(),
+    }
+}
+
+/// A test as JSON: figures with their units in their names.
+pub fn test_json(test: &TestResult) -> serde_json::Value {
+    let one = |d: &DirectionFigures| {
+        json!({
+            "goodput_bps": d.goodput_bps,
+            "low_bps": d.low_bps,
+            "high_bps": d.high_bps,
+            "confidence": d.confidence,
+            "bytes": d.bytes,
+            "measured_ms": d.measured_ms,
+            "flows": d.flows,
+            "rpm_draft09": d.rpm.map(|r| r.0),
+            "rpm_confidence": d.rpm.map(|r| r.1),
+            "loaded_rtt_p50_ms": d.http_l.supported_percentile_ms(0.5),
+            "loaded_rtt_p95_ms": d.http_l.supported_percentile_ms(0.95),
+            "loaded_rtt_count": d.http_l.count(),
+        })
+    };
+    let outcome = match &test.outcome {
+        TestOutcome::Done(f) => json!({
+            "outcome": "done",
+            "down": f.down.as_ref().map(one),
+            "up": f.up.as_ref().map(one),
+            "idle_rtt_p50_ms": f.idle_rtt.supported_percentile_ms(0.5),
+        }),
+        TestOutcome::Skipped { reason, detail } => {
+            json!({ "outcome": "skipped", "reason": reason, "detail": detail })
+        }
+        TestOutcome::Failed { cause, why } => {
+            json!({ "outcome": "failed", "cause": cause, "detail": why })
+        }
+    };
+    json!({
+        "link": test.link,
+        "kind": test.kind,
+        "family": test.family,
+        "server": test.server,
+        "start": test.start,
+        "duration_ms": test.duration_ms,
+        "order": test.order,
+        "rx_bytes": test.cost.rx_bytes,
+        "tx_bytes": test.cost.tx_bytes,
+        "result": outcome,
+    })
+}
+
+/// An order as JSON, with what became of it.
+pub fn order_json(entry: &OrderEntry, now: UnixMs) -> serde_json::Value {
+    json!({
+        "order": entry.id,
+        "household": entry.household,
+        "agent": entry.agent,
+        "link": entry.link,
+        "kind": entry.kind,
+        "by": entry.by,
+        "via": entry.via,
+        "at": entry.at,
+        "expires": entry.expires,
+        "sent": entry.sent,
+        "times_sent": entry.times_sent,
+        "state": entry.state(now),
+        "test": entry.result.as_ref().map(test_json),
+    })
+}
