@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -128,7 +129,7 @@ async fn talk(
         })
     };
     if is_http2 {
-        let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
@@ -138,15 +139,15 @@ async fn talk(
             .max_send_buf_size(SEND_BUFFER)
             .auto_date_header(false);
         let connection = http.serve_connection(io, service);
-        watch(connection, |c| c.graceful_shutdown(), server, shutdown, life).await
+        watch(connection, http2::Connection::graceful_shutdown, server, shutdown, life).await
     } else {
-        let mut http = hyper::server::conn::http1::Builder::new();
+        let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(server.limits.handshake)
             .max_buf_size(MAX_HEAD * 4)
             .auto_date_header(false);
         let connection = http.serve_connection(io, service);
-        watch(connection, |c| c.graceful_shutdown(), server, shutdown, life).await
+        watch(connection, http1::Connection::graceful_shutdown, server, shutdown, life).await
     }
 }
 
