@@ -1,6 +1,7 @@
 //! The programs under test: where they are, how they are called, and what
 //! stands in their configuration. Nothing else knows their flags.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -74,6 +75,34 @@ impl Programs {
         command
             .args(["reflector", "--listen", &format!("0.0.0.0:{REFLECTOR_PORT}")])
             .args(["--listen", &format!("[::]:{REFLECTOR_PORT}")]);
+        command
+    }
+
+    /// The server of responsiveness tests at `listen`, with a certificate made for it;
+    /// what clients trust goes to `ca`.
+    pub fn test_server(&self, at: &Netns, listen: SocketAddr, ca: &Path) -> Command {
+        let mut command = at.command(&self.collector);
+        command
+            .args(["responsiveness", "--listen", &listen.to_string()])
+            .arg("--self-signed-cert-out")
+            .arg(ca);
+        command
+    }
+
+    /// Measures responsiveness by `link` in one direction, or both, and prints JSON.
+    pub fn measure_responsiveness(
+        &self,
+        from: &Netns,
+        link: &str,
+        server: SocketAddr,
+        ca: &Path,
+        direction: &str,
+    ) -> Command {
+        let mut command = from.command(&self.agent);
+        command
+            .args(["measure", "responsiveness", "--json", "--interface", link])
+            .args(["--direction", direction, "--server", &format!("https://{server}"), "--ca"])
+            .arg(ca);
         command
     }
 
