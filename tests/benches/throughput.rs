@@ -10,7 +10,6 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark waits in real time")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{CliError, Interrupt, run_async};
 use crate::responsiveness::document::Place;
-use crate::responsiveness::tls::{self, Identity, TlsError};
+use crate::responsiveness::tls::{self, Identity, ServerTls, TlsError};
 use crate::responsiveness::{self, Config, Counters, Limits};
 use crate::serve::Companion;
 
@@ -91,7 +91,7 @@ fn authority(text: &str) -> Result<String, String> {
 
 pub(super) fn run(args: &ResponsivenessArgs) -> Result<(), CliError> {
     let config = Config {
-        tls: tls::server_config(identity(args)?).map_err(|e| config_error(&e))?,
+        tls: ServerTls::new(&identity(args)?).map_err(|e| config_error(&e))?,
         place: Place { authority: args.name.clone(), test_endpoint: args.test_endpoint.clone() },
         limits: Limits {
             connections: args.max_connections,
@@ -125,7 +125,7 @@ pub(super) fn companion(
         None => made(&args.listen, args.responsiveness_name.as_deref(), None)?,
     };
     let config = Config {
-        tls: tls::server_config(identity).map_err(|e| config_error(&e))?,
+        tls: ServerTls::new(&identity).map_err(|e| config_error(&e))?,
         place: Place { authority: args.responsiveness_name.clone(), test_endpoint: None },
         limits: Limits::default(),
     };

@@ -11,9 +11,12 @@ use std::task::{Context, Poll};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::{DRAIN, Server, count, service, socket};
 use crate::serve::Shutdown;
@@ -108,7 +111,7 @@ async fn talk(
     let watched = Watched { stream, life: Arc::clone(life) };
     let handshake = tokio::select! {
         () = shutdown.begun() => return Ok(()),
-        handshake = timeout(server.limits.handshake, server.acceptor.accept(watched)) => handshake,
+        handshake = timeout(server.limits.handshake, shake_hands(watched, server)) => handshake,
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
@@ -149,6 +152,12 @@ async fn talk(
         let connection = http.serve_connection(io, service);
         watch(connection, http1::Connection::graceful_shutdown, server, shutdown, life).await
     }
+}
+
+async fn shake_hands(stream: Watched, server: &Server) -> io::Result<TlsStream<Watched>> {
+    let greeted = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let config = server.tls.for_client(&greeted.client_hello());
+    greeted.into_stream(config).await
 }
 
 /// Drives `connection` until it ends, is idle, or has had its time or its bytes; asks

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::document::{LARGE, OLDER, SMALL, UPLOAD, WELL_KNOWN};
-use super::tls::{Identity, names_for, server_config};
+use super::tls::{Identity, ServerTls, names_for};
 use super::*;
 
 /// The longest any wait may take before the test fails.
@@ -33,7 +33,8 @@ fn start(at: &str, limits: Limits) -> Running {
     std::fs::write(folder.path().join("ca.pem"), trusted).unwrap();
     let listener = bind(at.parse().unwrap()).unwrap();
     let at = listener.local_addr().unwrap();
-    let config = Config { tls: server_config(identity).unwrap(), place: Place::default(), limits };
+    let config =
+        Config { tls: ServerTls::new(&identity).unwrap(), place: Place::default(), limits };
     let counters = Arc::<Counters>::default();
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
