@@ -150,7 +150,8 @@ impl<'a> Bench<'a> {
         let folder = tempfile::tempdir()?;
         let at = SocketAddr::from((far, TESTS));
         let ca = folder.path().join("ca.pem");
-        let server = Process::start("server", programs.test_server(core, at, &ca), folder.path())?;
+        let server =
+            Process::start("server", programs.test_server_at(core, at, &ca), folder.path())?;
         let mut iperf = core.command("iperf3");
         iperf.args(["-s", "-p", &IPERF.to_string()]);
         let mut servers = [server, Process::start("iperf3", iperf, folder.path())?];

@@ -39,6 +39,11 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, log })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// An error with the end of its log if it has ended by itself.
     pub fn check(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {

@@ -80,7 +80,7 @@ impl Programs {
 
     /// The server of responsiveness tests at `listen`, with a certificate made for it;
     /// what clients trust goes to `ca`.
-    pub fn test_server(&self, at: &Netns, listen: SocketAddr, ca: &Path) -> Command {
+    pub fn test_server_at(&self, at: &Netns, listen: SocketAddr, ca: &Path) -> Command {
         let mut command = at.command(&self.collector);
         command
             .args(["responsiveness", "--listen", &listen.to_string()])
@@ -103,6 +103,18 @@ impl Programs {
             .args(["measure", "responsiveness", "--json", "--interface", link])
             .args(["--direction", direction, "--server", &format!("https://{server}"), "--ca"])
             .arg(ca);
+        command
+    }
+
+    /// The server of heavier tests; what its clients must trust goes to `authority`.
+    pub fn test_server(&self, core: &Netns, port: u16, authority: &Path) -> Command {
+        self.test_server_at(core, (SERVICE_V4, port).into(), authority)
+    }
+
+    /// A command of the collector on its data.
+    pub fn collector(&self, arguments: &[&str], data: &Path) -> Command {
+        let mut command = Command::new(&self.collector);
+        command.args(arguments).arg("--data").arg(data);
         command
     }
 
