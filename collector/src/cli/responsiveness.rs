@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{CliError, Interrupt, run_async};
 use crate::responsiveness::document::Place;
-use crate::responsiveness::tls::{self, Identity, TlsError};
+use crate::responsiveness::tls::{self, Identity, ServerTls, TlsError};
 use crate::responsiveness::{self, Config, Counters, Limits};
 use crate::serve::Companion;
 
@@ -91,7 +91,7 @@ fn authority(text: &str) -> Result<String, String> {
 
 pub(super) fn run(args: &ResponsivenessArgs) -> Result<(), CliError> {
     let config = Config {
-        tls: tls::server_config(identity(args)?).map_err(config_error)?,
+        tls: ServerTls::new(&identity(args)?).map_err(|e| config_error(&e))?,
         place: Place { authority: args.name.clone(), test_endpoint: args.test_endpoint.clone() },
         limits: Limits {
             connections: args.max_connections,
@@ -121,11 +121,11 @@ pub(super) fn companion(
     }
     let given = args.responsiveness_cert.as_deref().zip(args.responsiveness_key.as_deref());
     let identity = match given.or(own) {
-        Some((cert, key)) => Identity::from_files(cert, key).map_err(config_error)?,
+        Some((cert, key)) => Identity::from_files(cert, key).map_err(|e| config_error(&e))?,
         None => made(&args.listen, args.responsiveness_name.as_deref(), None)?,
     };
     let config = Config {
-        tls: tls::server_config(identity).map_err(config_error)?,
+        tls: ServerTls::new(&identity).map_err(|e| config_error(&e))?,
         place: Place { authority: args.responsiveness_name.clone(), test_endpoint: None },
         limits: Limits::default(),
     };
@@ -138,13 +138,13 @@ pub(super) fn companion(
     })))
 }
 
-fn config_error(error: TlsError) -> CliError {
-    CliError::Config(crate::error_chain(&error))
+fn config_error(error: &TlsError) -> CliError {
+    CliError::Config(crate::error_chain(error))
 }
 
 fn identity(args: &ResponsivenessArgs) -> Result<Identity, CliError> {
     match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Identity::from_files(cert, key).map_err(config_error),
+        (Some(cert), Some(key)) => Identity::from_files(cert, key).map_err(|e| config_error(&e)),
         _ => made(&args.listen, args.name.as_deref(), args.self_signed_cert_out.as_deref()),
     }
 }
@@ -167,20 +167,19 @@ fn made(
     let host = host.as_ref().map(|a| a.host().trim_matches(['[', ']']));
     let addresses: Vec<IpAddr> = listen.iter().map(SocketAddr::ip).collect();
     let names = tls::names_for(host, &addresses);
-    let (identity, trusted) = Identity::self_signed(&names).map_err(config_error)?;
-    match trusted_to {
-        Some(path) => {
-            std::fs::write(path, trusted).map_err(|source| CliError::Io {
-                doing: format!("writing {}", path.display()),
-                source,
-            })?;
-            info!(path = %path.display(), ?names, "made a certificate: clients trust it by this file");
-        }
-        None => warn!(
+    let (identity, trusted) = Identity::self_signed(&names).map_err(|e| config_error(&e))?;
+    if let Some(path) = trusted_to {
+        std::fs::write(path, trusted).map_err(|source| CliError::Io {
+            doing: format!("writing {}", path.display()),
+            source,
+        })?;
+        info!(path = %path.display(), ?names, "made a certificate: clients trust it by this file");
+    } else {
+        warn!(
             ?names,
-            "made a certificate that no client can check: --self-signed-cert-out FILE writes what \
-             they need"
-        ),
+            "made a certificate that no client can check: give one by --tls-cert, or have what \
+             clients need written by --self-signed-cert-out FILE"
+        );
     }
     Ok(identity)
 }

@@ -8,11 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::{DRAIN, Server, count, service, socket};
 use crate::serve::Shutdown;
@@ -107,7 +111,7 @@ async fn talk(
     let watched = Watched { stream, life: Arc::clone(life) };
     let handshake = tokio::select! {
         () = shutdown.begun() => return Ok(()),
-        handshake = timeout(server.limits.handshake, server.acceptor.accept(watched)) => handshake,
+        handshake = timeout(server.limits.handshake, shake_hands(watched, server)) => handshake,
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
@@ -128,7 +132,7 @@ async fn talk(
         })
     };
     if is_http2 {
-        let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
@@ -138,16 +142,22 @@ async fn talk(
             .max_send_buf_size(SEND_BUFFER)
             .auto_date_header(false);
         let connection = http.serve_connection(io, service);
-        watch(connection, |c| c.graceful_shutdown(), server, shutdown, life).await
+        watch(connection, http2::Connection::graceful_shutdown, server, shutdown, life).await
     } else {
-        let mut http = hyper::server::conn::http1::Builder::new();
+        let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(server.limits.handshake)
             .max_buf_size(MAX_HEAD * 4)
             .auto_date_header(false);
         let connection = http.serve_connection(io, service);
-        watch(connection, |c| c.graceful_shutdown(), server, shutdown, life).await
+        watch(connection, http1::Connection::graceful_shutdown, server, shutdown, life).await
     }
+}
+
+async fn shake_hands(stream: Watched, server: &Server) -> io::Result<TlsStream<Watched>> {
+    let greeted = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let config = server.tls.for_client(&greeted.client_hello());
+    greeted.into_stream(config).await
 }
 
 /// Drives `connection` until it ends, is idle, or has had its time or its bytes; asks

@@ -35,6 +35,7 @@ struct Document<'a> {
 
 /// Each URL by the draft's name, and by the one that clients from before it know.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the draft's names")]
 struct Urls {
     large_download_url: String,
     large_https_download_url: String,

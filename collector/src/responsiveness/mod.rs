@@ -48,8 +48,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// How the server serves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Keys, ciphers and protocols, from [`tls::server_config`].
-    pub tls: Arc<rustls::ServerConfig>,
+    /// Keys, ciphers and protocols.
+    pub tls: tls::ServerTls,
     /// What the document says of where the server is.
     pub place: Place,
     /// What a client may take.
@@ -120,7 +120,7 @@ pub async fn run(
 ) -> io::Result<()> {
     let (begin, signal) = Shutdown::new();
     let server = Arc::new(Server {
-        acceptor: config.tls.into(),
+        tls: config.tls,
         place: config.place,
         admission: Admission::new(&config.limits),
         limits: config.limits,
@@ -142,7 +142,7 @@ pub async fn run(
 
 /// What every connection shares.
 struct Server {
-    acceptor: tokio_rustls::TlsAcceptor,
+    tls: tls::ServerTls,
     place: Place,
     admission: Arc<Admission>,
     limits: Limits,

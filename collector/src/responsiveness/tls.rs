@@ -1,21 +1,22 @@
 //! Certificates, ciphers and protocols.
 //!
 //! A client times the TLS handshake as a part of the result, so there are only full
-//! ones: no session is resumed, no ticket is given. What is sent is random, so of the
-//! ciphers only the fast ones are offered; the client chooses, since it knows best
-//! whether its processor has AES (most home routers' have not). ALPN offers HTTP/2,
-//! then HTTP/1.1.
+//! ones: no session is resumed, no ticket is given. What is sent is random, so the
+//! fastest cipher is as good as any: AES of 128 bits, unless the client puts ChaCha20
+//! first, as one does whose processor has no AES (most home routers'). ALPN offers
+//! HTTP/2, then HTTP/1.1.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ClientHello;
 use rustls::server::NoServerSessionStorage;
+use rustls::{CipherSuite, ServerConfig};
 
 /// A certificate, with those between it and its authority, and its private key.
 #[derive(Debug)]
@@ -113,34 +114,68 @@ pub fn names_for<'a>(
     names
 }
 
-/// What the server shows and speaks.
-///
-/// # Errors
-/// When the certificate and its key don't fit.
-pub fn server_config(identity: Identity) -> Result<Arc<ServerConfig>, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(fast()))
+/// What the server shows and speaks, for each kind of client.
+#[derive(Debug, Clone)]
+pub struct ServerTls {
+    aes_first: Arc<ServerConfig>,
+    chacha_first: Arc<ServerConfig>,
+}
+
+impl ServerTls {
+    /// With `identity` for all.
+    ///
+    /// # Errors
+    /// When the certificate and its key don't fit.
+    pub fn new(identity: &Identity) -> Result<Self, TlsError> {
+        Ok(Self { aes_first: config(identity, false)?, chacha_first: config(identity, true)? })
+    }
+
+    pub(super) fn for_client(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+        let chosen = if prefers_chacha(hello.cipher_suites()) {
+            &self.chacha_first
+        } else {
+            &self.aes_first
+        };
+        Arc::clone(chosen)
+    }
+}
+
+/// Whether a client's list of cipher suites begins with ChaCha20, values that stand for
+/// nothing (RFC 8701) aside.
+fn prefers_chacha(suites: &[CipherSuite]) -> bool {
+    let known = suites.iter().find(|suite| suite.as_str().is_some_and(|s| s.starts_with("TLS")));
+    known.and_then(|suite| suite.as_str()).is_some_and(is_chacha)
+}
+
+fn is_chacha(suite: &str) -> bool {
+    suite.contains("CHACHA20")
+}
+
+fn config(identity: &Identity, chacha_first: bool) -> Result<Arc<ServerConfig>, TlsError> {
+    let (chain, key) = (identity.chain.clone(), identity.key.clone_key());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(fastest(chacha_first)))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| {
-            builder.with_no_client_auth().with_single_cert(identity.chain, identity.key)
-        })
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(TlsError::Refused)?;
+    config.ignore_client_order = true;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
-/// Without the ciphers of 256-bit AES: they take longer, and nothing here is secret.
-fn fast() -> CryptoProvider {
-    use ring::cipher_suite as suite;
-
+/// The ciphers, the fastest first.
+fn fastest(chacha_first: bool) -> CryptoProvider {
     let mut provider = ring::default_provider();
-    let slow = [
-        suite::TLS13_AES_256_GCM_SHA384,
-        suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    ];
-    provider.cipher_suites.retain(|suite| !slow.contains(suite));
+    provider.cipher_suites.sort_by_key(|suite| {
+        let name = suite.suite().as_str().unwrap_or_default();
+        match (is_chacha(name), name.contains("AES_128")) {
+            (true, _) if chacha_first => 0,
+            (false, true) => 1,
+            (true, _) => 2,
+            (false, false) => 3,
+        }
+    });
     provider
 }
 
@@ -149,16 +184,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_full_handshakes_and_fast_ciphers() {
+    fn only_full_handshakes_and_the_fastest_cipher_first() {
         let (identity, trusted) = Identity::self_signed(&names_for(None, [])).unwrap();
         assert!(trusted.contains("BEGIN CERTIFICATE"));
-        let config = server_config(identity).unwrap();
-        assert_eq!(config.send_tls13_tickets, 0);
-        assert!(!config.session_storage.can_cache() && !config.ticketer.enabled());
-        assert!(!config.ignore_client_order, "the client knows what its processor can do");
-        let suites = &config.crypto_provider().cipher_suites;
-        assert!(suites.contains(&ring::cipher_suite::TLS13_AES_128_GCM_SHA256));
-        assert!(suites.iter().all(|s| !format!("{s:?}").contains("AES_256")), "{suites:?}");
+        let tls = ServerTls::new(&identity).unwrap();
+        for config in [&tls.aes_first, &tls.chacha_first] {
+            assert_eq!(config.send_tls13_tickets, 0);
+            assert!(!config.session_storage.can_cache() && !config.ticketer.enabled());
+        }
+        let first = |config: &ServerConfig| config.crypto_provider().cipher_suites[0].suite();
+        assert_eq!(first(&tls.aes_first), CipherSuite::TLS13_AES_128_GCM_SHA256);
+        assert_eq!(first(&tls.chacha_first), CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+    }
+
+    #[test]
+    fn the_client_knows_whether_its_processor_has_aes() {
+        use CipherSuite as S;
+
+        let grease = S::from(0x1a1a_u16);
+        let chacha = S::TLS13_CHACHA20_POLY1305_SHA256;
+        assert!(prefers_chacha(&[grease, chacha, S::TLS13_AES_128_GCM_SHA256]));
+        assert!(!prefers_chacha(&[grease, S::TLS13_AES_256_GCM_SHA384, chacha]));
+        assert!(!prefers_chacha(&[]));
     }
 
     #[test]

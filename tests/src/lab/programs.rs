@@ -1,6 +1,7 @@
 //! The programs under test: where they are, how they are called, and what
 //! stands in their configuration. Nothing else knows their flags.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -77,14 +78,37 @@ impl Programs {
         command
     }
 
+    /// The server of responsiveness tests at `listen`, with a certificate made for it;
+    /// what clients trust goes to `ca`.
+    pub fn test_server_at(&self, at: &Netns, listen: SocketAddr, ca: &Path) -> Command {
+        let mut command = at.command(&self.collector);
+        command
+            .args(["responsiveness", "--listen", &listen.to_string()])
+            .arg("--self-signed-cert-out")
+            .arg(ca);
+        command
+    }
+
+    /// Measures responsiveness by `link` in one direction, or both, and prints JSON.
+    pub fn measure_responsiveness(
+        &self,
+        from: &Netns,
+        link: &str,
+        server: SocketAddr,
+        ca: &Path,
+        direction: &str,
+    ) -> Command {
+        let mut command = from.command(&self.agent);
+        command
+            .args(["measure", "responsiveness", "--json", "--interface", link])
+            .args(["--direction", direction, "--server", &format!("https://{server}"), "--ca"])
+            .arg(ca);
+        command
+    }
+
     /// The server of heavier tests; what its clients must trust goes to `authority`.
     pub fn test_server(&self, core: &Netns, port: u16, authority: &Path) -> Command {
-        let mut command = core.command(&self.collector);
-        command
-            .args(["responsiveness", "--listen", &format!("{SERVICE_V4}:{port}")])
-            .arg("--self-signed-cert-out")
-            .arg(authority);
-        command
+        self.test_server_at(core, (SERVICE_V4, port).into(), authority)
     }
 
     /// A command of the collector on its data.
