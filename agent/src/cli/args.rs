@@ -51,6 +51,9 @@ pub enum Measure {
     Http(HttpArgs),
     /// A DNS lookup of a name's addresses.
     Dns(DnsArgs),
+    /// Goodput, and responsiveness under load, against a test server
+    /// (draft-ietf-ippm-responsiveness).
+    Responsiveness(ResponsivenessArgs),
 }
 
 /// Of `measure http`.
@@ -83,6 +86,48 @@ pub struct DnsArgs {
     /// Where and how.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Of `measure responsiveness`.
+#[derive(Debug, Args)]
+pub struct ResponsivenessArgs {
+    /// The test server.
+    #[arg(long, value_name = "https://HOST[:PORT]", value_parser = test_server)]
+    pub server: Url,
+    /// A further authority to trust, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Which direction to load; both: down and then up.
+    #[arg(long, value_enum, default_value_t = Directions::Both)]
+    pub direction: Directions,
+    /// The longest that each direction is loaded.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=300))]
+    pub seconds: u32,
+    /// The most that may be used, in millions of bytes, both directions and
+    /// headers included; as much as it takes unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_mb: Option<u32>,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Directions of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Directions {
+    /// Towards the home.
+    Down,
+    /// From the home.
+    Up,
+    /// One after the other.
+    Both,
+}
+
+fn test_server(text: &str) -> Result<Url, String> {
+    match text.parse() {
+        Ok(Target::Http(url)) if url.scheme() == "https" && url.path() == "/" => Ok(url),
+        _ => Err("https://HOST[:PORT] is accepted".into()),
+    }
 }
 
 /// Of the slower measurements.

@@ -20,10 +20,10 @@ use crate::config::{Config, ConfigErrors, LinkSettings};
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
-use crate::measure::{self, MeasureError, Stop, latency, phases};
+use crate::measure::{self, MeasureError, Stop, latency, phases, responsiveness};
 use crate::probe::outlet::Outlet;
 use crate::run::{RunError, Unwatched, run};
-use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure};
+use args::{Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, ResponsivenessArgs};
 
 const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
@@ -128,6 +128,7 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Measure(Measure::Latency(args)) => measure_latency(args).await,
         Command::Measure(Measure::Http(args)) => measure_http(args).await,
         Command::Measure(Measure::Dns(args)) => measure_dns(args).await,
+        Command::Measure(Measure::Responsiveness(args)) => measure_responsiveness(args).await,
     }
 }
 
@@ -196,6 +197,25 @@ async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
     let (mut stop, mut live) = (stop_on_ctrl_c(), live(args.common.json));
     let report = phases::dns(&what, pace, &mut live, &mut stop).await?;
     show(&report, args.common.json)
+}
+
+async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure> {
+    let ca_pem = match &args.ca {
+        Some(file) => Some(std::fs::read(file).map_err(|error| {
+            Failure::Usage(format!("--ca {} can't be read: {error}", file.display()))
+        })?),
+        None => None,
+    };
+    let outlet = outlet(&args.common)?;
+    let what = responsiveness::Responsiveness::of(args, outlet, ca_pem);
+    let mut live = live(args.common.json);
+    let report = responsiveness::measure(&what, &mut live, stop_on_ctrl_c()).await?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        responsiveness::summarise(&report, &mut io::stdout())?;
+    }
+    Ok(())
 }
 
 fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {

@@ -22,6 +22,14 @@ impl Spending {
         tx.fetch_add(bytes.tx, Ordering::Relaxed);
     }
 
+    /// What was counted too much: it was queued, and never left.
+    pub fn take_back(&self, purpose: Purpose, bytes: Bytes) {
+        for (counter, n) in self.by_purpose[index(purpose)].iter().zip([bytes.rx, bytes.tx]) {
+            let less = |counted: u64| Some(counted.saturating_sub(n));
+            let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
     /// What went for one purpose.
     pub fn of(&self, purpose: Purpose) -> Own {
         let [rx, tx] = &self.by_purpose[index(purpose)];
@@ -62,5 +70,7 @@ mod tests {
         }
         assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 3, tx_bytes: 31 });
         assert_eq!(spending.total(), Bytes { rx: 10, tx: 104 });
+        spending.take_back(Purpose::Capacity, Bytes { rx: 1, tx: 50 });
+        assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 2, tx_bytes: 0 });
     }
 }

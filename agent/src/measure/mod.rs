@@ -1,11 +1,12 @@
 //! `hearth-agent measure`: one measurement for a person, or as JSON.
 //!
 //! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
-//! [`phases`] HTTP and DNS. This file has what they share.
+//! [`phases`] HTTP and DNS, [`responsiveness`] a link under load. This file has what they share.
 
 pub mod figures;
 pub mod latency;
 pub mod phases;
+pub mod responsiveness;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -59,6 +60,9 @@ pub enum MeasureError {
     /// The name can't be asked for.
     #[error(transparent)]
     Name(#[from] crate::probe::dns::NameError),
+    /// A heavier test gave no figures.
+    #[error(transparent)]
+    Test(#[from] crate::probe::heavy::TestError),
     /// Nobody to ask.
     #[error("no DNS server is known{0}: name one with --server")]
     NoServer(String),

@@ -1,12 +1,14 @@
 //! Probes: one file each, and each a thin shell around packets.
 //!
 //! Read [`outlet`] first (by which link a socket leaves), then [`datagram`] (UDP
-//! with kernel timestamps and ICMP errors), then the probes: [`stamp`],
-//! [`icmp`], [`dns`], [`tcp`], [`http`] and [`hop`]. A probe says what came of
+//! with kernel timestamps and ICMP errors) and [`connection`] (TCP and TLS, each
+//! phase timed, every octet counted), then the probes: [`stamp`], [`icmp`],
+//! [`dns`], [`tcp`], [`http`] and [`hop`]. A probe says what came of
 //! each packet; what it means is decided elsewhere.
 
 use std::time::Duration;
 
+pub mod connection;
 pub mod datagram;
 pub mod dns;
 pub mod heavy;
@@ -14,6 +16,7 @@ pub mod hop;
 pub mod http;
 pub mod icmp;
 pub mod outlet;
+pub mod responsiveness;
 pub mod stamp;
 pub mod tcp;
 

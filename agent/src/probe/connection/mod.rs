@@ -1,0 +1,246 @@
+//! TCP and TLS connections by a link, each phase timed alone and every octet
+//! counted.
+//!
+//! [`connect`] makes a TCP connection (`tcp_connect_ms`) whose [`Counted`] stream
+//! ([`stream`]) counts into an [`Account`] ([`meter`] says how). [`Tls`] is whom
+//! to trust and which protocols to offer; [`Tls::handshake`] secures a stream
+//! (`tls_handshake_ms`, with the round trips it took).
+//!
+//! ```no_run
+//! # async fn example(outlet: hearth_agent::probe::outlet::Outlet) -> anyhow::Result<()> {
+//! # use std::sync::Arc;
+//! # use hearth_agent::probe::connection::{self, Account, Tls};
+//! # use hearth_agent::link::spending::Spending;
+//! # use hearth_proto::Purpose;
+//! let account = Account { spending: Arc::new(Spending::default()), purpose: Purpose::Probes };
+//! let tls = Tls::new(None, &[b"h2", b"http/1.1"])?;
+//! let to = "192.0.2.1:443".parse()?;
+//! let tcp = connection::connect(&outlet, to, account, connection::link_header(&outlet)).await?;
+//! let secure = tls.handshake(tcp.stream, "probe.example").await?;
+//! println!("{:?}, then {:?} in {} round trips", tcp.took, secure.took, secure.round_trips);
+//! # Ok(())
+//! # }
+//! ```
+
+mod meter;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_proto::{Cause, Family};
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
+use rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
+use rustls_platform_verifier::Verifier;
+use socket2::SockRef;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+pub use meter::{Account, Meter, link_header};
+pub use stream::Counted;
+
+use super::outlet::{Outlet, OutletError};
+use crate::clock;
+
+/// The longest that each phase may take.
+pub const PHASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing leads there.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
+    /// The far end or a router refused.
+    #[error("can't connect to {to}")]
+    Tcp {
+        /// To whom.
+        to: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// No TLS came about: an untrusted certificate, another name on it, no
+    /// common version, or no TLS at all.
+    #[error("no TLS with {name}")]
+    Tls {
+        /// The name asked for.
+        name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing came back in time.
+    #[error("{phase} took longer than {} s", PHASE_TIMEOUT.as_secs())]
+    Timeout {
+        /// "TCP" or "TLS".
+        phase: &'static str,
+    },
+    /// A name that no certificate can bear.
+    #[error("{name:?} is neither a host name nor an address")]
+    Name {
+        /// The name asked for.
+        name: String,
+        /// Why.
+        #[source]
+        source: InvalidDnsNameError,
+    },
+}
+
+impl ConnectError {
+    /// The cause under which a probe that met this error counts.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Outlet(error) => error.cause(),
+            Self::Tcp { source, .. } => super::tcp::cause(source),
+            Self::Tls { source, .. } if source.raw_os_error().is_some() => {
+                super::tcp::cause(source)
+            }
+            Self::Tls { .. } => Cause::Protocol,
+            Self::Timeout { .. } => Cause::Timeout,
+            Self::Name { .. } => Cause::Local,
+        }
+    }
+
+    /// Whether the server speaks none of the application protocols offered
+    /// (RFC 7301, `no_application_protocol`).
+    pub fn is_no_protocol(&self) -> bool {
+        let Self::Tls { source, .. } = self else { return false };
+        let alert = source.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+        matches!(
+            alert,
+            Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol))
+        )
+    }
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub struct Connected {
+    /// Its stream.
+    pub stream: Counted,
+    /// `tcp_connect_ms`: from the SYN to the connection.
+    pub took: Duration,
+}
+
+/// Connects to `to` and counts into `account`; `link_header` is the function's of
+/// that name, read once for many connections.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn connect(
+    outlet: &Outlet,
+    to: SocketAddr,
+    account: Account,
+    link_header: u64,
+) -> Result<Connected, ConnectError> {
+    let family = if to.is_ipv4() { Family::V4 } else { Family::V6 };
+    let (socket, to) = outlet.tcp(to).await?;
+    let meter = Arc::new(Meter::new(account, family, link_header));
+    meter.opening();
+    let began = clock::now();
+    let connected = timeout(PHASE_TIMEOUT, socket.connect(to)).await;
+    let took = clock::now().saturating_duration_since(began);
+    let stream = connected
+        .map_err(|_| ConnectError::Timeout { phase: "TCP" })?
+        .map_err(|source| ConnectError::Tcp { to, source })?;
+    meter.opened();
+    let fail = |source| ConnectError::Tcp { to, source };
+    stream.set_nodelay(true).map_err(fail)?;
+    meter.set_segment(SockRef::from(&stream).tcp_mss().map_err(fail)?.into());
+    Ok(Connected { stream: Counted::new(stream, meter), took })
+}
+
+/// Why TLS can't be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The further authority is not one.
+    #[error("the further authority's certificate is not valid PEM")]
+    Authority(#[source] rustls::pki_types::pem::Error),
+    /// It has no certificate in it.
+    #[error("there is no certificate in the further authority's PEM")]
+    NoAuthority,
+    /// Most often: the system has no root certificates.
+    #[error("no certificates to trust: install the system's (ca-certificates) or name one")]
+    Roots(#[source] rustls::Error),
+}
+
+/// Whom to trust and which application protocols to offer. Its clones share it.
+#[derive(Debug, Clone)]
+pub struct Tls(Arc<ClientConfig>);
+
+/// A secured connection.
+#[derive(Debug)]
+pub struct Secured {
+    /// Its stream.
+    pub stream: TlsStream<Counted>,
+    /// `tls_handshake_ms`: from the first octet until the stream can be used.
+    pub took: Duration,
+    /// How many round trips that was: 1 in TLS 1.3, 2 in TLS 1.2, and one more
+    /// after a `HelloRetryRequest`.
+    pub round_trips: u32,
+    /// The application protocol agreed on (ALPN), if any.
+    pub protocol: Option<Vec<u8>>,
+}
+
+impl Tls {
+    /// Trusts the system's authorities and those in `ca_pem`, and offers these
+    /// application protocols. Sessions are never resumed, so that every handshake
+    /// is a whole one. Reads the system's certificates: make it once.
+    ///
+    /// # Errors
+    /// When there is nobody to trust, or `ca_pem` holds no certificate.
+    pub fn new(ca_pem: Option<&[u8]>, protocols: &[&[u8]]) -> Result<Self, TlsError> {
+        let further: Vec<_> = match ca_pem {
+            Some(pem) => CertificateDer::pem_slice_iter(pem)
+                .collect::<Result<_, _>>()
+                .map_err(TlsError::Authority)?,
+            None => Vec::new(),
+        };
+        if ca_pem.is_some() && further.is_empty() {
+            return Err(TlsError::NoAuthority);
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Verifier::new_with_extra_roots(further, Arc::clone(&provider))
+            .map_err(TlsError::Roots)?;
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Roots)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
+        config.resumption = Resumption::disabled();
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Secures a stream to the host `name`.
+    ///
+    /// # Errors
+    /// Why no TLS came about.
+    pub async fn handshake(&self, stream: Counted, name: &str) -> Result<Secured, ConnectError> {
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let server = ServerName::try_from(bare.to_owned())
+            .map_err(|source| ConnectError::Name { name: name.to_owned(), source })?;
+        let connecting = TlsConnector::from(Arc::clone(&self.0)).connect(server, stream);
+        let began = clock::now();
+        let stream = timeout(PHASE_TIMEOUT, connecting).await;
+        let took = clock::now().saturating_duration_since(began);
+        let stream = stream
+            .map_err(|_| ConnectError::Timeout { phase: "TLS" })?
+            .map_err(|source| ConnectError::Tls { name: name.to_owned(), source })?;
+        let (_, session) = stream.get_ref();
+        let once = if session.protocol_version() == Some(ProtocolVersion::TLSv1_3) { 1 } else { 2 };
+        let again = session.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);
+        let protocol = session.alpn_protocol().map(<[u8]>::to_vec);
+        Ok(Secured { round_trips: once + u32::from(again), protocol, took, stream })
+    }
+}
+
+#[cfg(test)]
+mod tests;

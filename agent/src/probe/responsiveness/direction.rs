@@ -1,0 +1,273 @@
+//! One direction's load: the shell around the [`Engine`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hearth_proto::{Cause, DirectionFigures, Purpose};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use reqwest::Url;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::super::heavy::{Direction, Limits, Step, TestError};
+use super::discovery::Document;
+use super::engine::{Engine, INTERVAL, MAX_FLOWS, Next, Probe};
+use super::exchange::{ExchangeError, Route};
+use super::load::{Flow, bear, foreign, incompressible, own};
+use crate::clock;
+
+/// How often limits are looked at and probes sent.
+const BEAT: Duration = Duration::from_millis(5);
+/// So long without an octet is a stall.
+const STALL: Duration = Duration::from_secs(5);
+/// Probes under way at once: beyond this the path is too slow for more.
+const MOST_UNDER_WAY: usize = 64;
+
+/// What stops a test early.
+#[derive(Debug, Clone)]
+pub(super) struct Signals {
+    pub(super) give_way: watch::Receiver<bool>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Signals {
+    /// Completes when the household needs the line.
+    pub(super) async fn give_way(&mut self) {
+        turned(&mut self.give_way).await;
+    }
+
+    /// Completes when a person has had enough.
+    pub(super) async fn stop(&mut self) {
+        turned(&mut self.stop).await;
+    }
+}
+
+async fn turned(signal: &mut watch::Receiver<bool>) {
+    if signal.wait_for(|on| *on).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What one direction needs.
+pub(super) struct Course<'a> {
+    pub(super) route: &'a Arc<Route>,
+    pub(super) document: &'a Document,
+    /// Where the load runs, apart from the probes' clock.
+    pub(super) runtime: &'a Handle,
+    pub(super) limits: Limits,
+    pub(super) began: Instant,
+    pub(super) steps: &'a mpsc::UnboundedSender<Step>,
+}
+
+/// Loads the link in one direction until that is stable, over, or told to stop;
+/// `None` if it was too short for a figure. When it returns, every connection
+/// has been aborted.
+pub(super) async fn run(
+    course: &Course<'_>,
+    direction: Direction,
+    signals: &mut Signals,
+) -> Result<Option<DirectionFigures>, TestError> {
+    let mut load = Load::new(course, direction);
+    let ended = load.until_the_end(signals).await;
+    load.abort().await;
+    ended
+}
+
+struct Load<'a> {
+    course: &'a Course<'a>,
+    direction: Direction,
+    url: Url,
+    data: bytes::Bytes,
+    engine: Option<Engine>,
+    tasks: JoinSet<Result<(), ExchangeError>>,
+    ready: (mpsc::Sender<Flow>, mpsc::Receiver<Flow>),
+    flows: Vec<Flow>,
+    wanted: u32,
+    probes: JoinSet<Result<Probe, ExchangeError>>,
+    failed_probes: u32,
+    next_is_foreign: bool,
+    random: SmallRng,
+}
+
+impl<'a> Load<'a> {
+    fn new(course: &'a Course<'a>, direction: Direction) -> Self {
+        let url = match direction {
+            Direction::Down => &course.document.large,
+            Direction::Up => &course.document.upload,
+        };
+        Self {
+            course,
+            direction,
+            url: url.clone(),
+            data: incompressible(),
+            engine: Some(Engine::new(course.limits.time)),
+            tasks: JoinSet::new(),
+            ready: mpsc::channel(MAX_FLOWS as usize),
+            flows: Vec::new(),
+            wanted: 0,
+            probes: JoinSet::new(),
+            failed_probes: 0,
+            next_is_foreign: true,
+            random: rand::make_rng(),
+        }
+    }
+
+    async fn until_the_end(
+        &mut self,
+        signals: &mut Signals,
+    ) -> Result<Option<DirectionFigures>, TestError> {
+        let mut engine = self.engine.take().expect("taken once");
+        let began = clock::now();
+        let mut next_tick = began + INTERVAL;
+        let mut next_probe = began;
+        let mut gap = Duration::MAX;
+        self.go(engine.first(), &mut gap);
+        let spent_before = self.spent();
+        let mut spent = spent_before;
+        let mut beats = interval(BEAT);
+        // A late beat is not made up for: the next looks at everything.
+        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut stop = signals.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = signals.give_way() => return Err(TestError::GaveWay),
+                () = stop.stop() => break,
+                Some(ended) = self.tasks.join_next() => return Err(self.broke(ended)),
+                Some(flow) = self.ready.1.recv() => self.flows.push(flow),
+                Some(probe) = self.probes.join_next() => match probe {
+                    Ok(Ok(probe)) => engine.probe(probe),
+                    Ok(Err(error)) => {
+                        self.failed_probes += 1;
+                        tracing::debug!(%error, "a probe beside the load failed");
+                    }
+                    Err(_) => {}
+                },
+                _ = beats.tick() => {
+                    let now = clock::now();
+                    let used = self.spent();
+                    // As much again may come before the next look.
+                    let ahead = used + (used - spent);
+                    spent = used;
+                    if ahead - spent_before >= self.course.limits.bytes {
+                        break;
+                    }
+                    if now >= next_tick {
+                        next_tick += INTERVAL;
+                        let next = engine.tick(now - began, self.moved());
+                        self.tell(&engine);
+                        match next {
+                            Next::End => break,
+                            Next::Go { .. } => self.go(next, &mut gap),
+                        }
+                    }
+                    if self.stands_still(now) {
+                        return Err(self.stalled());
+                    }
+                    if now >= next_probe && self.probe() {
+                        next_probe = now + gap.saturating_sub(now - next_probe);
+                    }
+                }
+            }
+        }
+        let flows = self.flows.len() as u32;
+        Ok(engine.finish(clock::now() - began, self.moved(), flows))
+    }
+
+    /// As many connections as wanted, and the time between two probes.
+    fn go(&mut self, next: Next, gap: &mut Duration) {
+        let Next::Go { flows, pairs_per_second } = next else { return };
+        *gap = Duration::from_secs_f64(0.5 / pairs_per_second);
+        while self.wanted < flows {
+            self.wanted += 1;
+            let task = bear(
+                Arc::clone(self.course.route),
+                self.direction,
+                self.url.clone(),
+                self.data.clone(),
+                self.ready.0.clone(),
+            );
+            self.tasks.spawn_on(task, self.course.runtime);
+        }
+    }
+
+    /// Sends the next probe, of the two kinds in turn; false while there is
+    /// nothing to send it on.
+    fn probe(&mut self) -> bool {
+        if self.flows.is_empty() || self.probes.len() >= MOST_UNDER_WAY {
+            return false;
+        }
+        let small = self.course.document.small.clone();
+        if self.next_is_foreign {
+            self.probes.spawn(foreign(Arc::clone(self.course.route), small));
+        } else {
+            let flow = &self.flows[self.random.random_range(0..self.flows.len())];
+            self.probes.spawn(own(flow.send.clone(), small));
+        }
+        self.next_is_foreign = !self.next_is_foreign;
+        true
+    }
+
+    /// Whether every connection old enough to tell has stood still: new ones that
+    /// carry their first octets must not hide it.
+    fn stands_still(&mut self, now: Instant) -> bool {
+        let still: Vec<_> =
+            self.flows.iter_mut().filter_map(|flow| flow.is_still(now, STALL)).collect();
+        !still.is_empty() && still.into_iter().all(|still| still)
+    }
+
+    fn tell(&self, engine: &Engine) {
+        // Nobody need look on.
+        let _ = self.course.steps.send(Step {
+            direction: Some(self.direction),
+            after: clock::now().saturating_duration_since(self.course.began),
+            goodput_bps: engine.last_bps() as u64,
+            flows: self.flows.len() as u32,
+            rpm: engine.rpm(),
+        });
+    }
+
+    fn moved(&self) -> u64 {
+        self.flows.iter().map(Flow::moved).sum()
+    }
+
+    fn spent(&self) -> u64 {
+        let own = self.course.route.account.spending.of(Purpose::Responsiveness);
+        own.rx_bytes + own.tx_bytes
+    }
+
+    fn doing(&self) -> &'static str {
+        match self.direction {
+            Direction::Down => "download",
+            Direction::Up => "upload",
+        }
+    }
+
+    fn broke(&self, ended: Result<Result<(), ExchangeError>, tokio::task::JoinError>) -> TestError {
+        let error = match ended {
+            Ok(Err(error)) => error,
+            _ => ExchangeError::Closed,
+        };
+        let to = if self.doing() == "download" { "from" } else { "to" };
+        error.at(&format!("{} {to} {}", self.doing(), self.url))
+    }
+
+    fn stalled(&self) -> TestError {
+        let why = format!(
+            "can't {} further: nothing flowed for {} s; check the server's load and the link",
+            self.doing(),
+            STALL.as_secs()
+        );
+        TestError::Failed { cause: Cause::Timeout, why }
+    }
+
+    /// Aborts every connection, so that nothing queued is sent any more.
+    async fn abort(mut self) {
+        self.flows.clear();
+        self.probes.shutdown().await;
+        self.tasks.shutdown().await;
+    }
+}

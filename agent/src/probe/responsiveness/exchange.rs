@@ -1,0 +1,226 @@
+//! HTTP/2 connections to a test server and exchanges over them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Builder, Connection, SendRequest};
+use hearth_proto::{Cause, Family};
+use http::{Method, Request};
+use reqwest::Url;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use super::super::connection::{Account, ConnectError, Counted, Meter, Tls, connect};
+use super::super::heavy::TestError;
+use super::super::outlet::Outlet;
+
+/// The longest that a small exchange may take.
+pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Windows so large that they never hold the load back.
+const WINDOW: u32 = 16 * 1024 * 1024;
+/// Octets read from a loaded socket at once.
+const READ_AHEAD: usize = 256 * 1024;
+/// Octets that may wait unsent in a loaded socket: what waits there is neither
+/// sent nor able to be taken back, and delays the probes that come behind it.
+const UNSENT: u32 = 32 * 1024;
+/// The same in HTTP/2.
+const UNFRAMED: usize = 128 * 1024;
+/// Larger frames mean less work for each octet.
+const FRAME: u32 = 64 * 1024;
+
+/// Why an exchange failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExchangeError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Another protocol.
+    #[error("the server does not speak HTTP/2")]
+    NotHttp2,
+    /// The connection or the stream broke.
+    #[error("the connection broke")]
+    Broke(#[from] h2::Error),
+    /// The server closed the connection.
+    #[error("the server closed the connection")]
+    Closed,
+    /// Not a 200.
+    #[error("the server answered with status {0}")]
+    Status(u16),
+    /// No answer in time.
+    #[error("no answer within {} s", EXCHANGE_TIMEOUT.as_secs())]
+    Timeout,
+    /// More than can be.
+    #[error("the answer is longer than {0} octets")]
+    TooLong(usize),
+    /// A transfer ended before anything was transferred.
+    #[error("the server ended the transfer before anything flowed")]
+    Nothing,
+}
+
+impl ExchangeError {
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Connect(error) => error.cause(),
+            Self::Status(_) => Cause::Status,
+            Self::Timeout => Cause::Timeout,
+            Self::Broke(error) if error.is_io() => Cause::Refused,
+            Self::Closed => Cause::Refused,
+            Self::NotHttp2 | Self::Broke(_) | Self::TooLong(_) | Self::Nothing => Cause::Protocol,
+        }
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Connect(ConnectError::Tls { .. }) => {
+                "; if the certificate is signed by an authority of your own, name its file as CA"
+            }
+            Self::Connect(_) | Self::Timeout => "; check the server's address and port",
+            Self::NotHttp2 => "; a test server must offer h2 by ALPN",
+            Self::Status(404) => "; check that it is a responsiveness server",
+            _ => "",
+        }
+    }
+
+    /// As the end of a test at this step ("fetch …").
+    pub(super) fn at(&self, step: &str) -> TestError {
+        let why = format!("can't {step}: {}{}", chain(self), self.remedy());
+        TestError::Failed { cause: self.cause(), why }
+    }
+}
+
+/// An error with all its causes, in a line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some libraries repeat their cause in their own words.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// How to reach a test server.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    pub(super) outlet: Outlet,
+    pub(super) account: Account,
+    pub(super) link_header: u64,
+    pub(super) tls: Tls,
+    pub(super) to: SocketAddr,
+    pub(super) name: String,
+}
+
+/// A connection, not driven yet.
+pub(super) struct Opened {
+    pub(super) send: SendRequest<Bytes>,
+    pub(super) connection: Connection<TlsStream<Counted>, Bytes>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) tcp: Duration,
+    /// Over its round trips.
+    pub(super) tls: Duration,
+}
+
+impl Route {
+    pub(super) fn family(&self) -> Family {
+        if self.to.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+
+    /// Connects anew, to bear load or for small exchanges.
+    pub(super) async fn open(&self, load: bool) -> Result<Opened, ExchangeError> {
+        let account = self.account.clone();
+        let mut tcp = connect(&self.outlet, self.to, account, self.link_header).await?;
+        let meter = Arc::clone(tcp.stream.meter());
+        let mut http = Builder::new();
+        http.enable_push(false);
+        if load {
+            tcp.stream.read_ahead(READ_AHEAD);
+            tcp.stream
+                .bear_load(UNSENT)
+                .map_err(|source| ConnectError::Tcp { to: self.to, source })?;
+            http.initial_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
+                .max_send_buffer_size(UNFRAMED)
+                .max_frame_size(FRAME);
+        }
+        let secured = match self.tls.handshake(tcp.stream, &self.name).await {
+            Err(error) if error.is_no_protocol() => return Err(ExchangeError::NotHttp2),
+            secured => secured?,
+        };
+        if secured.protocol.as_deref() != Some(b"h2") {
+            return Err(ExchangeError::NotHttp2);
+        }
+        let tls = secured.took / secured.round_trips;
+        let (send, connection) = timeout(EXCHANGE_TIMEOUT, http.handshake(secured.stream))
+            .await
+            .map_err(|_| ExchangeError::Timeout)??;
+        Ok(Opened { send, connection, meter, tcp: tcp.took, tls })
+    }
+}
+
+/// A request with the draft's header fields.
+pub(super) fn request(method: Method, url: &Url) -> Request<()> {
+    let mut request = Request::new(());
+    *request.method_mut() = method.clone();
+    // Both hold the same syntax (RFC 3986): a URL is always a URI.
+    *request.uri_mut() = url.as_str().parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    let agent = concat!("hearth-agent/", env!("CARGO_PKG_VERSION"));
+    headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static(agent));
+    if method == Method::POST {
+        let kind = http::HeaderValue::from_static("application/octet-stream");
+        headers.insert(http::header::CONTENT_TYPE, kind);
+    } else {
+        let identity = http::HeaderValue::from_static("identity");
+        headers.insert(http::header::ACCEPT_ENCODING, identity);
+    }
+    request
+}
+
+/// Gets a small object whole, over a connection that another task drives.
+pub(super) async fn get(
+    send: &SendRequest<Bytes>,
+    url: &Url,
+    longest: usize,
+) -> Result<Vec<u8>, ExchangeError> {
+    let exchange = async {
+        let mut send = send.clone().ready().await?;
+        let (response, _) = send.send_request(request(Method::GET, url), true)?;
+        let response = response.await?;
+        if response.status() != http::StatusCode::OK {
+            return Err(ExchangeError::Status(response.status().as_u16()));
+        }
+        let mut body = response.into_body();
+        let mut whole = Vec::new();
+        while let Some(chunk) = body.data().await {
+            let chunk = chunk?;
+            body.flow_control().release_capacity(chunk.len())?;
+            whole.extend_from_slice(&chunk);
+            if whole.len() > longest {
+                return Err(ExchangeError::TooLong(longest));
+            }
+        }
+        Ok(whole)
+    };
+    timeout(EXCHANGE_TIMEOUT, exchange).await.map_err(|_| ExchangeError::Timeout)?
+}
+
+/// Drives a connection while something is done with it.
+pub(super) async fn beside<T>(
+    connection: Connection<TlsStream<Counted>, Bytes>,
+    doing: impl Future<Output = Result<T, ExchangeError>>,
+) -> Result<T, ExchangeError> {
+    tokio::select! {
+        biased;
+        done = doing => done,
+        ended = connection => Err(match ended {
+            Ok(()) => ExchangeError::Closed,
+            Err(error) => error.into(),
+        }),
+    }
+}

@@ -1,0 +1,172 @@
+//! A test server just large enough to test the client against, and bad ones.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+use http::{Method, Response, StatusCode};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// How it behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As the draft has it.
+    Good,
+    /// Without a discovery document.
+    NoDocument,
+    /// Offers HTTP/1.1 only.
+    NotHttp2,
+    /// Sends and takes so many octets on a connection and then nothing.
+    Stalls(u64),
+    /// Refuses uploads.
+    NoUpload,
+    /// Sends large objects that end after so many octets.
+    Short(u64),
+}
+
+/// A server that runs as long as the runtime.
+pub(crate) struct Server {
+    pub(crate) at: SocketAddr,
+    pub(crate) ca: Arc<[u8]>,
+    /// Payload of large objects handed to HTTP/2, and of uploads received.
+    pub(crate) moved: Arc<AtomicU64>,
+}
+
+impl Server {
+    pub(crate) async fn start(manner: Manner) -> Self {
+        Self::start_at("127.0.0.1:0", manner).await
+    }
+
+    pub(crate) async fn start_at(address: &str, manner: Manner) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let names = ["localhost".to_owned(), at.ip().to_string()];
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let protocol: &[u8] = if manner == Manner::NotHttp2 { b"http/1.1" } else { b"h2" };
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let moved = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&moved);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, acceptor.clone(), at, manner, Arc::clone(&counter)));
+            }
+        });
+        Self { at, ca: cert.pem().into_bytes().into(), moved }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    at: SocketAddr,
+    manner: Manner,
+    moved: Arc<AtomicU64>,
+) {
+    let _ = stream.set_nodelay(true);
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let handshake = h2::server::Builder::new()
+        .initial_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .handshake(stream);
+    let Ok(mut connection) = handshake.await else { return };
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let (head, body) = request.into_parts();
+        let moved = Arc::clone(&moved);
+        tokio::spawn(async move {
+            // A client that goes away is no failure of this server.
+            let _ = answer(&head, body, respond, at, manner, &moved).await;
+        });
+    }
+}
+
+async fn answer(
+    head: &http::request::Parts,
+    body: RecvStream,
+    mut respond: SendResponse<Bytes>,
+    at: SocketAddr,
+    manner: Manner,
+    moved: &AtomicU64,
+) -> Result<(), h2::Error> {
+    let status = |code| {
+        let mut response = Response::new(());
+        *response.status_mut() = code;
+        response
+    };
+    match (&head.method, head.uri.path()) {
+        (&Method::GET, "/.well-known/nq") if manner != Manner::NoDocument => {
+            let document = format!(
+                r#"{{"version":1,"urls":{{"large_https_download_url":"https://{at}/large",
+                "small_download_url":"https://{at}/small","upload_url":"https://{at}/up"}}}}"#
+            );
+            let mut stream = respond.send_response(status(StatusCode::OK), false)?;
+            stream.send_data(document.into(), true)
+        }
+        (&Method::GET, "/small") => {
+            let mut stream = respond.send_response(status(StatusCode::OK), false)?;
+            stream.send_data(Bytes::from_static(b"x"), true)
+        }
+        (&Method::GET, "/large") => {
+            let stream = respond.send_response(status(StatusCode::OK), false)?;
+            send(stream, manner, moved).await
+        }
+        (&Method::POST, "/up") if manner != Manner::NoUpload => receive(body, manner, moved).await,
+        _ => respond.send_response(status(StatusCode::NOT_FOUND), true).map(drop),
+    }
+}
+
+async fn send(
+    mut stream: SendStream<Bytes>,
+    manner: Manner,
+    moved: &AtomicU64,
+) -> Result<(), h2::Error> {
+    let chunk = Bytes::from(vec![7; 64 * 1024]);
+    let mut sent = 0;
+    loop {
+        stream.reserve_capacity(chunk.len());
+        let Some(capacity) = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await else {
+            return Ok(());
+        };
+        let n = capacity?.min(chunk.len());
+        let last = matches!(manner, Manner::Short(most) if sent + n as u64 >= most);
+        stream.send_data(chunk.slice(..n), last)?;
+        sent += n as u64;
+        moved.fetch_add(n as u64, Ordering::Relaxed);
+        if last {
+            return Ok(());
+        }
+        if matches!(manner, Manner::Stalls(most) if sent >= most) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn receive(mut body: RecvStream, manner: Manner, moved: &AtomicU64) -> Result<(), h2::Error> {
+    let mut got = 0;
+    while let Some(chunk) = body.data().await {
+        let n = chunk?.len();
+        got += n as u64;
+        moved.fetch_add(n as u64, Ordering::Relaxed);
+        body.flow_control().release_capacity(n)?;
+        while matches!(manner, Manner::Stalls(most) if got >= most) {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+    Ok(())
+}
