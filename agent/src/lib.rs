@@ -1,6 +1,7 @@
 //! Measures every link of a home and streams the results to a collector.
 
 pub mod belief;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod config;

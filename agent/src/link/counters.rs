@@ -103,6 +103,39 @@ fn number(file: &File) -> io::Result<u64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a counter that is no number"))
 }
 
+/// An interface's packet counters, both directions together. The files stay open
+/// between readings.
+#[derive(Debug)]
+pub struct Packets {
+    directory: PathBuf,
+    open: Option<(File, File)>,
+}
+
+impl Packets {
+    /// Of an interface, there or not yet; sysfs is mounted at `sysfs` (`/sys`).
+    pub fn new(sysfs: &Path, interface: &InterfaceName) -> Self {
+        let directory = sysfs.join("class/net").join(interface.as_str()).join("statistics");
+        Self { directory, open: None }
+    }
+
+    /// The packets carried since the interface was made.
+    ///
+    /// # Errors
+    /// The system's; the next reading opens the files anew.
+    pub fn read(&mut self) -> io::Result<u64> {
+        let (rx, tx) = match self.open.take() {
+            Some(files) => files,
+            None => (
+                File::open(self.directory.join("rx_packets"))?,
+                File::open(self.directory.join("tx_packets"))?,
+            ),
+        };
+        let packets = number(&rx)?.wrapping_add(number(&tx)?);
+        self.open = Some((rx, tx));
+        Ok(packets)
+    }
+}
+
 /// Two readings closer than this are taken as one: their rate would be noise.
 const SHORTEST: Duration = Duration::from_millis(500);
 /// A counter that fell is one of 32 bits that wrapped if the bytes this makes

@@ -12,6 +12,7 @@ use super::counters::Bytes;
 #[derive(Debug, Default)]
 pub struct Spending {
     by_purpose: [[AtomicU64; 2]; Purpose::ALL.len()],
+    home: [AtomicU64; 2],
 }
 
 impl Spending {
@@ -36,15 +37,27 @@ impl Spending {
         Own { rx_bytes: rx.load(Ordering::Relaxed), tx_bytes: tx.load(Ordering::Relaxed) }
     }
 
-    /// What went for all together.
+    /// Something went to the gateway or came from it: it costs nothing, but the
+    /// interface counts it.
+    pub fn add_home(&self, bytes: Bytes) {
+        let [rx, tx] = &self.home;
+        rx.fetch_add(bytes.rx, Ordering::Relaxed);
+        tx.fetch_add(bytes.tx, Ordering::Relaxed);
+    }
+
+    /// What went for each purpose.
+    pub fn by_purpose(&self) -> impl Iterator<Item = (Purpose, Own)> {
+        Purpose::ALL.into_iter().map(|purpose| (purpose, self.of(purpose)))
+    }
+
+    /// What went for all together, to the gateway too.
     pub fn total(&self) -> Bytes {
-        Purpose::ALL.into_iter().map(|purpose| self.of(purpose)).fold(
-            Bytes::default(),
-            |mut sum, own| {
-                sum += Bytes { rx: own.rx_bytes, tx: own.tx_bytes };
-                sum
-            },
-        )
+        let [rx, tx] = &self.home;
+        let home = Bytes { rx: rx.load(Ordering::Relaxed), tx: tx.load(Ordering::Relaxed) };
+        self.by_purpose().map(|(_, own)| own).fold(home, |mut sum, own| {
+            sum += Bytes { rx: own.rx_bytes, tx: own.tx_bytes };
+            sum
+        })
     }
 }
 
@@ -69,7 +82,9 @@ mod tests {
             spending.add(purpose, Bytes { rx: 0, tx: 1 });
         }
         assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 3, tx_bytes: 31 });
-        assert_eq!(spending.total(), Bytes { rx: 10, tx: 104 });
+        spending.add_home(Bytes { rx: 5, tx: 6 });
+        assert_eq!(spending.total(), Bytes { rx: 15, tx: 110 });
+        assert_eq!(spending.by_purpose().map(|(_, own)| own.rx_bytes).sum::<u64>(), 10);
         spending.take_back(Purpose::Capacity, Bytes { rx: 1, tx: 50 });
         assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 2, tx_bytes: 0 });
     }

@@ -4,13 +4,21 @@
 //! Read in this order: this file (what starts, and how it ends), [`plan`] (pure:
 //! what is probed on a link), [`link`] (one link's task), [`prober`],
 //! [`prober_stamp`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
-//! addresses), [`usage`] (what the household itself carried), [`timeline`] (pure:
-//! wall time that does not jump), [`recorder`], [`undated`] (pure: what happens
-//! before the clock is set), [`state`] (what is kept over restarts) and
-//! [`progress`] (what a watcher is told).
+//! addresses), [`usage`] (what the link carried), [`dozing`] (whether a radio was
+//! idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`] (what the
+//! collector asks for), [`desk`] (what is known of a link), [`timeline`] (pure: wall
+//! time that does not jump), [`recorder`], [`undated`] (pure: what happens before the
+//! clock is set), [`state`] and [`memory`] (what is kept over restarts), [`status`]
+//! (what it is doing, on request) and [`progress`] (what a watcher is told).
 
+mod asked;
+mod costs;
+mod desk;
+mod dozing;
 mod found;
+mod heavy;
 mod link;
+mod memory;
 mod pacer;
 mod plan;
 mod prober;
@@ -18,6 +26,7 @@ mod prober_stamp;
 mod progress;
 mod recorder;
 mod state;
+pub mod status;
 mod timeline;
 mod undated;
 mod usage;
@@ -42,16 +51,30 @@ use crate::link::bind::Binder;
 use crate::link::classify::{classify, read_facts};
 use crate::link::discover::{DiscoverError, Link, LinkChange, Watcher};
 use crate::link::netlink::Netlink;
+use crate::probe::heavy::TestServer;
 use crate::spool::{Spool, SpoolError, SpoolLimits, SpoolStats};
-use crate::uplink::{self, UplinkConfig, UplinkError, UplinkState, UplinkTls};
+use crate::uplink::{
+    self, Asked, CLOCKS_AGREE_MS, UplinkConfig, UplinkError, UplinkState, UplinkTls,
+};
+use costs::Costs;
+use desk::Desks;
+pub use heavy::tester;
+use heavy::{Testing, tester::Tester};
 use link::{Order, Shared};
+use memory::Memory;
+use plan::Settings;
 pub use progress::{News, Progress, Unwatched};
 use recorder::Recorder;
 pub use state::StateError;
+use status::StatusReader;
 use timeline::{Reading, Timeline};
 
 /// How long links may take to close their slots when the run ends.
 const DRAIN_LINKS: Duration = Duration::from_secs(5);
+/// How long tests may take to give way when the run ends.
+const DRAIN_TESTS: Duration = Duration::from_secs(1);
+/// What the collector asks for that may wait.
+const ASKS: usize = 32;
 /// How often what was learned is kept: the flash is spared.
 const KEEP_EVERY: Duration = Duration::from_secs(3600);
 
@@ -96,6 +119,16 @@ pub struct Ended {
     pub spool: SpoolStats,
 }
 
+/// What a run may be given beside its configuration.
+pub struct Hooks {
+    /// Is told what happens.
+    pub progress: Arc<dyn Progress>,
+    /// Runs the tests.
+    pub tester: Arc<dyn Tester>,
+    /// Is given the means to ask what the run is doing, once it has begun.
+    pub status: Option<oneshot::Sender<StatusReader>>,
+}
+
 /// Measures until `shutdown` completes, then closes all slots, sends what can be
 /// sent within the uplink's bound, and keeps the rest for the next run.
 ///
@@ -106,6 +139,19 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Ended, RunError> {
+    let hooks = Hooks { progress, tester: Arc::new(tester::Probes), status: None };
+    run_with(config, hooks, shutdown).await
+}
+
+/// The same, with other means.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    config: Config,
+    hooks: Hooks,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<Ended, RunError> {
     let boot = BootId(rand::make_rng::<SmallRng>().random());
     let agent = state::agent_id(&config.state_dir, config.agent.as_ref())?;
     let limits = SpoolLimits { max_bytes: config.spool_max_bytes, ..SpoolLimits::default() };
@@ -113,32 +159,73 @@ pub async fn run(
     let spool = tokio::task::spawn_blocking(move || Spool::open(&path, limits, boot))
         .await
         .map_err(|_| SpoolError::Closed)??;
-    let uplink = uplink_config(&config, agent.clone())?;
+    let sending = uplink_config(&config, agent.clone())?;
+    let server = test_server(&config)?;
     tracing::info!(%agent, household = %config.household, %boot, "agent starts");
+
+    let first = read_clocks();
+    let timeline = Timeline::new(&first);
+    let memory = Memory::load(&config.state_dir, timeline.at(first.mono));
+    let desks = Desks::default();
 
     let (uplink_state, seen) = watch::channel(UplinkState::default());
     let (stop_uplink, uplink_stopped) = oneshot::channel::<()>();
     let stopped = async {
         uplink_stopped.await.ok();
     };
-    let sending = UplinkConfig { state: Some(uplink_state), ..uplink };
+    let (asks, asked) = mpsc::channel(ASKS);
+    let (stepped, steps) = watch::channel(0);
+    let spenders = desks.clone();
+    let sending = UplinkConfig {
+        state: Some(uplink_state),
+        asks: Some(asks),
+        spender: Some(Arc::new(move |local| spenders.spender(local))),
+        stepped: Some(steps),
+        ..sending
+    };
     let mut uplink = tokio::spawn(uplink::run(sending, spool.clone(), stopped));
-    let watching = tokio::spawn(tell_uplink(seen, Arc::clone(&progress)));
+    let watching = tokio::spawn(tell_uplink(seen.clone(), Arc::clone(&hooks.progress)));
 
     let netlink = Netlink::open().map_err(RunError::Netlink)?;
     let (links, watcher) = Watcher::start(netlink.clone(), config.links.selection()).await?;
-    let first = read_clocks();
     let baselines = state::Kept::load(&config.state_dir);
+    let (wall, told) = watch::channel(timeline);
+    let testing =
+        Testing { tester: hooks.tester, server, free: Arc::new(tokio::sync::Semaphore::new(1)) };
     let shared = Shared {
-        recorder: Recorder::new(spool.clone(), first.mono, progress),
+        recorder: Recorder::new(spool.clone(), first.mono, hooks.progress),
         binder: Binder::new(netlink),
         baselines: Arc::clone(&baselines.links),
         config: Arc::new(config),
+        memory: memory.clone(),
+        testing,
+        wall: told,
     };
-    let mut run =
-        Run { shared, timeline: Timeline::new(&first), last: first, tasks: BTreeMap::new() };
+    if let Some(status) = hooks.status {
+        // Whoever wanted it may have gone.
+        let _ = status.send(StatusReader {
+            agent,
+            boot,
+            began: first.mono,
+            config: Arc::clone(&shared.config),
+            wall: shared.wall.clone(),
+            memory: memory.clone(),
+            desks: desks.clone(),
+            uplink: seen.clone(),
+            spool: spool.clone(),
+        });
+    }
+    let mut run = Run {
+        costs: Costs::new(memory, desks.clone(), first.mono),
+        clocks: Clocks { uplink: seen, wall, stepped, agreed: None },
+        shared,
+        timeline,
+        last: first,
+        tasks: BTreeMap::new(),
+        desks,
+    };
     run.begin(links.values()).await;
-    let early = run.follow(watcher, &baselines, shutdown, &mut uplink).await;
+    let early = run.follow(watcher, &baselines, asked, shutdown, &mut uplink).await;
     run.finish(&baselines).await;
 
     let _ = stop_uplink.send(());
@@ -147,6 +234,8 @@ pub async fn run(
         None => (&mut uplink).await,
     };
     watching.abort();
+    // What was sent last has cost something too.
+    run.keep().await;
     let spool = match spool.close().await {
         Ok(stats) => stats,
         Err(error) => {
@@ -165,6 +254,32 @@ type UplinkEnd = Result<Result<UplinkState, UplinkError>, tokio::task::JoinError
 struct Running {
     orders: mpsc::Sender<Order>,
     task: JoinHandle<()>,
+    settings: watch::Sender<Settings>,
+    tests: mpsc::Sender<hearth_proto::Order>,
+    testing: JoinHandle<()>,
+}
+
+/// Who is told when the clock is set, and who knows whether it was right.
+struct Clocks {
+    uplink: watch::Receiver<UplinkState>,
+    wall: watch::Sender<Timeline>,
+    stepped: watch::Sender<i64>,
+    /// The last welcome's difference for which that was found, and whether the clock
+    /// was right then.
+    agreed: Option<(i64, bool)>,
+}
+
+impl Clocks {
+    /// Whether the collector has found this clock right since it was set last.
+    fn is_right(&mut self) -> bool {
+        let ahead = self.uplink.borrow().collector_ahead_ms;
+        if let Some(ahead) = ahead
+            && self.agreed.is_none_or(|(known, _)| known != ahead)
+        {
+            self.agreed = Some((ahead, ahead.abs() <= CLOCKS_AGREE_MS));
+        }
+        self.agreed.is_some_and(|(_, agreed)| agreed)
+    }
 }
 
 struct Run {
@@ -172,6 +287,9 @@ struct Run {
     timeline: Timeline,
     last: Reading,
     tasks: BTreeMap<LinkName, Running>,
+    desks: Desks,
+    costs: Costs,
+    clocks: Clocks,
 }
 
 impl Run {
@@ -211,6 +329,7 @@ impl Run {
         &mut self,
         mut watcher: Watcher,
         kept: &state::Kept,
+        mut asked: mpsc::Receiver<Asked>,
         shutdown: impl Future<Output = ()>,
         uplink: &mut JoinHandle<Result<UplinkState, UplinkError>>,
     ) -> Option<UplinkEnd> {
@@ -228,11 +347,14 @@ impl Run {
                         self.changed(change, update.noticed).await;
                     }
                 }
+                Some(ask) = asked.recv() => self.asked(ask).await,
                 _ = seconds.tick() => {
                     self.check_clocks().await;
+                    self.check_costs().await;
                     if kept_at.elapsed() >= KEEP_EVERY {
                         kept_at = clock::now();
                         kept.save();
+                        self.keep().await;
                     }
                 }
             }
@@ -272,8 +394,35 @@ impl Run {
         self.shared.recorder.tell(News::Link(info.clone()));
         self.shared.recorder.event(at, EventKind::LinkAppeared(info)).await;
         let name = link.name.clone();
-        let (orders, task) = link::start(self.shared.clone(), link, self.timeline, noticed);
-        self.tasks.insert(name, Running { orders, task });
+        let (measures, detail) =
+            self.shared.memory.with(|kept| (kept.measures(&name), kept.account(&name).detail()));
+        let (settings, told) = watch::channel(Settings { measures, detail });
+        let started = link::start(self.shared.clone(), link, told, self.timeline, noticed);
+        self.desks.add(name.clone(), started.desk.clone());
+        let (tests, testing) = heavy::start(self.shared.clone(), started.desk);
+        let (orders, task) = (started.orders, started.task);
+        self.tasks.insert(name, Running { orders, task, settings, tests, testing });
+    }
+
+    /// Takes what was spent into the ledger, and writes it.
+    async fn keep(&self) {
+        let now = self.timeline.at(clock::now());
+        for (name, desk) in self.desks.all() {
+            let spent = desk.spending.by_purpose();
+            self.shared.memory.with(|kept| kept.account(&name).take(spent, now));
+        }
+        self.shared.memory.save().await;
+    }
+
+    async fn check_costs(&mut self) {
+        let (instant, config) = (clock::now(), Arc::clone(&self.shared.config));
+        let now = self.timeline.at(instant);
+        let changed = self.costs.tick(&config, &self.shared.recorder, instant, now).await;
+        for (name, detail) in changed {
+            if let Some(running) = self.tasks.get(&name) {
+                running.settings.send_modify(|settings| settings.detail = detail);
+            }
+        }
     }
 
     fn info(&self, link: &Link) -> hearth_proto::LinkInfo {
@@ -299,18 +448,34 @@ impl Run {
         if let Some(ms) = broken.slept_ms {
             tracing::info!(ms, "the machine slept");
         }
+        self.clocks.wall.send_replace(self.timeline);
         if let Some(by_ms) = broken.stepped_ms {
             let at = self.timeline.at(now.mono);
-            self.shared.recorder.clock_stepped(by_ms, at).await;
+            self.costs.clock_stepped(broken.ended, at);
+            let mends = !self.clocks.is_right();
+            self.shared.recorder.clock_stepped(by_ms, at, mends).await;
+            self.clocks.agreed = None;
             self.shared.recorder.event(at, EventKind::ClockStep { by_ms }).await;
         }
         for name in self.tasks.keys() {
             self.order(name, Order::Timeline(broken)).await;
         }
+        // Last: what waited for it may be sent now.
+        if let Some(by_ms) = broken.stepped_ms {
+            self.clocks.stepped.send_modify(|sum| *sum += by_ms);
+        }
     }
 
     /// Has all links close their slots, within a bound.
     async fn finish(&mut self, kept: &state::Kept) {
+        for (name, running) in &mut self.tasks {
+            // Without its sender a test gives way, and the task ends.
+            running.tests = mpsc::channel(1).0;
+            if timeout(DRAIN_TESTS, &mut running.testing).await.is_err() {
+                tracing::warn!(link = %name, "a test did not end in time");
+                running.testing.abort();
+            }
+        }
         for (name, running) in &self.tasks {
             if running.orders.send(Order::Stop).await.is_err() {
                 tracing::error!(link = %name, "the link's task has ended");
@@ -350,6 +515,19 @@ fn once_per_link(changes: Vec<LinkChange>) -> Vec<LinkChange> {
         }
     }
     kept
+}
+
+fn test_server(config: &Config) -> Result<Option<TestServer>, RunError> {
+    let Some(url) = config.tests.server.clone() else { return Ok(None) };
+    let ca_pem = match &config.tests.ca {
+        None => None,
+        Some(path) => {
+            let read = std::fs::read(path);
+            let fail = |source| RunError::Certificate { path: path.clone(), source };
+            Some(read.map_err(fail)?.into())
+        }
+    };
+    Ok(Some(TestServer { url, ca_pem, resolvers: Arc::default() }))
 }
 
 async fn tell_uplink(mut state: watch::Receiver<UplinkState>, progress: Arc<dyn Progress>) {

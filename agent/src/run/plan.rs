@@ -1,9 +1,10 @@
-//! What is probed on a link: from the configuration and what the link has. Pure.
+//! What is probed on a link: from the configuration, the collector's plan, what the
+//! budget affords and what the link has. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hearth_proto::{Family, LinkName, ProbeKind, Role, SeriesKey};
+use hearth_proto::{Detail, Family, LinkName, Measures, ProbeKind, Role, SeriesKey, TestKind};
 use reqwest::Url;
 
 use super::recorder::Cannot;
@@ -46,13 +47,75 @@ const METERED: u32 = 10;
 
 /// The least time between two TTL-limited probes.
 const HOP_PERIOD: Duration = Duration::from_secs(1);
+/// So many times more rarely is probed what a short budget makes rare.
+const RARE: u32 = 10;
+/// Between two probes that only tell whether the link is alive.
+const ALIVE: Duration = Duration::from_secs(60);
+
+/// What holds for a link besides the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Settings {
+    /// By the collector's plan.
+    pub(super) measures: Measures,
+    /// As far as the budget allows.
+    pub(super) detail: Detail,
+}
+
+/// The slower of the configured pace and the plan's.
+fn slower(configured: Duration, planned_ms: Option<u32>) -> Duration {
+    configured.max(Duration::from_millis(planned_ms.unwrap_or_default().into()))
+}
+
+/// Whether the link's data costs money.
+pub(super) fn is_metered(config: &Config, link: &Link) -> bool {
+    config.links.of(&link.interface).is_some_and(|link| link.metered)
+}
+
+/// A month's bound in bytes: the smaller of the household's and the plan's.
+pub(super) fn budget(config: &Config, link: &Link, measures: &Measures) -> Option<u64> {
+    let general = &config.tests.budget;
+    let general = if is_metered(config, link) { general.metered } else { general.unmetered };
+    let own = config.links.of(&link.interface).and_then(|link| link.budget_bytes_per_month);
+    [own.or(general), measures.budget_bytes_per_month].into_iter().flatten().min()
+}
+
+/// Which test is run on a link by itself.
+pub(super) fn test_kind(config: &Config, link: &Link) -> TestKind {
+    if is_metered(config, link) { TestKind::Capacity } else { TestKind::Responsiveness }
+}
+
+/// The mean time between two such tests: the longer of the household's and the plan's;
+/// `None` where either wants none, or nobody serves them.
+pub(super) fn test_mean(config: &Config, kind: TestKind, measures: &Measures) -> Option<Duration> {
+    config.tests.server.as_ref().filter(|_| !measures.no_tests)?;
+    let (own, planned) = match kind {
+        TestKind::Responsiveness => {
+            (config.tests.responsiveness_every, measures.responsiveness_every_s)
+        }
+        TestKind::Capacity => (config.tests.capacity_every, measures.capacity_every_s),
+    };
+    own.map(|own| own.max(Duration::from_secs(planned.unwrap_or_default().into())))
+}
+
+/// Whether a detail leaves tests of a kind.
+pub(super) fn affords(detail: Detail, kind: TestKind) -> bool {
+    match kind {
+        TestKind::Responsiveness => detail < Detail::NoResponsiveness,
+        TestKind::Capacity => detail < Detail::NoTests,
+    }
+}
 
 /// What to probe on `link`, whose DNS servers are `servers`.
-pub(super) fn specs(config: &Config, link: &Link, servers: &[SocketAddr]) -> Vec<Spec> {
+pub(super) fn specs(
+    config: &Config,
+    settings: &Settings,
+    link: &Link,
+    servers: &[SocketAddr],
+) -> Vec<Spec> {
     let mut specs = Vec::new();
     for family in [Family::V4, Family::V6] {
         if link.carrier && link.index.is_some() && link.family(family).is_usable() {
-            specs.extend(of_family(config, link, servers, family));
+            specs.extend(of_family(config, &settings.measures, link, servers, family));
         }
     }
     // A slow answer to HTTP is better than none; beside others it would only
@@ -62,13 +125,43 @@ pub(super) fn specs(config: &Config, link: &Link, servers: &[SocketAddr]) -> Vec
             spec.far = spec.key.role.is_far() && spec.key.probe == ProbeKind::HttpTtfb;
         }
     }
+    shed(specs, settings.detail)
+}
+
+/// What is left of `specs` at a detail. The gateway is always asked: it costs nothing.
+fn shed(mut specs: Vec<Spec>, detail: Detail) -> Vec<Spec> {
+    if detail == Detail::Alive {
+        let mut far = specs.iter().position(|spec| spec.far).into_iter();
+        let keep = far.next();
+        let mut place = 0;
+        specs.retain(|spec| {
+            place += 1;
+            spec.key.role == Role::Gateway || keep == Some(place - 1)
+        });
+    }
+    for spec in specs.iter_mut().filter(|spec| spec.key.role != Role::Gateway) {
+        if detail == Detail::Alive {
+            spec.period = spec.period.max(ALIVE);
+        } else if detail >= Detail::RareProbes || (detail >= Detail::RarePhases && spec.slow) {
+            spec.period *= RARE;
+        }
+    }
     specs
 }
 
-fn of_family(config: &Config, link: &Link, servers: &[SocketAddr], family: Family) -> Vec<Spec> {
-    let metered = config.links.of(&link.interface).is_some_and(|link| link.metered);
-    let stretch = if metered { METERED } else { 1 };
+fn of_family(
+    config: &Config,
+    measures: &Measures,
+    link: &Link,
+    servers: &[SocketAddr],
+    family: Family,
+) -> Vec<Spec> {
+    let stretch = if is_metered(config, link) { METERED } else { 1 };
     let pace = config.pace;
+    // The gateway's is never stretched.
+    let home = slower(pace.gateway, measures.gateway_interval_ms);
+    let stamp = slower(pace.stamp * stretch, measures.interval_ms);
+    let slow = slower(pace.slow * stretch, measures.slow_interval_ms);
     let state = link.family(family);
     let of = |ask: Ask, probe, role: Role, target: String, payload_bytes, period, slow| Spec {
         far: role.is_far() && matches!(ask, Ask::Stamp(_) | Ask::Echo(_) | Ask::Tcp(_)),
@@ -85,10 +178,10 @@ fn of_family(config: &Config, link: &Link, servers: &[SocketAddr], family: Famil
     if let Some(gateway) = state.gateway() {
         let ask = Ask::Echo(Host::Ip(gateway));
         let (probe, role) = (ProbeKind::Icmp, Role::Gateway);
-        specs.push(of(ask, probe, role, String::new(), icmp::PAYLOAD_BYTES, pace.gateway, false));
+        specs.push(of(ask, probe, role, String::new(), icmp::PAYLOAD_BYTES, home, false));
     }
     if let Some(reflector) = config.reflector.as_ref().filter(|r| may_have(&r.host, family)) {
-        let period = pace.stamp * stretch;
+        let period = stamp;
         let (ask, role) = (Ask::Stamp(reflector.clone()), Role::Reflector);
         let size = stamp::PAYLOAD_BYTES;
         specs.push(of(ask, ProbeKind::Stamp, role, String::new(), size, period, false));
@@ -102,14 +195,15 @@ fn of_family(config: &Config, link: &Link, servers: &[SocketAddr], family: Famil
         if !host.is_none_or(|host| may_have(&host, family)) {
             continue;
         }
-        let (ask, probe, size, period, slow) = match target {
+        let (ask, probe, size, period, uneven) = match target {
             Target::Host(host) => {
-                (Ask::Echo(host.clone()), ProbeKind::Icmp, icmp::PAYLOAD_BYTES, pace.gateway, false)
+                let period = slower(pace.gateway * stretch, measures.interval_ms);
+                (Ask::Echo(host.clone()), ProbeKind::Icmp, icmp::PAYLOAD_BYTES, period, false)
             }
-            Target::Tcp(to) => (Ask::Tcp(to.clone()), ProbeKind::TcpConnect, 0, pace.slow, true),
-            Target::Http(url) => (Ask::Http(url.clone()), ProbeKind::HttpTtfb, 0, pace.slow, true),
+            Target::Tcp(to) => (Ask::Tcp(to.clone()), ProbeKind::TcpConnect, 0, slow, true),
+            Target::Http(url) => (Ask::Http(url.clone()), ProbeKind::HttpTtfb, 0, slow, true),
         };
-        specs.push(of(ask, probe, Role::Target, text, size, period * stretch, slow));
+        specs.push(of(ask, probe, Role::Target, text, size, period, uneven));
     }
     let configured = !config.links.resolvers.is_empty();
     let mut servers = servers.iter().filter(|s| s.is_ipv4() == (family == Family::V4));
@@ -118,8 +212,8 @@ fn of_family(config: &Config, link: &Link, servers: &[SocketAddr], family: Famil
         if configured { servers.collect() } else { servers.next().into_iter().collect() };
     for server in chosen {
         let target = if configured { server.to_string() } else { String::new() };
-        let (ask, period) = (Ask::Dns(*server), pace.slow * stretch);
-        specs.push(of(ask, ProbeKind::Dns, Role::Resolver, target, 0, period, true));
+        let ask = Ask::Dns(*server);
+        specs.push(of(ask, ProbeKind::Dns, Role::Resolver, target, 0, slow, true));
     }
     specs
 }
@@ -170,7 +264,7 @@ pub(super) fn cannot(config: &Config, link: &Link, servers: &[SocketAddr]) -> Ve
     if servers.is_empty() {
         all.push(of("DNS", "no DNS server is known for the link", config.wording.give_resolver));
     }
-    let specs = specs(config, link, servers);
+    let specs = specs(config, &Settings::default(), link, servers);
     if !specs.is_empty() && !specs.iter().any(|spec| spec.far) {
         all.push(of(
             "whether the link works",
@@ -248,7 +342,7 @@ mod tests {
         let config = config("reflector = \"reflector.example\"\ntargets = [\"192.0.2.9:443\"]");
         let servers = ["192.0.2.53:53".parse().unwrap(), "192.0.2.54:53".parse().unwrap()];
         assert_eq!(
-            told(&specs(&config, &link(), &servers)),
+            told(&specs(&config, &Settings::default(), &link(), &servers)),
             [
                 "icmp Gateway V4",
                 "stamp Reflector V4 far",
@@ -261,34 +355,43 @@ mod tests {
             ]
         );
         let down = Link { carrier: false, ..link() };
-        assert!(specs(&config, &down, &servers).is_empty());
+        assert!(specs(&config, &Settings::default(), &down, &servers).is_empty());
     }
 
     #[test]
     fn http_speaks_for_the_link_only_where_nothing_faster_does() {
         let alone = config("targets = [\"http://192.0.2.9/\"]");
-        assert!(told(&specs(&alone, &link(), &[])).contains(&"http-ttfb Target V4 far".to_owned()));
+        assert!(
+            told(&specs(&alone, &Settings::default(), &link(), &[]))
+                .contains(&"http-ttfb Target V4 far".to_owned())
+        );
         let beside = config("reflector = \"192.0.2.8\"\ntargets = [\"http://192.0.2.9/\"]");
-        assert!(told(&specs(&beside, &link(), &[])).contains(&"http-ttfb Target V4".to_owned()));
+        assert!(
+            told(&specs(&beside, &Settings::default(), &link(), &[]))
+                .contains(&"http-ttfb Target V4".to_owned())
+        );
     }
 
     #[test]
     fn an_interface_that_was_replaced_is_probed_anew_and_another_metric_changes_nothing() {
         let config = config("reflector = \"192.0.2.8\"");
-        let before = specs(&config, &link(), &[]);
-        let replaced = specs(&config, &Link { index: Some(3), ..link() }, &[]);
+        let before = specs(&config, &Settings::default(), &link(), &[]);
+        let replaced =
+            specs(&config, &Settings::default(), &Link { index: Some(3), ..link() }, &[]);
         assert!(before.iter().all(|spec| !replaced.contains(spec)));
         let mut other = link();
         other.v4.routes[0].metric = 50;
-        assert_eq!(specs(&config, &other, &[]), before);
+        assert_eq!(specs(&config, &Settings::default(), &other, &[]), before);
     }
 
     #[test]
     fn a_metered_link_is_spared_but_not_its_own_gateway() {
         let config =
             config("reflector = \"192.0.2.8\"\n[[link]]\ninterface = \"wan0\"\nmetered = true");
-        let periods: Vec<_> =
-            specs(&config, &link(), &[]).iter().map(|s| (s.key.role, s.period.as_secs())).collect();
+        let periods: Vec<_> = specs(&config, &Settings::default(), &link(), &[])
+            .iter()
+            .map(|s| (s.key.role, s.period.as_secs()))
+            .collect();
         let far = u64::from(METERED);
         assert_eq!(periods, [(Role::Gateway, 1), (Role::Reflector, far), (Role::FirstHop, far)]);
     }
@@ -302,5 +405,58 @@ mod tests {
         assert!(point_to_point.iter().any(|c| c.what == "IPv6 gateway"));
         assert_eq!(cannot_anywhere(&config("")).len(), 1);
         assert!(cannot_anywhere(&config("reflector = \"r.example\"")).is_empty());
+    }
+
+    #[test]
+    fn each_detail_sheds_what_the_one_before_still_had() {
+        let config = config("reflector = \"192.0.2.8\"\ntargets = [\"192.0.2.9:443\"]");
+        let servers = ["192.0.2.53:53".parse().unwrap()];
+        let of = |detail| {
+            let settings = Settings { detail, ..Settings::default() };
+            let only_v4 = Link { v6: FamilyState::default(), ..link() };
+            specs(&config, &settings, &only_v4, &servers)
+                .iter()
+                .map(|s| (s.key.probe.to_string(), s.period.as_secs()))
+                .collect::<Vec<_>>()
+        };
+        let paces = |gateway, stamp, hop, phases| {
+            let all = [("icmp", gateway), ("stamp", stamp), ("hop", hop), ("tcp-connect", phases)];
+            let all = all.into_iter().chain([("dns", phases)]);
+            all.map(|(probe, s)| (probe.to_owned(), s)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Detail::NoTests), paces(1, 1, 1, 60));
+        assert_eq!(of(Detail::RarePhases), paces(1, 1, 1, 600));
+        assert_eq!(of(Detail::RareProbes), paces(1, 10, 10, 600));
+        assert_eq!(of(Detail::Alive), [("icmp".to_owned(), 1), ("stamp".to_owned(), 60)]);
+    }
+
+    #[test]
+    fn a_plan_never_widens_what_the_household_allows() {
+        let config = config(
+            "reflector = \"192.0.2.8\"\n[tests]\nserver = \"https://192.0.2.8:4443\"\n\
+             [[link]]\ninterface = \"wan0\"\nbudget_mb = 100",
+        );
+        let of = |interval_ms| {
+            let measures = Measures { interval_ms: Some(interval_ms), ..Measures::default() };
+            let settings = Settings { measures, ..Settings::default() };
+            let specs = specs(&config, &settings, &link(), &[]);
+            specs.iter().find(|s| s.key.probe == ProbeKind::Stamp).unwrap().period.as_millis()
+        };
+        assert_eq!((of(100), of(5_000)), (1_000, 5_000));
+        let budget = |bytes| {
+            let measures = Measures { budget_bytes_per_month: bytes, ..Measures::default() };
+            budget(&config, &link(), &measures)
+        };
+        assert_eq!(budget(None), Some(100_000_000));
+        assert_eq!(budget(Some(5_000_000)), Some(5_000_000));
+        assert_eq!(budget(Some(5_000_000_000)), Some(100_000_000));
+        let mean = |every_s, no_tests| {
+            let measures =
+                Measures { responsiveness_every_s: every_s, no_tests, ..Measures::default() };
+            test_mean(&config, TestKind::Responsiveness, &measures).map(|mean| mean.as_secs())
+        };
+        assert_eq!(mean(Some(600), false), Some(86_400));
+        assert_eq!(mean(Some(200_000), false), Some(200_000));
+        assert_eq!(mean(None, true), None);
     }
 }

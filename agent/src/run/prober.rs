@@ -10,6 +10,7 @@ use hearth_proto::{Cause, Family, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::dozing::Radio;
 use super::found::Found;
 use super::pacer::Pacer;
 use super::plan::{Ask, Spec};
@@ -27,8 +28,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// What a prober says to its link's task.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// A probe was sent, or would have been.
-    Sent { prober: u32, number: u64, at: Instant },
+    /// A probe was sent, or would have been; whether a radio was idle before.
+    Sent { prober: u32, number: u64, at: Instant, after_idle: bool },
     /// What came of it.
     Done { prober: u32, number: u64, outcome: Result<Duration, Cause>, numbers: Option<Numbers> },
     /// Its probes reach the far end itself, or do so no more: whether they speak
@@ -50,6 +51,7 @@ pub(super) struct Means {
     /// One per link and IP version, shared by its probers.
     pub(super) echo: Option<Arc<EchoClient>>,
     pub(super) urgent: watch::Receiver<bool>,
+    pub(super) radio: Arc<Radio>,
     pub(super) link: hearth_proto::LinkName,
 }
 
@@ -290,10 +292,17 @@ impl Prober {
         }
     }
 
+    /// A probe is about to be sent, or would have been.
     pub(super) async fn sent(&mut self, at: Instant) -> Result<u64, Closed> {
+        let after_idle = self.means.radio.is_idle(at);
+        self.was_sent(at, after_idle).await
+    }
+
+    /// A probe was sent; whether a radio was idle before is known.
+    pub(super) async fn was_sent(&mut self, at: Instant, after_idle: bool) -> Result<u64, Closed> {
         let number = self.next;
         self.next += 1;
-        self.say(Report::Sent { prober: self.means.prober, number, at }).await?;
+        self.say(Report::Sent { prober: self.means.prober, number, at, after_idle }).await?;
         Ok(number)
     }
 

@@ -75,11 +75,12 @@ impl Prober {
                         }
                     }
                     let Some((session, numbers)) = sessions.last_mut() else { continue };
+                    let after_idle = self.means.radio.is_idle(clock::now());
                     match session.send() {
                         Ok(left) => {
                             let number = self.next;
                             numbers.insert(left.seq, number);
-                            self.sent(left.at).await?;
+                            self.was_sent(left.at, after_idle).await?;
                         }
                         Err((at, cause)) => {
                             renew = true;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use hearth_proto::{Event, EventKind, LinkName, LinkSlot, Record, UnixMs};
+use hearth_proto::{Event, EventKind, LinkName, LinkSlot, Record, TestResult, UnixMs};
 
 use super::progress::{News, Progress};
 use super::undated::{Undated, is_dated};
@@ -40,16 +40,26 @@ impl Recorder {
         if is_dated(at) {
             self.append(vec![Record::Event(event)]).await;
         } else {
-            self.undated().event(event);
+            self.undated().record(Record::Event(event));
         }
     }
 
-    /// The wall clock was set by `by_ms`, and says `now`. What waited for it is
-    /// dated and recorded.
-    pub(super) async fn clock_stepped(&self, by_ms: i64, now: UnixMs) {
-        let events = self.undated().stepped(by_ms, now);
-        if !events.is_empty() {
-            self.append(events.into_iter().map(Record::Event).collect()).await;
+    /// The wall clock was set by `by_ms`, and says `now`. What waited for it is dated
+    /// and recorded. `mends`: what was recorded and not yet sent was dated by a clock
+    /// that was wrong, and is put right.
+    pub(super) async fn clock_stepped(&self, by_ms: i64, now: UnixMs, mends: bool) {
+        if mends {
+            match self.spool.mend(by_ms).await {
+                Ok(0) => {}
+                Ok(records) => tracing::info!(records, by_ms, "wall times put right"),
+                Err(error) => {
+                    tracing::error!(error = super::prober::chain(&error), "wall times stay wrong");
+                }
+            }
+        }
+        let waited = self.undated().stepped(by_ms, now);
+        if !waited.is_empty() {
+            self.append(waited).await;
         }
     }
 
@@ -63,11 +73,27 @@ impl Recorder {
         self.undated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Monotonic milliseconds from the start to `at`.
+    pub(super) fn since_start_ms(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.began).as_millis() as u64
+    }
+
+    /// Records a test.
+    pub(super) async fn test(&self, result: TestResult) {
+        if is_dated(result.start) {
+            self.append(vec![Record::Test(result)]).await;
+        } else {
+            self.undated().record(Record::Test(result));
+        }
+    }
+
     /// Records slots.
     pub(super) async fn slots(&self, slots: Vec<LinkSlot>) {
-        let closed = slots.len();
-        let slots: Vec<_> = slots.into_iter().filter(|slot| is_dated(slot.start)).collect();
-        self.undated().slots(closed - slots.len());
+        let (slots, undated): (Vec<_>, Vec<_>) =
+            slots.into_iter().partition(|slot| is_dated(slot.start));
+        for slot in undated {
+            self.undated().record(Record::Slot(slot));
+        }
         if let Some(first) = slots.first() {
             let news = News::Slots { link: first.link.clone(), count: slots.len() };
             let at = first.start;

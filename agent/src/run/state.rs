@@ -69,30 +69,41 @@ impl Kept {
     /// From the folder; anything but a whole file is begun anew.
     pub(super) fn load(folder: &Path) -> Self {
         let path = folder.join("baselines.json");
-        let links = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::warn!(%error, path = %path.display(), "baselines begin anew");
-                BTreeMap::new()
-            }),
-            Err(_) => BTreeMap::new(),
-        };
+        let links: BTreeMap<_, _> = read_json(&path, "baselines");
         Self { path, links: Arc::new(links.into()) }
     }
 
     /// To the folder. Without it the next run only learns anew.
     pub(super) fn save(&self) {
-        let written = serde_json::to_vec(&*lock(&self.links))
-            .map_err(io::Error::from)
-            .and_then(|bytes| replace(&self.path, &bytes));
-        if let Err(error) = written {
-            tracing::warn!(%error, path = %self.path.display(), "baselines were not kept");
-        }
+        write_json(&self.path, serde_json::to_vec(&*lock(&self.links)), "baselines");
+    }
+}
+
+/// What a file holds; anything but a whole one is begun anew.
+pub(super) fn read_json<T: serde::de::DeserializeOwned + Default>(path: &Path, what: &str) -> T {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(%error, path = %path.display(), "{what} begins anew");
+            T::default()
+        }),
+        Err(_) => T::default(),
+    }
+}
+
+/// Replaces a file; that it can't be is logged.
+pub(super) fn write_json(path: &Path, bytes: serde_json::Result<Vec<u8>>, what: &str) {
+    let written = bytes.map_err(io::Error::from).and_then(|bytes| replace(path, &bytes));
+    if let Err(error) = written {
+        tracing::warn!(%error, path = %path.display(), "{what} was not kept");
     }
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    fs::write(&new, bytes)?;
+    let mut file = fs::File::create(&new)?;
+    io::Write::write_all(&mut file, bytes)?;
+    // Else a power cut may leave the new name on an empty file.
+    file.sync_all()?;
     fs::rename(&new, path)
 }
 

@@ -1,16 +1,19 @@
-//! The household's own use of a link: what the interface counts, less what the
-//! probes are. What the uplink sends is not taken off: it does not choose a link.
+//! The use of a link: what the interface counts, and the agent's own part of it. The
+//! rest is the household's.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hearth_proto::{Busy, Family, ProbeKind, SlotLength, UnixMs};
+use hearth_proto::{Busy, Family, Own, ProbeKind, Purpose, Role, SlotLength, UnixMs};
 
+use super::dozing::Radio;
 use super::plan::Spec;
 use super::timeline::Timeline;
 use crate::clock;
 use crate::link::counters::{BusyMeter, Bytes, Counters, Transport, counted_bytes};
 use crate::link::discover::Link;
+use crate::link::spending::Spending;
 
 /// How often the interface's counters are read.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -20,40 +23,65 @@ pub(super) struct Usage {
     counters: Counters,
     link_header: u64,
     meter: BusyMeter,
-    own: Bytes,
+    spending: Arc<Spending>,
+    radio: Arc<Radio>,
+    /// What was spent until the slot began.
+    told: Bytes,
     began: Instant,
     counted: Instant,
 }
 
+/// What was used within a slot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    /// An instant in it.
+    pub(super) within: UnixMs,
+    /// The household's, where the interface counts it.
+    pub(super) busy: Option<Busy>,
+    /// The agent's.
+    pub(super) own: Own,
+}
+
 impl Usage {
-    pub(super) fn new(link: &Link, now: Instant) -> Self {
+    pub(super) fn new(
+        link: &Link,
+        spending: Arc<Spending>,
+        radio: Arc<Radio>,
+        now: Instant,
+    ) -> Self {
         Self {
             counters: Counters::new(Path::new("/sys"), &link.interface),
             link_header: link_header(link),
             meter: BusyMeter::default(),
-            own: Bytes::default(),
+            told: spending.total(),
+            spending,
+            radio,
             began: now,
             counted: now,
         }
     }
 
     /// A probe was sent.
-    pub(super) fn sent(&mut self, spec: &Spec) {
-        self.own.tx += bytes(self.link_header, spec);
+    pub(super) fn sent(&self, spec: &Spec) {
+        self.add(spec, Bytes { rx: 0, tx: bytes(self.link_header, spec) });
     }
 
     /// A probe was answered.
-    pub(super) fn answered(&mut self, spec: &Spec) {
-        self.own.rx += bytes(self.link_header, spec) + quote(spec);
+    pub(super) fn answered(&self, spec: &Spec) {
+        self.add(spec, Bytes { rx: bytes(self.link_header, spec) + quote(spec), tx: 0 });
+    }
+
+    fn add(&self, spec: &Spec, bytes: Bytes) {
+        if spec.key.role == Role::Gateway {
+            self.spending.add_home(bytes);
+        } else {
+            self.spending.add(Purpose::Probes, bytes);
+        }
     }
 
     /// Reads the counters when it is time to. Where a slot has ended since, gives
-    /// an instant in it and its use.
-    pub(super) fn count(
-        &mut self,
-        timeline: &Timeline,
-        length: SlotLength,
-    ) -> Option<(UnixMs, Busy)> {
+    /// what was used in it.
+    pub(super) fn count(&mut self, timeline: &Timeline, length: SlotLength) -> Option<Used> {
         let instant = clock::now();
         let (last, now) = (timeline.at(self.counted), timeline.at(instant));
         let crossed = length.start_of(last) != length.start_of(now);
@@ -61,23 +89,39 @@ impl Usage {
             return None;
         }
         self.counted = instant;
+        self.radio.is_idle(instant);
         match self.counters.read() {
             Ok(counted) => {
                 let since = instant.saturating_duration_since(self.began);
-                self.meter.reading(since, counted, self.own);
+                self.meter.reading(since, counted, self.spending.total());
             }
             // It is gone, or has no counters.
             Err(_) => self.meter.unreadable(),
         }
-        if crossed { self.meter.finish().map(|busy| (last, busy)) } else { None }
+        crossed.then(|| self.used(last))
     }
 
-    /// What was used since the last slot, and an instant in that time.
-    pub(super) fn finish(&mut self, timeline: &Timeline) -> Option<(UnixMs, Busy)> {
+    /// What was used since the last slot.
+    pub(super) fn finish(&mut self, timeline: &Timeline) -> Used {
         let last = timeline.at(self.counted);
         self.counted = clock::now();
-        self.meter.finish().map(|busy| (last, busy))
+        self.used(last)
     }
+
+    fn used(&mut self, within: UnixMs) -> Used {
+        let total = self.spending.total();
+        let before = std::mem::replace(&mut self.told, total);
+        let own = Own {
+            rx_bytes: total.rx.saturating_sub(before.rx),
+            tx_bytes: total.tx.saturating_sub(before.tx),
+        };
+        Used { within, busy: self.meter.finish(), own }
+    }
+}
+
+/// What a probe costs a link with this header, answered: both directions together.
+pub(super) fn round_trip_bytes(link_header: u64, spec: &Spec) -> u64 {
+    2 * bytes(link_header, spec) + quote(spec)
 }
 
 /// What the interface counts for a probe in one direction. Connections are
@@ -109,7 +153,7 @@ fn quote(spec: &Spec) -> u64 {
 }
 
 /// 14 on what looks like Ethernet, 0 on TUN, PPP and raw IP.
-fn link_header(link: &Link) -> u64 {
+pub(super) fn link_header(link: &Link) -> u64 {
     const ARPHRD_ETHER: u16 = 1;
     let facts =
         crate::link::classify::read_facts(Path::new("/sys"), &link.interface, link.kind.as_deref());

@@ -41,8 +41,10 @@ pub struct Numbers {
 
 #[derive(Debug, Default)]
 struct Open {
-    sums: BTreeMap<usize, Sum>,
+    /// By series, and whether a cellular radio was idle before.
+    sums: BTreeMap<(usize, bool), Sum>,
     busy: Option<Busy>,
+    own: Own,
 }
 
 /// Makes one link's slots.
@@ -87,11 +89,12 @@ impl SlotMaker {
     }
 
     /// A probe was sent, or would have been. `number` is the caller's, rising
-    /// within the series.
-    pub fn sent(&mut self, series: SeriesId, number: u64, at: UnixMs) {
+    /// within the series. `after_idle`: a cellular radio was idle before it, so that
+    /// its time holds the promotion delay, and it is summed up apart.
+    pub fn sent(&mut self, series: SeriesId, number: u64, at: UnixMs, after_idle: bool) {
         let at = at.max(self.begin);
         if let Some(series) = self.series.get_mut(series.0) {
-            series.sent(number, at);
+            series.sent(number, at, after_idle);
         }
     }
 
@@ -120,10 +123,11 @@ impl SlotMaker {
                 let start = length.start_of(at);
                 // Too late for a slot that waited no longer.
                 if start >= next {
-                    open.entry(start).or_default().sums.entry(i).or_default().add(at, known);
+                    let of = (i, known.after_idle);
+                    open.entry(start).or_default().sums.entry(of).or_default().add(at, known);
                 }
             },
-            |open, start| open.get_mut(&start)?.sums.get_mut(&i),
+            |open, (start, after_idle)| open.get_mut(&start)?.sums.get_mut(&(i, after_idle)),
         );
     }
 
@@ -155,6 +159,17 @@ impl SlotMaker {
         let start = self.length.start_of(at);
         if start >= self.next {
             self.open.entry(start).or_default().busy = Some(busy);
+        }
+    }
+
+    /// What the agent itself used of the link in the slot that holds `at`; added to
+    /// what was told before.
+    pub fn own(&mut self, at: UnixMs, own: Own) {
+        let start = self.length.start_of(at);
+        if start >= self.next {
+            let sum = &mut self.open.entry(start).or_default().own;
+            sum.rx_bytes = sum.rx_bytes.saturating_add(own.rx_bytes);
+            sum.tx_bytes = sum.tx_bytes.saturating_add(own.tx_bytes);
         }
     }
 
@@ -210,14 +225,14 @@ impl SlotMaker {
         let series = open
             .sums
             .into_iter()
-            .filter_map(|(i, sum)| {
+            .filter_map(|((i, after_idle), sum)| {
                 let follower = self.series.get(i)?;
                 let is_down = |at: UnixMs| {
                     held.iter().any(|(from, to, state)| {
                         (*from..*to).contains(&at) && matches!(state, State::Down(_))
                     })
                 };
-                Some(sum.finish(follower, is_down))
+                Some(sum.finish(follower, after_idle, is_down))
             })
             .collect();
         let (mut down_ms, mut unjudged_ms) = (0, 0);
@@ -251,7 +266,7 @@ impl SlotMaker {
                 .map(|(cause, _)| *cause),
             series,
             busy: open.busy,
-            own: Own::default(),
+            own: open.own,
             wifi: None,
             cells: Vec::new(),
         }

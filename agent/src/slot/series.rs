@@ -14,6 +14,7 @@ use crate::direction::Finder;
 struct Probe {
     number: u64,
     at: UnixMs,
+    after_idle: bool,
     outcome: Option<(Outcome, Option<Numbers>)>,
 }
 
@@ -24,14 +25,16 @@ pub(super) struct Follower {
     payload_bytes: u32,
     /// From the oldest whose outcome is not known on.
     queue: VecDeque<Probe>,
-    /// Knows lost probes by their slot.
-    finder: Finder<UnixMs>,
+    /// Knows lost probes by their slot, and whether a radio was idle before. One for
+    /// both: the reflector's numbers are of all.
+    finder: Finder<(UnixMs, bool)>,
 }
 
 /// A probe whose outcome is known, as are those of all before it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     outcome: Outcome,
+    pub(super) after_idle: bool,
 }
 
 impl Follower {
@@ -39,8 +42,8 @@ impl Follower {
         Self { key, payload_bytes, queue: VecDeque::new(), finder: Finder::default() }
     }
 
-    pub(super) fn sent(&mut self, number: u64, at: UnixMs) {
-        self.queue.push_back(Probe { number, at, outcome: None });
+    pub(super) fn sent(&mut self, number: u64, at: UnixMs, after_idle: bool) {
+        self.queue.push_back(Probe { number, at, after_idle, outcome: None });
     }
 
     pub(super) fn outcome(&mut self, number: u64, outcome: Outcome, numbers: Option<Numbers>) {
@@ -70,24 +73,24 @@ impl Follower {
         open: &mut O,
         length: SlotLength,
         take: impl Fn(&mut O, UnixMs, Known),
-        sum: impl for<'a> Fn(&'a mut O, UnixMs) -> Option<&'a mut Sum>,
+        sum: impl for<'a> Fn(&'a mut O, (UnixMs, bool)) -> Option<&'a mut Sum>,
     ) {
-        while let Some((at, outcome, numbers)) = self.pop_known() {
-            take(open, at, Known { outcome });
+        while let Some((at, after_idle, outcome, numbers)) = self.pop_known() {
+            take(open, at, Known { outcome, after_idle });
             let Some(numbers) = numbers else { continue };
             match (outcome, numbers.reflector) {
                 (Outcome::Failed(cause), _) if cause.is_loss() => {
-                    self.finder.lost(length.start_of(at));
+                    self.finder.lost((length.start_of(at), after_idle));
                 }
                 (Outcome::Answered { .. }, Some(reflector)) => {
                     let told = self.finder.answered(numbers.seq, reflector);
-                    for start in told.forward {
-                        if let Some(sum) = sum(open, start) {
+                    for of in told.forward {
+                        if let Some(sum) = sum(open, of) {
                             sum.forward += 1;
                         }
                     }
-                    for start in told.back {
-                        if let Some(sum) = sum(open, start) {
+                    for of in told.back {
+                        if let Some(sum) = sum(open, of) {
                             sum.back += 1;
                         }
                     }
@@ -97,10 +100,10 @@ impl Follower {
         }
     }
 
-    fn pop_known(&mut self) -> Option<(UnixMs, Outcome, Option<Numbers>)> {
+    fn pop_known(&mut self) -> Option<(UnixMs, bool, Outcome, Option<Numbers>)> {
         let (outcome, numbers) = self.queue.front()?.outcome?;
         let probe = self.queue.pop_front()?;
-        Some((probe.at, outcome, numbers))
+        Some((probe.at, probe.after_idle, outcome, numbers))
     }
 }
 
@@ -145,7 +148,12 @@ impl Sum {
         }
     }
 
-    pub(super) fn finish(self, of: &Follower, is_down: impl Fn(UnixMs) -> bool) -> Series {
+    pub(super) fn finish(
+        self,
+        of: &Follower,
+        after_idle: bool,
+        is_down: impl Fn(UnixMs) -> bool,
+    ) -> Series {
         let failed_while_down = self.failed_at.iter().filter(|at| is_down(**at)).count();
         Series {
             key: of.key.clone(),
@@ -163,7 +171,7 @@ impl Sum {
             }),
             distribution: self.distribution,
             payload_bytes: of.payload_bytes,
-            after_idle: false,
+            after_idle,
         }
     }
 }

@@ -47,8 +47,8 @@ fn close(maker: &mut SlotMaker, now: i64) -> Vec<LinkSlot> {
 #[test]
 fn a_probe_counts_where_it_was_sent_and_a_slot_waits_for_it() {
     let (mut maker, id) = maker(0, State::Up);
-    maker.sent(id, 0, at(9_900));
-    maker.sent(id, 1, at(10_100));
+    maker.sent(id, 0, at(9_900), false);
+    maker.sent(id, 1, at(10_100), false);
     maker.outcome(id, 1, answered(20_000), None);
     assert!(close(&mut maker, 12_000).is_empty());
     maker.outcome(id, 0, LOST, None);
@@ -66,7 +66,7 @@ fn figures_are_those_of_the_method() {
     let outcomes =
         [answered(10), answered(14), LOST, LOST, answered(30), answered(29), LOST, answered(5)];
     for (i, outcome) in outcomes.into_iter().enumerate() {
-        maker.sent(id, i as u64, at(i as i64 * 1000));
+        maker.sent(id, i as u64, at(i as i64 * 1000), false);
         maker.outcome(id, i as u64, outcome, None);
     }
     let series = close(&mut maker, 10_500).remove(0).series.remove(0);
@@ -82,8 +82,8 @@ fn families_are_apart() {
     let (mut maker, v4) = maker(0, State::Up);
     let v6 = maker.series(&key(Family::V6), 44);
     assert_eq!(maker.series(&key(Family::V4), 44), v4);
-    maker.sent(v4, 0, at(1));
-    maker.sent(v6, 0, at(2));
+    maker.sent(v4, 0, at(1), false);
+    maker.sent(v6, 0, at(2), false);
     maker.outcome(v6, 0, LOST, None);
     maker.outcome(v4, 0, answered(7), None);
     let slot = close(&mut maker, 10_500).remove(0);
@@ -103,12 +103,12 @@ fn directions_come_from_the_reflectors_numbers() {
         (answered(1), numbers(5, 3)),
     ];
     for (i, (outcome, numbers)) in told.into_iter().enumerate() {
-        maker.sent(id, i as u64, at(i as i64 * 1000));
+        maker.sent(id, i as u64, at(i as i64 * 1000), false);
         maker.outcome(id, i as u64, outcome, Some(numbers));
     }
     // Lost at the slot's end, answered for in the next.
-    maker.sent(id, 5, at(9_900));
-    maker.sent(id, 6, at(10_200));
+    maker.sent(id, 5, at(9_900), false);
+    maker.sent(id, 6, at(10_200), false);
     maker.outcome(id, 6, answered(1), Some(numbers(7, 4)));
     maker.outcome(id, 5, LOST, Some(lost(6)));
     let series = close(&mut maker, 12_900).remove(0).series.remove(0);
@@ -120,7 +120,7 @@ fn an_outage_is_dated_across_slots_and_its_failures_told_apart() {
     let (mut maker, id) = maker(0, State::Up);
     for i in 0..20 {
         let sent = i * 1000 + 500;
-        maker.sent(id, i as u64, at(sent));
+        maker.sent(id, i as u64, at(sent), false);
         let down = (8_000..13_000).contains(&sent) || i == 2;
         maker.outcome(id, i as u64, if down { LOST } else { answered(1) }, None);
     }
@@ -146,7 +146,7 @@ fn a_slot_waits_until_what_is_held_is_final_but_not_for_ever() {
 #[test]
 fn an_outcome_that_never_comes_does_not_hold_a_slot_for_ever() {
     let (mut maker, id) = maker(0, State::Up);
-    maker.sent(id, 0, at(1000));
+    maker.sent(id, 0, at(1000), false);
     assert!(close(&mut maker, 50_000).is_empty());
     let slot = close(&mut maker, 10_000 + MAX_HOLD_MS).remove(0);
     assert!(slot.series.is_empty(), "it did not count");
@@ -156,9 +156,9 @@ fn an_outcome_that_never_comes_does_not_hold_a_slot_for_ever() {
 #[test]
 fn time_outside_the_makers_life_is_unjudged() {
     let (mut maker, id) = maker(4_000, State::Up);
-    maker.sent(id, 0, at(5_000));
+    maker.sent(id, 0, at(5_000), false);
     maker.outcome(id, 0, answered(1), None);
-    maker.sent(id, 1, at(12_000));
+    maker.sent(id, 1, at(12_000), false);
     let slots = maker.flush(at(13_000));
     assert_eq!(slots.iter().map(|s| s.unjudged_ms).collect::<Vec<_>>(), [4_000, 7_000]);
     assert!(slots[1].series.is_empty(), "what is still out was not sent");
@@ -169,7 +169,7 @@ fn time_outside_the_makers_life_is_unjudged() {
 fn what_was_answered_counts_though_one_before_it_is_still_out() {
     let (mut maker, id) = maker(0, State::Up);
     for number in 0..4 {
-        maker.sent(id, number, at(1000 * number as i64));
+        maker.sent(id, number, at(1000 * number as i64), false);
     }
     for number in 1..4 {
         maker.outcome(id, number, answered(1), None);
@@ -220,7 +220,7 @@ proptest! {
         let (mut now, mut due) = (begin, Vec::new());
         for (i, (gap, fate, wait)) in probes.iter().enumerate() {
             now += gap;
-            maker.sent(id, i as u64, at(now));
+            maker.sent(id, i as u64, at(now), false);
             let outcome = match fate {
                 0 => LOST,
                 1 => Outcome::Failed(Cause::Refused),
@@ -263,7 +263,7 @@ proptest! {
             let id = maker.series(&key(Family::V4), 44);
             maker.turned(Transition { at: at(turn), state: DOWN });
             for (i, us) in outcomes.iter().enumerate() {
-                maker.sent(id, i as u64, at(i as i64 * 1000));
+                maker.sent(id, i as u64, at(i as i64 * 1000), false);
                 maker.outcome(id, i as u64, us.map_or(LOST, answered), None);
             }
             // A common multiple of both lengths.
@@ -283,4 +283,28 @@ proptest! {
         };
         prop_assert_eq!(sums(1_000), sums(60_000));
     }
+}
+
+#[test]
+fn probes_of_an_idle_radio_are_summed_up_apart_and_losses_keep_their_direction() {
+    let (mut maker, id) = maker(0, State::Up);
+    // The second and third find the radio idle; the third is lost on its way back.
+    for (i, idle) in [false, true, true, false].into_iter().enumerate() {
+        maker.sent(id, i as u64, at(i as i64 * 1000), idle);
+    }
+    maker.outcome(id, 0, answered(20_000), Some(numbers(10, 0)));
+    maker.outcome(id, 1, answered(320_000), Some(numbers(11, 1)));
+    maker.outcome(id, 2, LOST, Some(lost(12)));
+    maker.outcome(id, 3, answered(21_000), Some(numbers(13, 3)));
+    maker.own(at(500), Own { rx_bytes: 1, tx_bytes: 2 });
+    maker.own(at(9_500), Own { rx_bytes: 10, tx_bytes: 20 });
+    let closed = close(&mut maker, 10_500);
+    let found: Vec<_> = closed[0]
+        .series
+        .iter()
+        .map(|s| (s.after_idle, s.sent, s.distribution.max_us().unwrap() > 300_000, s.directions))
+        .collect();
+    let back = |lost_back| Some(hearth_proto::Directions { lost_forward: 0, lost_back });
+    assert_eq!(found, [(false, 2, false, back(0)), (true, 2, true, back(1))]);
+    assert_eq!(closed[0].own, Own { rx_bytes: 11, tx_bytes: 22 });
 }

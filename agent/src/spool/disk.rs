@@ -235,6 +235,42 @@ impl Disk {
         Ok(true)
     }
 
+    /// Changes this run's records, all or none; gives how many were.
+    pub(super) fn rewrite(
+        &mut self,
+        change: impl Fn(&[u8]) -> Option<Vec<u8>>,
+    ) -> rusqlite::Result<u64> {
+        let tx = self.db.transaction()?;
+        let (mut held, mut changed, mut after) = (self.held, 0, 0_i64);
+        loop {
+            // Not all at once: memory is short.
+            let mut read = tx.prepare(
+                "SELECT seq, kind, body FROM record WHERE boot = ?1 AND seq > ?2 \
+                 ORDER BY seq LIMIT 128",
+            )?;
+            let some = read
+                .query_map([self.run, after], |r| {
+                    Ok((r.get::<_, i64>(0)?, kind_of(r.get(1)?), r.get::<_, Vec<u8>>(2)?))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let Some(last) = some.last() else { break };
+            after = last.0;
+            let mut write =
+                tx.prepare("UPDATE record SET body = ?3 WHERE boot = ?1 AND seq = ?2")?;
+            for (seq, kind, body) in some {
+                let Some(new) = change(&body) else { continue };
+                let mut gone = Held::default();
+                gone.add(kind, 0, body.len() as u64);
+                held.add(kind, 0, new.len() as u64);
+                held = held.minus(gone);
+                changed += write.execute(params![self.run, seq, new])? as u64;
+            }
+        }
+        tx.commit()?;
+        self.held = held;
+        Ok(changed)
+    }
+
     /// The run and records after (`run`, `seq`), of the first run that has any.
     pub(super) fn next(
         &self,

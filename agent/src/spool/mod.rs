@@ -2,8 +2,8 @@
 //! spared writes, and safe over a crash.
 //!
 //! Read in this order: this file (the handle, its promises), `state` (what is
-//! kept, written, dropped; no thread, no clock), `item`, `disk` (the file)
-//! and `worker` (the thread that owns both).
+//! kept, written, dropped; no thread, no clock), `item`, `mend` (wall times put
+//! right), `disk` (the file) and `worker` (the thread that owns both).
 //!
 //! # Layout
 //! A SQLite file in WAL mode, locked by one process. `boot(n, id)` numbers the
@@ -38,6 +38,7 @@
 
 mod disk;
 mod item;
+mod mend;
 mod state;
 mod worker;
 
@@ -50,6 +51,7 @@ use std::time::Duration;
 use hearth_proto::{BootId, Record, Seq};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub(crate) use mend::mend;
 pub(crate) use state::error_chain;
 use worker::Command;
 
@@ -215,6 +217,12 @@ impl Spool {
     /// returns they will not come again.
     pub async fn ack(&self, boot: BootId, up_to: Seq) -> Result<(), SpoolError> {
         self.ask(|reply| Command::Ack { boot, up_to, reply }).await?
+    }
+
+    /// Puts right the wall times of this boot's records that were not acknowledged
+    /// yet, after the clock was set by `by_ms`. Gives how many there were.
+    pub async fn mend(&self, by_ms: i64) -> Result<u64, SpoolError> {
+        self.ask(|reply| Command::Mend { by_ms, reply }).await?
     }
 
     /// What is in it.

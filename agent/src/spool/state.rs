@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::disk::{Disk, Write, is_corrupt};
 use super::item::{Count, Item, Kind};
+use super::mend::mend_body;
 use super::{Batch, Position, SpoolError, SpoolLimits, SpoolStats};
 
 /// When a step happens.
@@ -135,6 +136,27 @@ impl Core {
                 Ok(())
             }
             Err(e) => Err(self.failed("letting go of acknowledged records", e, now)),
+        }
+    }
+
+    /// See [`super::Spool::mend`].
+    pub(super) fn mend(&mut self, by_ms: i64, now: Now) -> Result<u64, SpoolError> {
+        let mut mended = 0;
+        for item in &mut self.waiting {
+            if let Some(body) = mend_body(&item.body, by_ms) {
+                self.waiting_bytes =
+                    self.waiting_bytes - item.body.len() as u64 + body.len() as u64;
+                item.body = body;
+                mended += 1;
+            }
+        }
+        let Some(disk) = self.disk.as_mut() else { return Ok(mended) };
+        match disk.rewrite(|body| mend_body(body, by_ms)) {
+            Ok(written) => {
+                self.stats.writes += u64::from(written > 0);
+                Ok(mended + written)
+            }
+            Err(e) => Err(self.failed("mending wall times", e, now)),
         }
     }
 

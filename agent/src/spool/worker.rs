@@ -25,6 +25,10 @@ pub(super) enum Command {
         up_to: Seq,
         reply: oneshot::Sender<Result<(), SpoolError>>,
     },
+    Mend {
+        by_ms: i64,
+        reply: oneshot::Sender<Result<u64, SpoolError>>,
+    },
     Stats(oneshot::Sender<SpoolStats>),
     Flush(oneshot::Sender<Result<(), SpoolError>>),
     Close(oneshot::Sender<Result<SpoolStats, SpoolError>>),
@@ -99,6 +103,9 @@ async fn serve(
             }
             Some(Command::Ack { boot, up_to, reply }) => {
                 let _ = reply.send(core.ack(boot, up_to, clock.now()));
+            }
+            Some(Command::Mend { by_ms, reply }) => {
+                let _ = reply.send(core.mend(by_ms, clock.now()));
             }
             Some(Command::Stats(reply)) => {
                 let _ = reply.send(core.stats());

@@ -2,7 +2,8 @@
 //! stream, and lets go of them once the collector has them.
 //!
 //! Read in this order: this file (configuration, the life of the uplink),
-//! `stream` (one connection), `backoff` and `tls`.
+//! `stream` (one stream), `counted` (its connection, and what it costs), `backoff` and
+//! `tls`.
 //!
 //! While the collector is away the spool keeps what is measured; after each
 //! reconnect everything unacknowledged is sent again from the oldest on, which
@@ -10,6 +11,7 @@
 //! a resend would not help.
 
 mod backoff;
+mod counted;
 mod stream;
 mod tls;
 
@@ -22,13 +24,14 @@ use tonic::transport::{Endpoint, Uri};
 use tracing::{info, warn};
 
 pub use backoff::{Backoff, BackoffError};
+pub use counted::Spender;
 pub use tls::UplinkTls;
 
 use crate::spool::{Spool, SpoolError};
 use stream::StreamError;
 
 /// Where the uplink leads and how it behaves.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UplinkConfig {
     /// The collector: `https://HOST:PORT`, or `http://` where nobody else listens.
     pub collector: CollectorUri,
@@ -64,7 +67,20 @@ pub struct UplinkConfig {
     /// Is told what the collector asks for. It must have room: what finds none is
     /// left, and logged.
     pub asks: Option<mpsc::Sender<Asked>>,
+    /// Knows what each connection's octets are charged to; `None`: nothing.
+    pub spender: Option<Spender>,
+    /// By how many milliseconds the clock was set since the start, in sum, each time
+    /// after what waits was mended. With it nothing is sent while this clock and the
+    /// collector's differ by more than [`CLOCKS_AGREE_MS`], for at most
+    /// [`HOLD_FOR_CLOCK`].
+    pub stepped: Option<watch::Receiver<i64>>,
 }
+
+/// Clocks that differ by less agree.
+pub const CLOCKS_AGREE_MS: i64 = 5_000;
+/// Records wait so long for a clock to be set that the collector finds wrong: NTP takes
+/// minutes at the most, once there is a way out.
+pub const HOLD_FOR_CLOCK: Duration = Duration::from_secs(600);
 
 /// What a collector asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +111,8 @@ impl UplinkConfig {
             drain: Duration::from_secs(5),
             state: None,
             asks: None,
+            spender: None,
+            stepped: None,
         }
     }
 }
@@ -217,8 +235,9 @@ async fn keep_connected(
     mut deadline: Deadline,
 ) -> Result<(), UplinkError> {
     let mut backoff = config.backoff.clone();
+    let mut hold = stream::Hold::default();
     loop {
-        let ended = stream::run(config, endpoint, spool, state, deadline.clone()).await;
+        let ended = stream::run(config, endpoint, spool, state, deadline.clone(), &mut hold).await;
         let was_connected = state.borrow().connected;
         let trouble = match ended {
             Ok(()) => {

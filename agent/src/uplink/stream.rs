@@ -13,7 +13,8 @@ use tracing::{info, warn};
 use wire::agent_message::Message as Out;
 use wire::collector_message::Message as In;
 
-use super::{Asked, Deadline, UplinkConfig, UplinkState, now};
+use super::counted::Connector;
+use super::{Asked, CLOCKS_AGREE_MS, Deadline, HOLD_FOR_CLOCK, UplinkConfig, UplinkState, now};
 use crate::spool::{Batch, Position, Spool, SpoolError};
 
 /// Refusals told one by one in each acknowledgement; the rest as a number.
@@ -44,6 +45,42 @@ struct InFlight {
     sent: Instant,
 }
 
+/// Whether records wait for this machine's clock to be set, over all streams.
+#[derive(Debug, Default)]
+pub(super) struct Hold {
+    /// The collector's clock less this one at the last welcome, and what this one had
+    /// been set by then.
+    ahead: Option<(i64, i64)>,
+    /// They wait no longer than that.
+    until: Option<Instant>,
+}
+
+impl Hold {
+    fn welcomed(&mut self, ahead_ms: Option<i64>, stepped: Option<&mut watch::Receiver<i64>>) {
+        // Who doesn't say how the clock is set, doesn't wait for it.
+        self.ahead = ahead_ms.zip(stepped.map(|stepped| *stepped.borrow()));
+    }
+
+    /// Until when they wait; `None`: they don't.
+    fn until(&mut self, stepped: Option<&mut watch::Receiver<i64>>) -> Option<Instant> {
+        let (ahead, before) = self.ahead?;
+        let since = *stepped?.borrow_and_update() - before;
+        if (ahead - since).abs() <= CLOCKS_AGREE_MS {
+            return None;
+        }
+        let until = *self.until.get_or_insert_with(|| now() + HOLD_FOR_CLOCK);
+        (now() < until).then_some(until)
+    }
+}
+
+/// The clock was set; `false`: nobody will say so any more.
+async fn set(stepped: Option<&mut watch::Receiver<i64>>) -> bool {
+    match stepped {
+        Some(stepped) => stepped.changed().await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
 /// Connects and sends until the stream ends, or until, after a shutdown, nothing
 /// is left to send or its deadline has passed (`Ok`).
 pub(super) async fn run(
@@ -52,6 +89,7 @@ pub(super) async fn run(
     spool: &Spool,
     state: &watch::Sender<UplinkState>,
     mut deadline: Deadline,
+    hold: &mut Hold,
 ) -> Result<(), StreamError> {
     let window = config.window.max(1);
     let mut appended = spool.appended();
@@ -71,12 +109,16 @@ pub(super) async fn run(
     });
     info!(collector = %config.collector, "collector welcomed this agent");
 
+    let mut stepped = config.stepped.clone();
+    hold.welcomed(state.borrow().collector_ahead_ms, stepped.as_mut());
     let mut sent: VecDeque<InFlight> = VecDeque::with_capacity(window);
     let mut last: Option<Position> = None;
+    let mut stepped_lives = true;
     loop {
         // Seen before the spool is asked, so that nothing appended since is missed.
         appended.borrow_and_update();
-        let mut all_sent = false;
+        let held = hold.until(stepped.as_mut());
+        let mut all_sent = held.is_some();
         while sent.len() < window && !all_sent {
             let batch =
                 spool.next_batch(last, config.batch_records.max(1), config.batch_bytes).await?;
@@ -115,7 +157,13 @@ pub(super) async fn run(
                     None => {}
                 }
             }
-            changed = appended.changed(), if all_sent => {
+            () = at(held), if held.is_some() => {
+                warn!("the clocks still differ: what was measured is sent with its dates");
+            }
+            changed = set(stepped.as_mut()), if held.is_some() && stepped_lives => {
+                stepped_lives = changed;
+            }
+            changed = appended.changed(), if all_sent && held.is_none() => {
                 changed.map_err(|_| SpoolError::Closed)?;
             }
             _ = deadline.changed(), if !stopping => {}
@@ -134,7 +182,8 @@ async fn open(
     outgoing: mpsc::Receiver<wire::AgentMessage>,
 ) -> Result<tonic::Streaming<wire::CollectorMessage>, StreamError> {
     let status = |s| StreamError::Status(Box::new(s));
-    let channel = endpoint.connect().await?;
+    let connector = Connector { spender: config.spender.clone() };
+    let channel = endpoint.connect_with_connector(connector).await?;
     let mut client = wire::collector_client::CollectorClient::new(channel);
     let hello = wire::Hello {
         agent: config.agent.to_string(),

@@ -7,7 +7,7 @@ use crate::run::progress::News;
 impl Task {
     pub(super) async fn heard(&mut self, report: Report) {
         match report {
-            Report::Sent { prober, number, at } => {
+            Report::Sent { prober, number, at, after_idle } => {
                 let at = self.timeline.at(at);
                 let Some(running) = self.probers.iter_mut().find(|p| p.id == prober) else {
                     return;
@@ -16,7 +16,7 @@ impl Task {
                 let series = maker.series(&running.spec.key, running.spec.payload_bytes);
                 // Within a prober numbers rise; another's of the same key go on
                 // from there.
-                maker.sent(series, unique(prober, number), at);
+                maker.sent(series, unique(prober, number), at, after_idle);
                 if running.spec.far {
                     running.target.get_or_insert_with(|| self.belief.add_target());
                 }
@@ -43,6 +43,7 @@ impl Task {
                     let series = maker.series(&running.spec.key, running.spec.payload_bytes);
                     maker.outcome(series, unique(prober, number), result, numbers);
                 }
+                self.board.probed(&running.spec.key, out.at, outcome);
                 self.shared.recorder.tell(News::Probed {
                     link: self.link.name.clone(),
                     series: running.spec.key.clone(),

@@ -12,22 +12,27 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hearth_proto::{Busy, EventKind, LinkName, UnixMs};
+use hearth_proto::{EventKind, LinkName, UnixMs};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::plan::Spec;
+use super::desk::{Board, Desk, Stand};
+use super::dozing::Radio;
+use super::heavy::Testing;
+use super::memory::Memory;
+use super::plan::{Settings, Spec};
 use super::prober::Report;
 use super::progress::News;
 use super::recorder::Recorder;
 use super::timeline::{Break, Timeline};
-use super::usage::Usage;
+use super::usage::{Usage, Used};
 use crate::belief::{Baseline, Belief, State, TargetId, Transition};
 use crate::clock;
 use crate::config::Config;
 use crate::link::bind::Binder;
 use crate::link::discover::Link;
+use crate::link::spending::Spending;
 use crate::slot::SlotMaker;
 
 /// Reports that may wait for the link's task; beyond, probers wait.
@@ -42,6 +47,8 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) enum Order {
     /// The link as it is now, and when that was noticed.
     Link(Box<Link>, Instant),
+    /// Whether its radio roams, as far as that is known.
+    Roams(Option<bool>),
     /// Wall time goes on elsewhere.
     Timeline(Break),
     /// Close all slots and end.
@@ -58,6 +65,10 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) binder: Binder,
     pub(super) baselines: Baselines,
+    pub(super) memory: Memory,
+    pub(super) testing: Testing,
+    /// Wall time as it goes on now.
+    pub(super) wall: watch::Receiver<Timeline>,
 }
 
 struct Running {
@@ -87,20 +98,57 @@ struct Task {
     urgent: watch::Sender<bool>,
     reports: mpsc::Sender<Report>,
     usage: Usage,
+    radio: Arc<Radio>,
+    settings: watch::Receiver<Settings>,
+    stand: watch::Sender<Stand>,
+    board: Board,
     began: Instant,
+}
+
+/// A link's task as the run holds it.
+pub(super) struct Started {
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) task: tokio::task::JoinHandle<()>,
+    pub(super) desk: Desk,
 }
 
 /// Starts a link's task. It ends by [`Order::Stop`], or when its sender goes.
 pub(super) fn start(
     shared: Shared,
     link: Link,
+    settings: watch::Receiver<Settings>,
     timeline: Timeline,
     noticed: Instant,
-) -> (mpsc::Sender<Order>, tokio::task::JoinHandle<()>) {
+) -> Started {
     let (orders, inbox) = mpsc::channel(ORDERS);
     let (reports, outcomes) = mpsc::channel(REPORTS);
-    let task = Task::new(shared, link, timeline, reports, noticed);
-    (orders, tokio::spawn(task.run(inbox, outcomes)))
+    let spending = Arc::<Spending>::default();
+    let (stand, seen) = watch::channel(Stand {
+        link: link.clone(),
+        servers: Arc::default(),
+        down: link.down_cause(),
+        judged: false,
+        roams: None,
+        rates: crate::budget::policy::Rates::default(),
+    });
+    let board = Board::default();
+    let desk = Desk {
+        stand: seen,
+        settings: settings.clone(),
+        spending: Arc::clone(&spending),
+        board: board.clone(),
+    };
+    let told = Told { settings, stand, board, spending };
+    let task = Task::new(shared, link, timeline, reports, noticed, told);
+    Started { orders, task: tokio::spawn(task.run(inbox, outcomes)), desk }
+}
+
+/// What a link's task is told by, and what it says itself by.
+struct Told {
+    settings: watch::Receiver<Settings>,
+    stand: watch::Sender<Stand>,
+    board: Board,
+    spending: Arc<Spending>,
 }
 
 impl Task {
@@ -110,6 +158,7 @@ impl Task {
         timeline: Timeline,
         reports: mpsc::Sender<Report>,
         noticed: Instant,
+        told: Told,
     ) -> Self {
         let round = shared.config.pace.stamp;
         let reply_if_up = lock(&shared.baselines)
@@ -118,6 +167,7 @@ impl Task {
         let begin = timeline.at(noticed);
         let maker = SlotMaker::new(link.name.clone(), shared.config.slot, begin, State::Unjudged);
         let now = clock::now();
+        let radio = Arc::new(Radio::new(&link.interface));
         Self {
             belief: Belief::new(round.as_millis() as i64, reply_if_up),
             servers: Arc::default(),
@@ -126,7 +176,11 @@ impl Task {
             next_prober: 0,
             out: HashMap::new(),
             urgent: watch::channel(false).0,
-            usage: Usage::new(&link, now),
+            usage: Usage::new(&link, told.spending, Arc::clone(&radio), now),
+            radio,
+            settings: told.settings,
+            stand: told.stand,
+            board: told.board,
             began: now,
             shared,
             link,
@@ -141,6 +195,8 @@ impl Task {
         let mut ticks = tokio::time::interval(TICK);
         // Late is as good as on time: each tick looks at all there is.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut settings = self.settings.clone();
+        let mut settled = true;
         loop {
             tokio::select! {
                 biased;
@@ -150,9 +206,19 @@ impl Task {
                         let at = self.timeline.at(noticed);
                         self.link_changed(at).await;
                     }
+                    Some(Order::Roams(roams)) => {
+                        self.stand.send_if_modified(|stand| {
+                            std::mem::replace(&mut stand.roams, roams) != roams
+                        });
+                    }
                     Some(Order::Timeline(broken)) => self.timeline_broken(broken),
                     Some(Order::Stop) | None => break,
                 },
+                changed = settings.changed(), if settled => {
+                    settled = changed.is_ok();
+                    let at = self.now();
+                    self.link_changed(at).await;
+                }
                 Some(report) = reports.recv() => self.heard(report).await,
                 _ = ticks.tick() => self.tick().await,
             }
@@ -172,8 +238,12 @@ impl Task {
         let down = match transition.state {
             State::Up => None,
             State::Down(cause) => Some(cause),
-            State::Unjudged => return,
+            State::Unjudged => {
+                self.stand.send_modify(|stand| (stand.down, stand.judged) = (None, false));
+                return;
+            }
         };
+        self.stand.send_modify(|stand| (stand.down, stand.judged) = (down, true));
         let link = self.link.name.clone();
         self.shared.recorder.tell(News::State { link: link.clone(), down });
         self.shared.recorder.event(transition.at, EventKind::LinkState { link, down }).await;
@@ -186,8 +256,8 @@ impl Task {
         }
         let urgent = self.belief.is_urgent(now);
         self.urgent.send_if_modified(|held| std::mem::replace(held, urgent) != urgent);
-        if let Some((within, busy)) = self.usage.count(&self.timeline, self.shared.config.slot) {
-            self.busy(within, busy);
+        if let Some(used) = self.usage.count(&self.timeline, self.shared.config.slot) {
+            self.used(used);
         }
         self.learn(now);
         let settled = self.belief.settled_until(now);
@@ -206,16 +276,18 @@ impl Task {
         self.shared.recorder.slots(closed).await;
     }
 
-    fn busy(&mut self, within: UnixMs, busy: Busy) {
+    fn used(&mut self, used: Used) {
         if let Some((_, maker)) = self.makers.back_mut() {
-            maker.busy(within, busy);
+            maker.own(used.within, used.own);
+            if let Some(busy) = used.busy {
+                maker.busy(used.within, busy);
+            }
         }
     }
 
-    fn finish_busy(&mut self) {
-        if let Some((within, busy)) = self.usage.finish(&self.timeline) {
-            self.busy(within, busy);
-        }
+    fn finish_use(&mut self) {
+        let used = self.usage.finish(&self.timeline);
+        self.used(used);
     }
 
     fn learn(&mut self, now: UnixMs) {
@@ -230,7 +302,7 @@ impl Task {
     }
 
     fn timeline_broken(&mut self, broken: Break) {
-        self.finish_busy();
+        self.finish_use();
         if let Some((_, maker)) = self.makers.back_mut() {
             maker.end(broken.ended);
         }
@@ -257,7 +329,7 @@ impl Task {
         for transition in self.belief.advance(now) {
             self.turned(Some(transition)).await;
         }
-        self.finish_busy();
+        self.finish_use();
         self.learn(now);
         let mut closed = Vec::new();
         for (_, maker) in &mut self.makers {

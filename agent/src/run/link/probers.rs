@@ -6,27 +6,33 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU16;
+use std::time::Duration;
 
-use hearth_proto::{Family, UnixMs};
+use hearth_proto::{Detail, Family, Role, UnixMs};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
 use super::{Running, Task};
+use crate::budget::policy::Rates;
 use crate::config::Config;
+use crate::link::classify::{classify, read_facts};
 use crate::link::discover::Link;
 use crate::link::resolvers;
 use crate::probe::icmp;
 use crate::probe::outlet::Outlet;
-use crate::run::plan::{self, Ask, Spec};
+use crate::run::plan::{self, Ask, Settings, Spec};
 use crate::run::prober::{self, EchoClient, Means, chain, family_name};
 use crate::run::recorder::Cannot;
+use crate::run::usage;
 
 impl Task {
     /// Starts the probers that the link as it is now calls for, and ends others.
     pub(super) async fn link_changed(&mut self, at: UnixMs) {
         let config = Arc::clone(&self.shared.config);
         self.servers = servers(&config, &self.link);
-        let wanted = plan::specs(&config, &self.link, &self.servers);
+        let settings = *self.settings.borrow();
+        let wanted = plan::specs(&config, &settings, &self.link, &self.servers);
+        self.tell_stand(&config, settings);
         let more = wanted.iter().any(|spec| spec.far);
         let transition = self.belief.system(self.link.down_cause(), at, more);
         self.turned(transition).await;
@@ -62,6 +68,32 @@ impl Task {
                 self.shared.recorder.cannot(at, cannot).await;
             }
         }
+    }
+
+    /// Says how the link stands, and what its probes cost at each detail.
+    fn tell_stand(&self, config: &Config, settings: Settings) {
+        let facts = read_facts(Path::new("/sys"), &self.link.interface, self.link.kind.as_deref());
+        let configured = config.links.of(&self.link.interface).and_then(|link| link.technology);
+        self.radio.set_mobile(classify(&facts, configured).technology.is_mobile());
+        let header = usage::link_header(&self.link);
+        let rates = Detail::ALL.map(|detail| {
+            let settings = Settings { detail, ..settings };
+            let specs = plan::specs(config, &settings, &self.link, &self.servers);
+            specs
+                .iter()
+                .filter(|spec| spec.key.role != Role::Gateway)
+                .map(|spec| {
+                    let hour = Duration::from_secs(3600).as_millis();
+                    let probes = hour / spec.period.as_millis().max(1);
+                    usage::round_trip_bytes(header, spec).saturating_mul(probes as u64)
+                })
+                .sum()
+        });
+        self.stand.send_modify(|stand| {
+            stand.link = self.link.clone();
+            stand.servers = Arc::clone(&self.servers);
+            stand.rates = Rates(rates);
+        });
     }
 
     fn outlet(&self) -> Outlet {
@@ -102,6 +134,7 @@ impl Task {
             servers: Arc::clone(&self.servers),
             echo,
             urgent: self.urgent.subscribe(),
+            radio: Arc::clone(&self.radio),
             link: self.link.name.clone(),
         };
         let task = tokio::spawn(prober::probe(spec.clone(), means)).abort_handle();
@@ -110,6 +143,7 @@ impl Task {
 
     async fn end_prober(&mut self, prober: Running, at: UnixMs, more: bool) {
         prober.task.abort();
+        self.board.forget(&prober.spec.key);
         let gone: Vec<_> = self.out.keys().filter(|(id, _)| *id == prober.id).copied().collect();
         for key in gone {
             if let Some(out) = self.out.remove(&key)

@@ -3,7 +3,9 @@
 //! Steady probes keep their pace from a start of their own, so that a home's
 //! links, and a country's homes, are not probed at the same instant. Slow probes
 //! come at uneven intervals and keep away from the wall clock's full minutes,
-//! when everybody else's jobs run.
+//! when everybody else's jobs run. [`poisson`] says when a heavier test is due.
+
+pub mod poisson;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,166 @@
+//! One test while it runs: the line is watched, and the test told to give way.
+
+use std::time::{Duration, Instant};
+
+use hearth_proto::{Own, SkipReason, TestOutcome};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::waiting::Due;
+use super::yielding::{Chatter, Guard};
+use super::{Heavy, why};
+use crate::budget::ledger::purpose_of;
+use crate::clock;
+use crate::probe::heavy::{Ended, Means, TestError};
+use crate::probe::outlet::Outlet;
+
+/// The line is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A test that was told to give way and does not is cut off after this.
+const CUT_OFF: Duration = Duration::from_millis(300);
+
+/// Why a test is to give way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Household,
+    Roaming,
+    Shutdown,
+}
+
+impl Heavy {
+    pub(super) async fn begin(&mut self, due: Due, chatter: Chatter) {
+        let Ok(_one) = self.shared.testing.free.clone().try_acquire_owned() else {
+            // Another link's began in the meantime.
+            self.waiting.push_front(due);
+            return;
+        };
+        let ordered = due.order.is_some();
+        let (Some(limits), Some(server)) =
+            (self.limits(due.kind, ordered), self.shared.testing.server.clone())
+        else {
+            self.skip(&due, SkipReason::Budget, why(SkipReason::Budget)).await;
+            return;
+        };
+        let (link, now) = (self.link(), self.now());
+        self.shared.memory.with(|kept| {
+            kept.account(&link).reserve(due.kind, limits.bytes);
+            kept.began.entry(link.clone()).or_default().insert(due.kind, now);
+        });
+        // Before the first byte: a machine that dies under a test knows of it.
+        self.shared.memory.save().await;
+        let by = due.order.as_ref().map(|order| order.by.as_str());
+        tracing::info!(%link, kind = %due.kind, by, "test begins");
+        self.desk.board.testing(Some(due.kind));
+
+        let before = self.desk.spending.of(purpose_of(due.kind));
+        let (give_way, asked) = watch::channel(false);
+        let outlet = {
+            let stand = self.desk.stand.borrow();
+            let (binder, interface) = (self.shared.binder.clone(), stand.link.interface.clone());
+            Outlet::Link { binder, interface }
+        };
+        let resolvers = self.desk.stand.borrow().servers.clone();
+        let means = Means {
+            outlet,
+            server: crate::probe::heavy::TestServer { resolvers, ..server },
+            family: None,
+            limits,
+            spending: self.desk.spending.clone(),
+            give_way: asked,
+        };
+        let start = clock::now();
+        let (ended, told) = self.watch(&due, &means, &give_way, chatter).await;
+        let took = clock::now().saturating_duration_since(start);
+
+        let after = self.desk.spending.of(purpose_of(due.kind));
+        let spent = Own {
+            rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),
+            tx_bytes: after.tx_bytes.saturating_sub(before.tx_bytes),
+        };
+        let (family, cost) = ended.as_ref().map_or((None, spent), |e| (e.family, e.cost));
+        let outcome = outcome(ended, told);
+        let whole = matches!(outcome, TestOutcome::Done(_));
+        let now = self.now();
+        self.shared.memory.with(|kept| {
+            let account = kept.account(&link);
+            account.test_ended(due.kind, cost, whole, now);
+            account.take(self.desk.spending.by_purpose(), now);
+        });
+        self.shared.memory.save().await;
+        self.desk.board.testing(None);
+        if !ordered || self.next.is_some_and(|(kind, ..)| kind == due.kind) {
+            self.next = None;
+        }
+        self.record(&due, start, took, family, cost, outcome).await;
+    }
+
+    /// Watches the line until the test has ended. `None`: it had to be cut off.
+    async fn watch(
+        &mut self,
+        due: &Due,
+        means: &Means,
+        give_way: &watch::Sender<bool>,
+        chatter: Chatter,
+    ) -> (Option<Ended>, Option<Told>) {
+        let tester = self.shared.testing.tester.clone();
+        let mut test = tester.run(due.kind, means);
+        let mut guard = Guard::new(chatter);
+        let mut looks = interval(LOOK_EVERY);
+        // A late look covers the time of those missed.
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told: Option<(Told, Instant)> = None;
+        loop {
+            let cut_off = told.map(|(_, at)| at + CUT_OFF);
+            tokio::select! {
+                ended = &mut test => return (Some(ended), told.map(|(why, _)| why)),
+                () = sleep_until(cut_off.unwrap_or_else(clock::now).into()), if cut_off.is_some() => {
+                    return (None, told.map(|(why, _)| why));
+                }
+                _ = looks.tick(), if told.is_none() => {
+                    let why = self.must_end(&mut guard);
+                    told = why.map(|why| (why, clock::now()));
+                }
+                order = self.orders.recv(), if !self.ends => match order {
+                    Some(order) => self.ordered(order).await,
+                    None => {
+                        self.ends = true;
+                        told = told.or(Some((Told::Shutdown, clock::now())));
+                    }
+                },
+            }
+            if told.is_some() {
+                give_way.send_replace(true);
+            }
+        }
+    }
+
+    fn must_end(&mut self, guard: &mut Guard) -> Option<Told> {
+        if self.desk.stand.borrow().roams == Some(true) {
+            return Some(Told::Roaming);
+        }
+        let since = clock::now().saturating_duration_since(self.began);
+        // Own first: what is counted between the two is then the household's for a
+        // moment, and no longer.
+        let own = self.desk.spending.total();
+        let counted = self.counters.read().ok()?;
+        guard.reading(since, counted, own).then_some(Told::Household)
+    }
+}
+
+fn outcome(ended: Option<Ended>, told: Option<Told>) -> TestOutcome {
+    let gave_way = || {
+        let (reason, detail) = match told {
+            Some(Told::Roaming) => (SkipReason::Roaming, why(SkipReason::Roaming)),
+            Some(Told::Shutdown) => (SkipReason::GaveWay, "the agent was told to stop"),
+            Some(Told::Household) | None => (SkipReason::GaveWay, why(SkipReason::GaveWay)),
+        };
+        TestOutcome::Skipped { reason, detail: detail.to_owned() }
+    };
+    match ended.map(|ended| ended.result) {
+        Some(Ok(figures)) => TestOutcome::Done(Box::new(figures)),
+        // What failed as it was told to end failed for that.
+        None | Some(Err(TestError::GaveWay)) => gave_way(),
+        Some(Err(TestError::Failed { .. })) if told.is_some() => gave_way(),
+        Some(Err(TestError::Failed { cause, why })) => TestOutcome::Failed { cause, why },
+    }
+}
