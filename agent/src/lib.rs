@@ -13,4 +13,5 @@ pub mod run;
 pub mod schedule;
 pub mod slot;
 pub mod spool;
+pub mod status;
 pub mod uplink;

@@ -66,18 +66,14 @@ impl Snapshot {
         let ahead = run.uplink.collector_ahead_ms.map(|ms| (Vec::new(), ms as f64 / 1000.0));
         out.gauges("hearth_collector_ahead_seconds", "its clock less this one's", ahead)?;
         let kind = |kind: &str| vec![("kind", kind.to_owned())];
-        let waiting = [
-            (kind("slot"), run.spool.slots as f64),
-            (kind("event"), run.spool.events as f64),
-        ];
+        let waiting =
+            [(kind("slot"), run.spool.slots as f64), (kind("event"), run.spool.events as f64)];
         out.gauges("hearth_spool_records", "records not acknowledged yet", waiting)?;
         out.gauges("hearth_spool_bytes", "what they take", [(Vec::new(), run.spool.bytes as f64)])?;
         let bound = [(Vec::new(), run.spool.max_bytes as f64)];
         out.gauges("hearth_spool_limit_bytes", "the spool's bound", bound)?;
-        let dropped = [
-            (kind("slot"), run.spool.dropped_slots),
-            (kind("event"), run.spool.dropped_events),
-        ];
+        let dropped =
+            [(kind("slot"), run.spool.dropped_slots), (kind("event"), run.spool.dropped_events)];
         out.counters("hearth_spool_dropped", "records let go for want of room", dropped)
     }
 
@@ -88,16 +84,19 @@ impl Snapshot {
         };
         out.gauges("hearth_link_up", "whether the link is judged to work", flag(|l| l.up))?;
         out.gauges("hearth_link_roaming", "whether it roams", flag(|l| l.roaming))?;
-        out.gauges("hearth_link_testing", "whether a test runs", flag(|l| Some(l.testing.is_some())))?;
+        out.gauges(
+            "hearth_link_testing",
+            "whether a test runs",
+            flag(|l| Some(l.testing.is_some())),
+        )?;
         let details = self.0.links.iter().map(|l| {
             let mut labels = link(l);
             labels.push(("detail", l.budget.detail.name().to_owned()));
             (labels, 1.0)
         });
         out.gauges("hearth_link_detail", "how much is still measured", details)?;
-        let limits = self.0.links.iter().filter_map(|l| {
-            Some((link(l), l.budget.limit_bytes? as f64))
-        });
+        let limits =
+            self.0.links.iter().filter_map(|l| Some((link(l), l.budget.limit_bytes? as f64)));
         out.gauges("hearth_budget_limit_bytes", "the month's bound", limits)?;
         let left = self.0.links.iter().filter_map(|l| Some((link(l), l.budget_left_bytes? as f64)));
         out.gauges("hearth_budget_left_bytes", "what is left of it", left)?;

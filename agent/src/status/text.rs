@@ -92,8 +92,11 @@ fn one(out: &mut String, link: &LinkStatus, now: UnixMs) -> std::fmt::Result {
         writeln!(out, "  a {kind} test runs now")?;
     } else if let Some(next) = link.next_test {
         let wait = next.due.since(now);
-        let when =
-            if wait > 0 { format!("in {}", span(wait as u64)) } else { "once the line is idle".into() };
+        let when = if wait > 0 {
+            format!("in {}", span(wait as u64))
+        } else {
+            "once the line is idle".into()
+        };
         writeln!(out, "  next test: {}, {when}", next.kind)?;
     }
     for test in &link.tests {
@@ -123,7 +126,11 @@ fn budget(out: &mut String, link: &LinkStatus) -> std::fmt::Result {
     }
     let all = budget.tests_run + budget.tests_skipped;
     if all > 0 {
-        writeln!(out, "  tests in {}: {} run, {} skipped", budget.month, budget.tests_run, budget.tests_skipped)?;
+        writeln!(
+            out,
+            "  tests in {}: {} run, {} skipped",
+            budget.month, budget.tests_run, budget.tests_skipped
+        )?;
     }
     Ok(())
 }
