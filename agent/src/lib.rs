@@ -14,4 +14,5 @@ pub mod run;
 pub mod schedule;
 pub mod slot;
 pub mod spool;
+pub mod status;
 pub mod uplink;

@@ -32,6 +32,15 @@ pub struct Cli {
 pub enum Command {
     /// Measure all links and report to the collector, until told to stop.
     Run,
+    /// Show what the running agent is doing: links, budget, spool, last results.
+    Status {
+        /// Its socket; else the one that the configuration names.
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the links found, and how that is known.
     Links {
         /// As JSON.

@@ -8,16 +8,16 @@
 
 pub mod args;
 pub mod links;
+mod run;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, ConfigErrors, LinkSettings, RadioSource};
+use crate::config::{ConfigErrors, LinkSettings, RadioSource};
 use crate::doctor;
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
@@ -26,7 +26,9 @@ use crate::link::radio::follow::Source;
 use crate::measure::{self, MeasureError, Stop, capacity, latency, path, phases, responsiveness};
 use crate::probe::dns;
 use crate::probe::outlet::Outlet;
-use crate::run::{RunError, Unwatched, run};
+use crate::run::RunError;
+use crate::status::scrape::ScrapeError;
+use crate::status::socket::SocketError;
 use args::{
     CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, PathArgs,
     ResponsivenessArgs,
@@ -64,7 +66,7 @@ macro_rules! unavailable {
     )*};
 }
 
-unavailable!(MeasureError, DiscoverError, RunError, io::Error);
+unavailable!(MeasureError, DiscoverError, RunError, ScrapeError, SocketError, io::Error);
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -123,10 +125,9 @@ fn log_to_stderr(command: &Command) {
 
 async fn perform(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Run => {
-            let config = Config::load(&cli.config, std::env::vars())?;
-            run(config, Arc::new(Unwatched), stop_signal()?).await?;
-            Ok(())
+        Command::Run => run::run(&cli.config, stop_signal()?).await,
+        Command::Status { socket, json } => {
+            run::status(&cli.config, socket.as_deref(), *json).await
         }
         Command::Links { json } => {
             let settings = LinkSettings::load(&cli.config, std::env::vars())?;

@@ -131,6 +131,13 @@ pub struct Hooks {
     pub status: Option<oneshot::Sender<StatusReader>>,
 }
 
+impl Hooks {
+    /// The usual ones, and nobody who asks.
+    pub fn new(progress: Arc<dyn Progress>) -> Self {
+        Self { progress, tester: Arc::new(tester::Probes), status: None }
+    }
+}
+
 /// Measures until `shutdown` completes, then closes all slots, sends what can be
 /// sent within the uplink's bound, and keeps the rest for the next run.
 ///
@@ -141,8 +148,7 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Ended, RunError> {
-    let hooks = Hooks { progress, tester: Arc::new(tester::Probes), status: None };
-    run_with(config, hooks, shutdown).await
+    run_with(config, Hooks::new(progress), shutdown).await
 }
 
 /// The same, with other means.
