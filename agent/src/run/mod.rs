@@ -42,6 +42,7 @@ use crate::link::bind::Binder;
 use crate::link::classify::{classify, read_facts};
 use crate::link::discover::{DiscoverError, Link, LinkChange, Watcher};
 use crate::link::netlink::Netlink;
+use crate::probe::stamp;
 use crate::spool::{Spool, SpoolError, SpoolLimits, SpoolStats};
 use crate::uplink::{self, UplinkConfig, UplinkError, UplinkState, UplinkTls};
 use link::{Order, Shared};
@@ -61,6 +62,9 @@ pub enum RunError {
     /// What is kept over restarts can't be read or made.
     #[error(transparent)]
     State(#[from] StateError),
+    /// STAMP can't be spoken as configured.
+    #[error(transparent)]
+    Stamp(#[from] stamp::SettingsError),
     /// The spool can't be used.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -106,6 +110,7 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Ended, RunError> {
+    let stamp = Arc::new(stamp::Settings::of(&config.stamp)?);
     let boot = BootId(rand::make_rng::<SmallRng>().random());
     let agent = state::agent_id(&config.state_dir, config.agent.as_ref())?;
     let limits = SpoolLimits { max_bytes: config.spool_max_bytes, ..SpoolLimits::default() };
@@ -133,6 +138,7 @@ pub async fn run(
         recorder: Recorder::new(spool.clone(), first.mono, progress),
         binder: Binder::new(netlink),
         baselines: Arc::clone(&baselines.links),
+        stamp,
         config: Arc::new(config),
     };
     let mut run =

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::Host;
 use crate::link::bind::BindError;
 use crate::probe::outlet::{Outlet, OutletError};
-use crate::probe::{dns, hop, http, icmp, tcp};
+use crate::probe::{dns, hop, http, icmp, stamp, tcp};
 use crate::slot::Numbers;
 
 /// Before something that can't be done now is tried again.
@@ -47,6 +47,8 @@ pub(super) struct Means {
     pub(super) outlet: Outlet,
     /// The link's DNS servers.
     pub(super) servers: Arc<[SocketAddr]>,
+    /// How STAMP is spoken.
+    pub(super) stamp: Arc<stamp::Settings>,
     /// One per link and IP version, shared by its probers.
     pub(super) echo: Option<Arc<EchoClient>>,
     pub(super) urgent: watch::Receiver<bool>,

@@ -42,6 +42,8 @@ pub(super) struct ServeArgs {
     /// UDP address to answer probes at too; may be given again, as for IPv6
     #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',')]
     reflector: Vec<SocketAddr>,
+    #[command(flatten)]
+    authentication: reflector::Authentication,
     /// Where the console's pages are, on loopback only: for others put a proxy
     /// that knows its users before it
     #[arg(
@@ -114,7 +116,7 @@ async fn serve(args: &ServeArgs) -> Result<(), CliError> {
     let bound = ingest.local_addr().map_err(refused)?;
     let mut companions = Vec::new();
     if !args.reflector.is_empty() {
-        companions.push(reflector::companion(&args.reflector)?);
+        companions.push(reflector::companion(&args.reflector, &args.authentication)?);
     }
     if !args.no_console {
         companions.push(console(args, store.clone()).await?);

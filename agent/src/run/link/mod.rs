@@ -28,6 +28,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::link::bind::Binder;
 use crate::link::discover::Link;
+use crate::probe::stamp;
 use crate::slot::SlotMaker;
 
 /// Reports that may wait for the link's task; beyond, probers wait.
@@ -55,6 +56,7 @@ pub(super) type Baselines = Arc<Mutex<BTreeMap<LinkName, Baseline>>>;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) config: Arc<Config>,
+    pub(super) stamp: Arc<stamp::Settings>,
     pub(super) recorder: Recorder,
     pub(super) binder: Binder,
     pub(super) baselines: Baselines,
