@@ -29,13 +29,13 @@ def send(host, port, count, fmt):
         sock.settimeout(PATIENCE_S)
         sock.connect((host, port))
         for seq in range(count):
-            padding = STAMPTestTLV(flags="U", type=1, len=6, value=b"scapy!")
-            unknown = STAMPTestTLV(flags="U", type=5, len=2, value=b"??")
-            now = int(time.time() * 2**32) & (2**64 - 1)
-            probe = Sender(
-                seq=seq, ts=now, err_estimate=estimate, ssid=77, tlv_objects=[padding, unknown]
-            )
-            asked = bytes(probe)
+            # U by its bit: scapy's names count from the wrong end of the octet.
+            padding = STAMPTestTLV(flags=0x80, type=1, len=6, value=b"scapy!")
+            unknown = STAMPTestTLV(flags=0x80, type=5, len=2, value=b"??")
+            probe = Sender(seq=seq, err_estimate=estimate, ssid=77, tlv_objects=[padding, unknown])
+            asked = bytearray(bytes(probe))
+            # scapy has times as seconds: this one is exact in either format.
+            asked[4:12] = (int(time.time()) << 32 | seq).to_bytes(8, "big")
             sock.send(asked)
             octets = sock.recv(4096)
             reply = Reflector(octets)

@@ -17,7 +17,6 @@ pub const HEADER_LEN: usize = 4;
 const UNRECOGNISED: u8 = 0x80;
 const MALFORMED: u8 = 0x40;
 const INTEGRITY: u8 = 0x20;
-const RESERVED: u8 = 0x1f;
 const EXTRA_PADDING: u8 = 1;
 const HMAC: u8 = 8;
 
@@ -63,9 +62,7 @@ fn places(octets: &[u8]) -> Vec<Place> {
 /// zeros above all, is padding.
 fn is_extended(octets: &[u8]) -> bool {
     let Some(header) = octets.get(..HEADER_LEN) else { return false };
-    header[0] & RESERVED == 0
-        && header[1] != 0
-        && (header[0] & UNRECOGNISED != 0 || header[1] <= HMAC)
+    header[1] != 0 && (header[0] & UNRECOGNISED != 0 || header[1] <= HMAC)
 }
 
 /// How the packet before the extensions is.
