@@ -8,8 +8,9 @@ use hearth_agent::measure::Stop;
 use hearth_agent::measure::latency::{Latency, Protocol, Report, measure};
 use hearth_agent::probe::icmp;
 use hearth_agent::probe::outlet::Outlet;
+use hearth_agent::probe::stamp::Settings;
 use hearth_proto::Family;
-use hearth_proto::stamp::{ErrorEstimate, NtpTime, ReflectorPacket, SenderPacket};
+use hearth_proto::stamp::{ErrorEstimate, Format, ReflectorPacket, SenderPacket, Timestamp};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::net::UdpSocket;
 
@@ -53,10 +54,10 @@ async fn reflector(
             };
             reached += 1;
             // Any epoch will do: only T3 − T2 counts.
-            let received = NtpTime::from_unix(Duration::from_secs(1));
+            let received = Timestamp::from_unix(Duration::from_secs(1), Format::Ntp);
             let reply = ReflectorPacket {
                 seq,
-                sent: NtpTime::from_unix(Duration::from_secs(1) + held),
+                sent: Timestamp::from_unix(Duration::from_secs(1) + held, Format::Ntp),
                 error: ErrorEstimate::UNSYNCHRONISED,
                 ssid: sender.ssid,
                 received,
@@ -88,6 +89,7 @@ async fn probe(protocol: Protocol, to: SocketAddr, count: u32) -> Report {
         outlet: Outlet::System,
         count,
         interval: Duration::from_millis(20),
+        stamp: Settings::default(),
     };
     let (_keep, mut stop) = Stop::new();
     measure(&what, &mut std::io::sink(), &mut stop).await.unwrap()

@@ -103,8 +103,11 @@ pub async fn run(plan: Plan, shutdown: impl Future<Output = ()> + Send) -> anyho
     );
     let companions = vec![
         Companion::new("reflector", |stop: Shutdown| async move {
-            crate::reflector::run(sockets, Arc::default(), async move { stop.begun().await })
-                .await?;
+            let policy = crate::reflector::Policy::default();
+            crate::reflector::run(sockets, policy, Arc::default(), async move {
+                stop.begun().await;
+            })
+            .await?;
             Ok(())
         }),
         Companion::new("console", |stop: Shutdown| async move {
@@ -218,6 +221,7 @@ async fn self_check(reflector: SocketAddr, watch: &Watch) {
         outlet: Outlet::System,
         count: SELF_CHECK,
         interval: Duration::from_millis(5),
+        stamp: hearth_agent::probe::stamp::Settings::default(),
     };
     let (_keep, mut stop) = measure::Stop::new();
     match latency::measure(&what, &mut std::io::sink(), &mut stop).await {

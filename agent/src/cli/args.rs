@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use hearth_proto::Family;
+use hearth_proto::stamp::Format;
 use reqwest::Url;
 
 use crate::config::{DEFAULT_PATH, Host, HostPort, Target};
@@ -14,6 +15,7 @@ use crate::measure::Wanted;
 use crate::measure::latency::Protocol;
 use crate::probe::dns::{self, PORT};
 use crate::probe::path;
+use crate::probe::stamp;
 
 /// Measures every link of a home and streams the results to a collector.
 #[derive(Debug, Parser)]
@@ -213,12 +215,44 @@ pub struct LatencyArgs {
     /// Milliseconds between two probes.
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
     pub interval: u32,
+    /// STAMP with an HMAC of this key, shared with the reflector: a file of 32 to
+    /// 128 hexadecimal digits that not everyone may read.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// STAMP's timestamps as sent: ntp or ptp. Replies may be in either.
+    #[arg(long, value_name = "FORMAT", default_value = "ntp", value_parser = timestamps)]
+    pub timestamps: Format,
+    /// Octets of UDP payload of each STAMP probe, filled with extra padding: 44 (112
+    /// with a key) unless given.
+    #[arg(long, value_name = "OCTETS")]
+    pub size: Option<u32>,
     /// Where and how.
     #[command(flatten)]
     pub common: Common,
 }
 
+fn timestamps(text: &str) -> Result<Format, String> {
+    match text {
+        "ntp" => Ok(Format::Ntp),
+        "ptp" => Ok(Format::Ptp),
+        _ => Err("ntp or ptp is accepted".into()),
+    }
+}
+
 impl LatencyArgs {
+    /// How STAMP is spoken; reads the key file.
+    ///
+    /// # Errors
+    /// What is accepted.
+    pub fn stamp(&self) -> Result<stamp::Settings, String> {
+        let asked = self.key_file.is_some() || self.size.is_some();
+        if self.protocol != Protocol::Stamp && asked {
+            return Err("--key-file and --size are for --protocol stamp".into());
+        }
+        stamp::Settings::new(self.key_file.as_deref(), self.timestamps, self.size)
+            .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    }
+
     /// The time between two probes.
     pub fn interval(&self) -> Duration {
         Duration::from_millis(self.interval.into())

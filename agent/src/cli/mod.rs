@@ -186,6 +186,7 @@ async fn measure_latency(args: &LatencyArgs) -> Result<(), Failure> {
         outlet: outlet(&args.common)?,
         count: args.count,
         interval: args.interval(),
+        stamp: args.stamp().map_err(Failure::Usage)?,
     };
     let mut stop = stop_on_ctrl_c();
     let mut live = live(args.common.json);

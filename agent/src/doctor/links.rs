@@ -11,7 +11,7 @@ use rtnetlink::IpVersion;
 
 use super::machine::chain;
 use super::{Check, Finding, Patient};
-use crate::config::{Config, Host, Target};
+use crate::config::{Config, Host, StampSettings, Target};
 use crate::link::bind::BindError;
 use crate::link::classify::{classify, read_facts};
 use crate::link::discover::Link;
@@ -201,9 +201,9 @@ pub fn reach(patient: &Arc<Patient>, link: &Link) -> Vec<Check> {
         Some(to) => {
             for family in [Family::V4, Family::V6] {
                 let (by, to) = (by.clone(), to.clone());
-                let keyed = config.stamp.key_file.is_some();
+                let spoken = config.stamp.clone();
                 checks.push(Box::pin(async move {
-                    by.reflector(&to.host, to.port, family, keyed).await.into_iter().collect()
+                    by.reflector(&to.host, to.port, family, &spoken).await.into_iter().collect()
                 }));
             }
         }
@@ -291,9 +291,11 @@ impl By {
         host: &Host,
         port: u16,
         family: Family,
-        keyed: bool,
+        spoken: &StampSettings,
     ) -> Option<Finding> {
         const CHECK: &str = "reflector";
+        // A key that can't be read is told by a check of its own.
+        let settings = stamp::Settings::of(spoken).ok()?;
         let ip = match self.address(host, family).await {
             Ok(ip) => ip?,
             Err(_) => return Some(self.unresolved(CHECK, host)),
@@ -302,10 +304,14 @@ impl By {
         if let Some(finding) = self.blocked(CHECK, &to.to_string(), ip).await {
             return Some(finding);
         }
-        Some(match stamp_rtt(&self.outlet, to).await {
+        Some(match stamp_rtt(&self.outlet, to, &settings).await {
             Ok(rtt) => Finding::ok(CHECK, Some(&self.link.name), told(&to, rtt)),
             Err(cause) => {
-                let key = if keyed { "; and is the key the same at both ends?" } else { "" };
+                let key = if settings.key.is_some() {
+                    "; and is the key the same at both ends?"
+                } else {
+                    ""
+                };
                 let remedy = match cause {
                     Cause::Refused => format!("start the reflector, or correct its port{key}"),
                     _ => format!("is UDP port {port} open all the way?{key}"),
@@ -372,8 +378,13 @@ impl By {
     }
 }
 
-async fn stamp_rtt(outlet: &Outlet, to: SocketAddr) -> Result<Duration, Cause> {
-    let mut session = stamp::Session::open(outlet, to).await.map_err(|error| error.cause())?;
+async fn stamp_rtt(
+    outlet: &Outlet,
+    to: SocketAddr,
+    settings: &stamp::Settings,
+) -> Result<Duration, Cause> {
+    let opened = stamp::Session::open(outlet, to, settings).await;
+    let mut session = opened.map_err(|error| error.cause())?;
     let mut last = Cause::Timeout;
     for _ in 0..ASKED {
         session.send().map_err(|(_, cause)| cause)?;

@@ -11,6 +11,7 @@ use hearth_proto::Cause;
 use serde::Serialize;
 
 use crate::direction::Finder;
+use crate::probe::stamp::OneWay;
 
 /// What came of one probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,21 @@ pub struct Probed {
     pub outcome: Result<Duration, Cause>,
     /// STAMP's numbers: the probe's own, and the reflector's if it answered.
     pub numbers: Option<(u32, Option<u32>)>,
+    /// Each way alone, where both clocks are said to be synchronised.
+    pub one_way: Option<OneWay>,
+}
+
+/// Each way's delay (RFC 7679), with how far off it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Delays {
+    /// To the reflector, in milliseconds.
+    pub delay_forward_ms: Times,
+    /// From the reflector, in milliseconds.
+    pub delay_back_ms: Times,
+    /// The most that any of them may be off, as both ends say of their clocks.
+    pub bound_ms: f64,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// Times in milliseconds; `null` where there are too few for the figure.
@@ -41,6 +57,9 @@ pub struct Times {
 pub struct Figures {
     /// `rtt`, in milliseconds.
     pub rtt_ms: Times,
+    /// Each way's delay; `null` unless both ends say that their clocks are
+    /// synchronised.
+    pub one_way: Option<Delays>,
     /// How many times there are.
     pub count: usize,
     /// Probes sent; those that could not leave count too, under their cause.
@@ -139,6 +158,7 @@ pub fn figures(probes: &[Probed]) -> Figures {
     let rtt_ms = Times::of_sorted(&times);
     Figures {
         rtt_ms,
+        one_way: delays(probes),
         count: times.len(),
         sent: probes.len(),
         lost,
@@ -151,6 +171,22 @@ pub fn figures(probes: &[Probed]) -> Figures {
         pdv_p95_v1: rtt_ms.p95.zip(rtt_ms.min).map(|(p95, min)| nanos(p95 - min)),
         failures,
     }
+}
+
+fn delays(probes: &[Probed]) -> Option<Delays> {
+    let told: Vec<OneWay> = probes.iter().filter_map(|probe| probe.one_way).collect();
+    let bound = told.iter().map(|one_way| one_way.bound).max()?;
+    let times = |of: fn(&OneWay) -> i64| {
+        let mut all: Vec<f64> = told.iter().map(|one_way| of(one_way) as f64 / 1e6).collect();
+        all.sort_by(f64::total_cmp);
+        Times::of_sorted(&all)
+    };
+    Some(Delays {
+        delay_forward_ms: times(|one_way| one_way.forward_nanos),
+        delay_back_ms: times(|one_way| one_way.back_nanos),
+        bound_ms: nanos(ms(bound)),
+        count: told.len(),
+    })
 }
 
 /// A cause as in JSON.
@@ -166,11 +202,15 @@ mod tests {
     use super::*;
 
     fn answered(ms: u64, seq: u32, theirs: u32) -> Probed {
-        Probed { outcome: Ok(Duration::from_millis(ms)), numbers: Some((seq, Some(theirs))) }
+        Probed {
+            outcome: Ok(Duration::from_millis(ms)),
+            numbers: Some((seq, Some(theirs))),
+            one_way: None,
+        }
     }
 
     fn failed(cause: Cause, seq: u32) -> Probed {
-        Probed { outcome: Err(cause), numbers: Some((seq, None)) }
+        Probed { outcome: Err(cause), numbers: Some((seq, None)), one_way: None }
     }
 
     #[test]
@@ -205,6 +245,25 @@ mod tests {
         assert_eq!(got.loss_burst, 0);
         assert_eq!(got.loss_forward, None);
         assert_eq!(got.rtt_ms.min, None);
+    }
+
+    #[test]
+    fn each_way_is_told_with_the_widest_bound_or_not_at_all() {
+        let told = |ms: i64| Probed {
+            one_way: Some(OneWay {
+                forward_nanos: ms * 1_000_000,
+                back_nanos: 9_000_000 - ms * 1_000_000,
+                bound: Duration::from_micros(1_500 + ms as u64),
+            }),
+            ..answered(9, ms as u32, 0)
+        };
+        let mut probes: Vec<Probed> = (1..=5).map(told).collect();
+        probes.push(answered(9, 9, 0));
+        let got = figures(&probes).one_way.unwrap();
+        assert_eq!((got.count, got.bound_ms), (5, 1.505));
+        assert_eq!((got.delay_forward_ms.min, got.delay_forward_ms.p50), (Some(1.0), Some(3.0)));
+        assert_eq!((got.delay_back_ms.min, got.delay_back_ms.max), (Some(4.0), Some(8.0)));
+        assert_eq!(figures(&probes[5..]).one_way, None);
     }
 
     #[test]

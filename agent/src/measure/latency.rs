@@ -41,6 +41,8 @@ pub struct Latency {
     pub count: u32,
     /// How far apart.
     pub interval: Duration,
+    /// How STAMP is spoken.
+    pub stamp: stamp::Settings,
 }
 
 /// The measurement and its circumstances, as in JSON.
@@ -64,6 +66,10 @@ pub struct Report {
     pub first_unix_ms: u64,
     /// From the first probe to the last outcome.
     pub duration_ms: f64,
+    /// STAMP replies that changed nothing.
+    pub ignored: Option<stamp::Ignored>,
+    /// Whether STAMP's packets were authenticated.
+    pub authenticated: bool,
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
@@ -81,9 +87,12 @@ pub async fn measure(
 ) -> Result<Report, MeasureError> {
     let first = clock::since_unix();
     let began = clock::now();
-    let probes = match what.protocol {
-        Protocol::Stamp => stamp_probes(what, live, stop).await?,
-        Protocol::Icmp => icmp_probes(what, live, stop).await?,
+    let (probes, ignored) = match what.protocol {
+        Protocol::Stamp => {
+            let (probes, ignored) = stamp_probes(what, live, stop).await?;
+            (probes, Some(ignored))
+        }
+        Protocol::Icmp => (icmp_probes(what, live, stop).await?, None),
     };
     Ok(Report {
         protocol: what.protocol,
@@ -92,12 +101,14 @@ pub async fn measure(
         interface: what.outlet.interface().map(ToString::to_string),
         family: if what.to.is_ipv4() { Family::V4 } else { Family::V6 },
         payload_bytes: match what.protocol {
-            Protocol::Stamp => stamp::PAYLOAD_BYTES,
+            Protocol::Stamp => what.stamp.payload_bytes(),
             Protocol::Icmp => icmp::PAYLOAD_BYTES,
         },
         interval_ms: what.interval.as_secs_f64() * 1000.0,
         first_unix_ms: first.as_millis() as u64,
         duration_ms: nanos(began.elapsed().as_secs_f64() * 1000.0),
+        ignored,
+        authenticated: what.protocol == Protocol::Stamp && what.stamp.key.is_some(),
         figures: figures(&probes),
     })
 }
@@ -121,8 +132,8 @@ async fn stamp_probes(
     what: &Latency,
     live: &mut dyn Write,
     stop: &mut Stop,
-) -> Result<Vec<Probed>, MeasureError> {
-    let mut session = stamp::Session::open(&what.outlet, what.to).await?;
+) -> Result<(Vec<Probed>, stamp::Ignored), MeasureError> {
+    let mut session = stamp::Session::open(&what.outlet, what.to, &what.stamp).await?;
     let mut ticks = ticker(what.interval);
     // In the order of sending; `None` while out.
     let mut probes: Vec<Option<Probed>> = Vec::new();
@@ -142,7 +153,7 @@ async fn stamp_probes(
                     }
                     Err((_, cause)) => {
                         tell(live, what, sent, Err(cause))?;
-                        probes.push(Some(Probed { outcome: Err(cause), numbers: None }));
+                        probes.push(Some(Probed { outcome: Err(cause), numbers: None, one_way: None }));
                     }
                 }
             }
@@ -151,13 +162,17 @@ async fn stamp_probes(
                 let Some(place) = places.remove(&resolved.seq) else { continue };
                 let outcome = resolved.outcome.map(|reply| reply.rtt);
                 tell(live, what, place as u32 + 1, outcome)?;
-                let theirs = resolved.outcome.ok().map(|reply| reply.reflector_seq);
-                probes[place] =
-                    Some(Probed { outcome, numbers: Some((resolved.seq, theirs)) });
+                let reply = resolved.outcome.ok();
+                let theirs = reply.map(|reply| reply.reflector_seq);
+                probes[place] = Some(Probed {
+                    outcome,
+                    numbers: Some((resolved.seq, theirs)),
+                    one_way: reply.and_then(|reply| reply.one_way),
+                });
             }
         }
     }
-    Ok(probes.into_iter().flatten().collect())
+    Ok((probes.into_iter().flatten().collect(), session.ignored()))
 }
 
 async fn icmp_probes(
@@ -184,7 +199,7 @@ async fn icmp_probes(
             Some(done) = out.join_next(), if !out.is_empty() => {
                 let Ok((place, outcome)) = done else { continue };
                 tell(live, what, place as u32 + 1, outcome)?;
-                probes[place] = Some(Probed { outcome, numbers: None });
+                probes[place] = Some(Probed { outcome, numbers: None, one_way: None });
             }
         }
     }
@@ -226,6 +241,7 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
     let f = &report.figures;
     let by = report.interface.as_deref().map(|i| format!(" by {i}")).unwrap_or_default();
     let protocol = match report.protocol {
+        Protocol::Stamp if report.authenticated => "authenticated STAMP",
         Protocol::Stamp => "STAMP",
         Protocol::Icmp => "ICMP",
     };
@@ -238,6 +254,16 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
         ),
     )?;
     times(out, "rtt", &f.rtt_ms)?;
+    if let Some(delays) = &f.one_way {
+        let within = |value: Option<f64>| {
+            value.map_or_else(
+                || in_ms(None),
+                |value| format!("{value:.3} ms ± {:.3} ms", delays.bound_ms),
+            )
+        };
+        row(out, "delay_forward", &within(delays.delay_forward_ms.p50))?;
+        row(out, "delay_back", &within(delays.delay_back_ms.p50))?;
+    }
     row(out, "count", &f.count.to_string())?;
     row(out, "sent", &f.sent.to_string())?;
     row(out, "lost", &f.lost.to_string())?;
@@ -247,6 +273,9 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
         row(out, "loss_back", &direction(f, f.loss_back))?;
     }
     row(out, "loss_burst", &f.loss_burst.to_string())?;
+    if let Some(ignored) = report.ignored.filter(|ignored| ignored.unauthentic > 0) {
+        row(out, "not authentic", &format!("{} replies, dropped", ignored.unauthentic))?;
+    }
     row(out, "ipdv_mean_v1", &in_ms(f.ipdv_mean_v1))?;
     row(out, "pdv_p95_v1", &in_ms(f.pdv_p95_v1))?;
     let others = f.failures.iter().filter(|(cause, _)| **cause != name(Cause::Timeout));

@@ -54,6 +54,7 @@ use crate::link::classify::{classify, read_facts, with_radio};
 use crate::link::discover::{DiscoverError, Link, LinkChange, Watcher};
 use crate::link::netlink::Netlink;
 use crate::probe::heavy::TestServer;
+use crate::probe::stamp;
 use crate::spool::{Spool, SpoolError, SpoolLimits, SpoolStats};
 use crate::uplink::{
     self, Asked, CLOCKS_AGREE_MS, UplinkConfig, UplinkError, UplinkState, UplinkTls,
@@ -86,6 +87,9 @@ pub enum RunError {
     /// What is kept over restarts can't be read or made.
     #[error(transparent)]
     State(#[from] StateError),
+    /// STAMP can't be spoken as configured.
+    #[error(transparent)]
+    Stamp(#[from] stamp::SettingsError),
     /// The spool can't be used.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -160,6 +164,7 @@ pub async fn run_with(
     hooks: Hooks,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Ended, RunError> {
+    let stamp = Arc::new(stamp::Settings::of(&config.stamp)?);
     let boot = BootId(rand::make_rng::<SmallRng>().random());
     let agent = state::agent_id(&config.state_dir, config.agent.as_ref())?;
     let limits = SpoolLimits { max_bytes: config.spool_max_bytes, ..SpoolLimits::default() };
@@ -205,6 +210,7 @@ pub async fn run_with(
         binder: Binder::new(netlink),
         baselines: Arc::clone(&baselines.links),
         radios: crate::link::radio::follow::start(config.radio),
+        stamp,
         config: Arc::new(config),
         memory: memory.clone(),
         testing,

@@ -198,7 +198,7 @@ fn of_family(
     if let Some(reflector) = config.reflector.as_ref().filter(|r| may_have(&r.host, family)) {
         let period = stamp;
         let (ask, role) = (Ask::Stamp(reflector.clone()), Role::Reflector);
-        let size = stamp::PAYLOAD_BYTES;
+        let size = stamp::settings::base_bytes(config.stamp.key_file.is_some());
         specs.push(of(ask, ProbeKind::Stamp, role, String::new(), size, period, false));
         // Routers answer for expired packets about once a second.
         let period = period.max(HOP_PERIOD);

@@ -20,7 +20,7 @@ use crate::config::Host;
 use crate::link::bind::BindError;
 use crate::probe::connection::Account;
 use crate::probe::outlet::{Outlet, OutletError};
-use crate::probe::{dns, http, icmp, path, tcp};
+use crate::probe::{dns, http, icmp, path, stamp, tcp};
 use crate::slot::Numbers;
 
 /// Before something that can't be done now is tried again.
@@ -55,6 +55,8 @@ pub(super) struct Means {
     pub(super) outlet: Outlet,
     /// The link's DNS servers.
     pub(super) servers: Arc<[SocketAddr]>,
+    /// How STAMP is spoken.
+    pub(super) stamp: Arc<stamp::Settings>,
     /// One per link and IP version, shared by its probers.
     pub(super) echo: Option<Arc<EchoClient>>,
     pub(super) urgent: watch::Receiver<bool>,

@@ -105,7 +105,7 @@ impl Prober {
         if !self.can_reach(address.ip()).await? {
             return Ok(None);
         }
-        match stamp::Session::open(&self.means.outlet, address).await {
+        match stamp::Session::open(&self.means.outlet, address, &self.means.stamp).await {
             Ok(session) => {
                 self.say(Report::Session { prober: self.means.prober }).await?;
                 Ok(Some(Ok(session)))

@@ -184,7 +184,9 @@ impl Asker {
         let family = if job.target.is_ipv4() { Family::V4 } else { Family::V6 };
         Ok(match job.kind {
             Kind::Stamp => {
-                let session = stamp::Session::open(outlet, at(services::STAMP)).await;
+                let session =
+                    stamp::Session::open(outlet, at(services::STAMP), &stamp::Settings::default())
+                        .await;
                 Self::Stamp(session.map_err(|error| (error.cause(), error.to_string()))?)
             }
             Kind::Path => {

@@ -47,6 +47,8 @@ pub(super) struct ServeArgs {
     reflector: Vec<SocketAddr>,
     #[command(flatten)]
     responsiveness: responsiveness::CompanionArgs,
+    #[command(flatten)]
+    authentication: reflector::Authentication,
     /// Where the console's pages are, on loopback only: for others put a proxy
     /// that knows its users before it
     #[arg(
@@ -129,7 +131,7 @@ async fn serve(args: &ServeArgs) -> Result<(), CliError> {
     let bound = ingest.local_addr().map_err(refused)?;
     let mut companions = Vec::new();
     if !args.reflector.is_empty() {
-        companions.push(reflector::companion(&args.reflector)?);
+        companions.push(reflector::companion(&args.reflector, &args.authentication)?);
     }
     let own = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
     companions.extend(responsiveness::companion(&args.responsiveness, own)?);

@@ -1,8 +1,23 @@
 //! Which packets are answered, and with what. Pure.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use hearth_proto::stamp::{ErrorEstimate, NtpTime, ReflectorPacket, SenderPacket, TooShort};
+use hearth_proto::stamp::tlv::{Base, base_len, reflect};
+use hearth_proto::stamp::{
+    ErrorEstimate, Key, LIGHT_LEN, PacketError, ReflectorPacket, SenderPacket, Timestamp,
+    looks_authenticated,
+};
+
+/// Who is answered.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// The key of authenticated packets.
+    pub key: Option<Key>,
+    /// With a key: answer packets without an HMAC too. Without a key all are
+    /// answered as they are.
+    pub open: bool,
+}
 
 /// What makes a session: where it comes from, and its identifier (0: none).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,69 +31,105 @@ pub(super) struct SessionKey {
 /// Why a packet is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It is not a STAMP packet.
+    /// The least reply would be more than was received.
     TooShort,
     /// Its sender might be something that answers replies.
     MightLoop,
+    /// Its HMAC is wrong.
+    Unauthentic,
+    /// It has no HMAC, and one is wanted.
+    Unauthenticated,
 }
 
-/// The reply to `datagram`, but for T3, which is the caller's to take beside the
-/// system call. `number` is asked only for packets that are answered.
-pub(super) fn answer(
-    datagram: &[u8],
-    from: SocketAddr,
+/// A datagram and how it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Its octets.
+    pub(super) octets: &'a [u8],
+    /// Who sent it.
+    pub(super) from: SocketAddr,
+    /// T2, since 1970.
+    pub(super) received: Duration,
+    /// The TTL or hop limit it came with; 0: not known.
+    pub(super) ttl: u8,
+}
+
+/// A reply, but for T3.
+#[derive(Debug)]
+pub(super) struct Answer<'a> {
+    packet: ReflectorPacket,
+    /// Of an authenticated reply.
+    signed: Option<&'a Key>,
+    key: Option<&'a Key>,
+    asked: &'a [u8],
+}
+
+/// The reply to `asked` by a clock off by at most `bound`. `number` is asked only
+/// for packets that are answered.
+pub(super) fn answer<'a>(
+    policy: &'a Policy,
+    asked: Asked<'a>,
     own_port: u16,
-    received: NtpTime,
-    ttl: u8,
+    bound: Option<Duration>,
     number: &mut dyn FnMut(SessionKey) -> u32,
-) -> Result<ReflectorPacket, Refusal> {
-    let sender = SenderPacket::decode(datagram).map_err(|TooShort(_)| Refusal::TooShort)?;
+) -> Result<Answer<'a>, Refusal> {
+    let Asked { octets, from, received, ttl } = asked;
+    if octets.len() < LIGHT_LEN {
+        return Err(Refusal::TooShort);
+    }
     if from.port() < 1024 || from.port() == own_port {
         return Err(Refusal::MightLoop);
     }
-    Ok(ReflectorPacket {
+    let signed = policy.key.as_ref().filter(|_| !policy.open || looks_authenticated(octets));
+    let sender = match signed {
+        Some(key) => SenderPacket::decode_authenticated(octets, key),
+        None => SenderPacket::decode(octets),
+    };
+    let sender = sender.map_err(|error| match error {
+        PacketError::Unauthentic if looks_authenticated(octets) => Refusal::Unauthentic,
+        _ => Refusal::Unauthenticated,
+    })?;
+    // In the sender's own format: so it understands it whichever it knows.
+    let format = sender.error.format();
+    let received = Timestamp::from_unix(received, format);
+    let packet = ReflectorPacket {
         seq: number(SessionKey { from, ssid: sender.ssid }),
         sent: received,
-        error: ErrorEstimate::UNSYNCHRONISED,
+        error: ErrorEstimate::of(bound, format),
         ssid: sender.ssid,
         received,
         sender,
         sender_ttl: ttl,
-    })
+    };
+    Ok(Answer { packet, signed, key: policy.key.as_ref(), asked: octets })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use hearth_proto::stamp::PACKET_LEN;
-
-    const SENT: SenderPacket =
-        SenderPacket { seq: 7, sent: NtpTime(42), error: ErrorEstimate(0x8001), ssid: 5 };
-
-    fn ask(datagram: &[u8], from: &str) -> Result<ReflectorPacket, Refusal> {
-        let from = from.parse().unwrap();
-        answer(datagram, from, 862, NtpTime(99), 61, &mut |key| {
-            assert_eq!(key, SessionKey { from, ssid: 5 });
-            3
-        })
-    }
-
-    #[test]
-    fn a_reply_says_what_was_asked_and_how_it_came() {
-        let reply = ask(&SENT.encode(), "192.0.2.1:40000").unwrap();
-        assert_eq!((reply.sender, reply.seq, reply.sender_ttl), (SENT, 3, 61));
-        assert_eq!((reply.ssid, reply.received), (5, NtpTime(99)));
-    }
-
-    #[test]
-    fn short_packets_and_possible_loops_are_left_alone() {
-        let packet = SENT.encode();
-        assert!(matches!(
-            ask(&packet[..PACKET_LEN - 1], "192.0.2.1:40000"),
-            Err(Refusal::TooShort)
-        ));
-        for from in ["192.0.2.1:862", "[2001:db8::1]:53", "192.0.2.1:0"] {
-            assert_eq!(ask(&packet, from), Err(Refusal::MightLoop), "{from}");
+impl Answer<'_> {
+    /// Into `out`, as many octets as were received, with T3 (since 1970).
+    pub(super) fn write(mut self, sent: Duration, out: &mut Vec<u8>) {
+        self.packet.sent = Timestamp::from_unix(sent, self.packet.received.format);
+        out.clear();
+        match self.signed {
+            Some(key) => out.extend(self.packet.encode_authenticated(key)),
+            None => out.extend(self.packet.encode()),
+        }
+        let base = base_len(self.signed.is_some());
+        // TWAMP Light's least packet leaves STAMP's last zeros out.
+        out.truncate(self.asked.len());
+        out.extend(self.asked.iter().skip(base));
+        let extended = self.signed.is_some() || SenderPacket::is_stamp(self.asked);
+        if extended && out.len() > base {
+            let base_packet = Base {
+                theirs: self.packet.sender.seq,
+                ours: self.packet.seq,
+                key: self.key,
+                authenticated: self.signed.is_some(),
+            };
+            reflect(&mut out[base..], base_packet);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

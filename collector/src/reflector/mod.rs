@@ -1,14 +1,19 @@
 //! The far end that answers the agent's probes: a stateful STAMP reflector
-//! (RFC 8762, with RFC 8972's session identifier), IPv4 and IPv6.
+//! (RFC 8762, unauthenticated and authenticated, with RFC 8972's session
+//! identifier and extensions), IPv4 and IPv6.
 //!
 //! Read [`answer`] first (pure: which packets are answered, and with what), then
 //! [`sessions`] (pure: the number a session's next reply bears) and [`socket`]
 //! (kernel timestamps, TTL and local address). This file is the loop around
 //! them.
 //!
-//! It never sends more octets than it received, answers from the address it was
+//! It sends exactly as many octets as it received, answers from the address it was
 //! asked at, and leaves alone what another reflector or a low port sends, since
-//! two of a kind could answer each other without end.
+//! two of a kind could answer each other without end. A TWAMP Light sender
+//! (RFC 5357, appendix I) is answered if it pads its packets to 41 octets, as
+//! RFC 6038 has it for packets of one size both ways: the least reply is that
+//! long, and what is shorter (14 octets at least) is counted and not answered,
+//! for a reply that is larger would serve an attack by a forged address.
 
 #![expect(clippy::disallowed_methods, reason = "reads the clock beside the system calls")]
 
@@ -23,13 +28,14 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use tokio::io::Interest;
 
-use answer::{Refusal, answer};
-use hearth_proto::stamp::NtpTime;
+pub use answer::Policy;
+use answer::{Asked, Refusal, answer};
+use hearth_proto::stamp::clock;
 use sessions::Sessions;
 pub use socket::bind;
 use socket::{Received, prepare, receive, send};
@@ -45,6 +51,8 @@ pub struct Counters {
     answered: AtomicU64,
     malformed: AtomicU64,
     loops: AtomicU64,
+    unauthentic: AtomicU64,
+    unauthenticated: AtomicU64,
     unsent: AtomicU64,
     evicted: AtomicU64,
 }
@@ -54,10 +62,14 @@ pub struct Counters {
 pub struct Counted {
     /// Packets answered.
     pub answered: u64,
-    /// Packets too short to be STAMP's.
+    /// Packets too short to be STAMP's, or to be answered in their own size.
     pub malformed: u64,
     /// Packets from a port that might answer back: under 1024, or our own.
     pub loops: u64,
+    /// Packets whose HMAC is wrong.
+    pub unauthentic: u64,
+    /// Packets without an HMAC, where one is wanted.
+    pub unauthenticated: u64,
     /// Replies that the system refused to send.
     pub unsent: u64,
     /// Sessions forgotten to make room for others.
@@ -72,6 +84,8 @@ impl Counters {
             answered: of(&self.answered),
             malformed: of(&self.malformed),
             loops: of(&self.loops),
+            unauthentic: of(&self.unauthentic),
+            unauthenticated: of(&self.unauthenticated),
             unsent: of(&self.unsent),
             evicted: of(&self.evicted),
         }
@@ -82,25 +96,32 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Answers what comes in on `sockets` (see [`bind`]) until `shutdown` completes.
+/// Answers whom `policy` admits on `sockets` (see [`bind`]) until `shutdown` completes.
 /// The sockets are closed when it returns.
 ///
 /// # Errors
 /// When a socket can't be set up. Once running, nothing ends it but `shutdown`.
 pub async fn run(
     sockets: Vec<UdpSocket>,
+    policy: Policy,
     counters: Arc<Counters>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let policy = Arc::new(policy);
     let sessions = Arc::new(Mutex::new(Sessions::default()));
     let mut tasks = tokio::task::JoinSet::new();
     for socket in sockets {
         prepare(&socket)?;
         let local = socket.local_addr()?;
         let socket = tokio::net::UdpSocket::from_std(socket)?;
-        tracing::info!(%local, "reflector answers");
-        let reflector =
-            Reflector { local, sessions: Arc::clone(&sessions), counters: Arc::clone(&counters) };
+        let authenticated = policy.key.is_some();
+        tracing::info!(%local, authenticated, "reflector answers");
+        let reflector = Reflector {
+            local,
+            policy: Arc::clone(&policy),
+            sessions: Arc::clone(&sessions),
+            counters: Arc::clone(&counters),
+        };
         tasks.spawn(reflector.serve(socket));
     }
     shutdown.await;
@@ -111,6 +132,7 @@ pub async fn run(
 
 struct Reflector {
     local: SocketAddr,
+    policy: Arc<Policy>,
     sessions: Arc<Mutex<Sessions>>,
     counters: Arc<Counters>,
 }
@@ -118,6 +140,7 @@ struct Reflector {
 impl Reflector {
     async fn serve(self, socket: tokio::net::UdpSocket) {
         let mut buffer = vec![0; MAX_DATAGRAM];
+        let mut reply = Vec::with_capacity(MAX_DATAGRAM);
         loop {
             if let Err(error) = socket.readable().await {
                 tracing::warn!(%error, local = %self.local, "reflector's runtime ended");
@@ -128,7 +151,7 @@ impl Reflector {
                     receive(&socket, &mut buffer).map_err(io::Error::from)
                 });
                 match received {
-                    Ok(Some(received)) => self.reflect(&socket, &buffer, received),
+                    Ok(Some(received)) => self.reflect(&socket, &buffer, received, &mut reply),
                     Ok(None) => count(&self.counters.malformed),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     // An interrupted call, or an earlier reply's ICMP error.
@@ -139,8 +162,13 @@ impl Reflector {
         }
     }
 
-    fn reflect(&self, socket: &tokio::net::UdpSocket, buffer: &[u8], received: Received) {
-        let t2 = received.at.unwrap_or_else(now);
+    fn reflect(
+        &self,
+        socket: &tokio::net::UdpSocket,
+        buffer: &[u8],
+        received: Received,
+        reply: &mut Vec<u8>,
+    ) {
         let mut number = |key| {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             let (seq, evicted) = sessions.next(key, Instant::now());
@@ -149,18 +177,25 @@ impl Reflector {
             }
             seq
         };
-        let datagram = &buffer[..received.len];
-        let made =
-            answer(datagram, received.from, self.local.port(), t2, received.ttl, &mut number);
-        let mut reply = match made {
-            Ok(reply) => reply,
-            Err(Refusal::TooShort) => return count(&self.counters.malformed),
-            Err(Refusal::MightLoop) => return count(&self.counters.loops),
+        let asked = Asked {
+            octets: &buffer[..received.len],
+            from: received.from,
+            received: received.at.unwrap_or_else(since_unix),
+            ttl: received.ttl,
         };
-        reply.sent = now();
-        // What exceeds the packet goes back as it came.
-        let head = reply.encode();
-        match send(socket, &head, &datagram[head.len()..], &received) {
+        let made = answer(&self.policy, asked, self.local.port(), clock::bound(), &mut number);
+        match made {
+            Ok(answer) => answer.write(since_unix(), reply),
+            Err(refusal) => {
+                return count(match refusal {
+                    Refusal::TooShort => &self.counters.malformed,
+                    Refusal::MightLoop => &self.counters.loops,
+                    Refusal::Unauthentic => &self.counters.unauthentic,
+                    Refusal::Unauthenticated => &self.counters.unauthenticated,
+                });
+            }
+        }
+        match send(socket, reply, &received) {
             Ok(()) => count(&self.counters.answered),
             Err(errno) => {
                 tracing::debug!(%errno, to = %received.from, "reflector's reply was not sent");
@@ -170,6 +205,7 @@ impl Reflector {
     }
 }
 
-fn now() -> NtpTime {
-    NtpTime::from_unix(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+/// Wall time, which is what timestamps are of.
+fn since_unix() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::SessionKey;
 
-/// Sessions remembered at once: about 8 MB when full.
+/// Sessions remembered at once: under 16 MB when full.
 const MAX_SESSIONS: usize = 65_536;
 /// A session unused for so long begins anew.
 const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -101,6 +101,33 @@ mod tests {
         assert_eq!(sessions.next(key(5000, 1), t + IDLE / 2).0, 2);
         assert_eq!(sessions.next(key(5000, 1), t + IDLE + IDLE / 2).0, 0);
         assert_eq!(sessions.by_key.len(), 1, "the idle ones are gone");
+    }
+
+    /// What is held, as far as the collections tell: the map's room with a octet of
+    /// control for each place, and the tree's entries in nodes half full at least.
+    fn octets(sessions: &Sessions) -> usize {
+        // A hash map keeps an eighth of its places free.
+        let places = sessions.by_key.capacity() * 8 / 7;
+        places * (size_of::<(SessionKey, Session)>() + 1)
+            + sessions.by_turn.len() * 2 * size_of::<(u64, SessionKey)>()
+    }
+
+    #[test]
+    fn a_flood_of_ports_and_identifiers_is_held_in_bounded_memory() {
+        let (mut sessions, t) = (Sessions::default(), start());
+        let flood = 3 * MAX_SESSIONS as u32 + 7;
+        let mut evicted = 0;
+        for i in 0..flood {
+            let (seq, gone) = sessions.next(key(1024 + (i >> 16) as u16, i as u16), t);
+            assert_eq!(seq, 0);
+            evicted += u32::from(gone);
+        }
+        assert_eq!(sessions.by_key.len(), MAX_SESSIONS);
+        assert_eq!(evicted, flood - MAX_SESSIONS as u32);
+        assert!(octets(&sessions) < 16 << 20, "{} octets", octets(&sessions));
+        // And given back once they are idle.
+        sessions.next(key(1, 1), t + IDLE);
+        assert_eq!((sessions.by_key.len(), sessions.by_turn.len()), (1, 1));
     }
 
     proptest! {

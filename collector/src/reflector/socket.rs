@@ -6,7 +6,6 @@ use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use hearth_proto::stamp::NtpTime;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc::{in_pktinfo, in6_pktinfo};
@@ -50,8 +49,8 @@ pub(super) struct Received {
     pub(super) len: usize,
     /// Who sent it.
     pub(super) from: SocketAddr,
-    /// When the kernel had it, if it says.
-    pub(super) at: Option<NtpTime>,
+    /// When the kernel had it, since 1970, if it says.
+    pub(super) at: Option<Duration>,
     /// The TTL or hop limit it came with; 0: not known.
     pub(super) ttl: u8,
     to: Option<LocalAddress>,
@@ -95,7 +94,7 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> Result<Option
     for part in message.cmsgs()? {
         match part {
             ControlMessageOwned::ScmTimestampns(at) => {
-                received.at = Some(NtpTime::from_unix(Duration::from(at)));
+                received.at = Some(Duration::from(at));
             }
             ControlMessageOwned::Ipv4Ttl(ttl) | ControlMessageOwned::Ipv6HopLimit(ttl) => {
                 received.ttl = ttl as u8;
@@ -118,14 +117,9 @@ pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> Result<Option
     Ok(Some(received))
 }
 
-/// Sends the reply: `head`, then `padding`.
-pub(super) fn send(
-    socket: &impl AsRawFd,
-    head: &[u8],
-    padding: &[u8],
-    asked: &Received,
-) -> Result<(), Errno> {
-    let parts = [IoSlice::new(head), IoSlice::new(padding)];
+/// Sends the reply.
+pub(super) fn send(socket: &impl AsRawFd, reply: &[u8], asked: &Received) -> Result<(), Errno> {
+    let parts = [IoSlice::new(reply)];
     let to = SockaddrStorage::from(asked.from);
     let flags = MsgFlags::MSG_DONTWAIT;
     match &asked.to {

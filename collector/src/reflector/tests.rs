@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hearth_proto::stamp::{ErrorEstimate, PACKET_LEN, ReflectorPacket, SenderPacket};
+use hearth_proto::stamp::{
+    ErrorEstimate, Format, Key, LIGHT_LEN, PACKET_LEN, ReflectorPacket, SenderPacket, Timestamp,
+};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 
@@ -17,6 +19,14 @@ struct Running {
 }
 
 fn start(at: &str) -> Running {
+    start_with(at, Policy::default())
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix(since_unix(), Format::Ntp)
+}
+
+fn start_with(at: &str, policy: Policy) -> Running {
     let socket = bind(at.parse().unwrap()).unwrap();
     let at = socket.local_addr().unwrap();
     let counters = Arc::<Counters>::default();
@@ -24,7 +34,7 @@ fn start(at: &str) -> Running {
     let shutdown = async {
         stopped.await.ok();
     };
-    let task = tokio::spawn(run(vec![socket], Arc::clone(&counters), shutdown));
+    let task = tokio::spawn(run(vec![socket], policy, Arc::clone(&counters), shutdown));
     Running { at, counters, stop, task }
 }
 
@@ -77,7 +87,8 @@ async fn returns_padding_and_never_more_than_it_got() {
     let reflector = start("127.0.0.1:0");
     let socket = client("127.0.0.1:0", reflector.at).await;
     let mut padded = packet(1, 1).to_vec();
-    padded.extend((0..200).map(|i| i as u8));
+    // Nothing that an extension begins with: what does has its flags set anew.
+    padded.extend((100..300).map(|i| i as u8));
     let reply = ask(&socket, &padded).await;
     assert_eq!(reply.len(), padded.len());
     assert_eq!(reply[PACKET_LEN..], padded[PACKET_LEN..]);
@@ -87,7 +98,7 @@ async fn returns_padding_and_never_more_than_it_got() {
 async fn what_is_too_short_is_counted_and_not_answered() {
     let reflector = start("127.0.0.1:0");
     let socket = client("127.0.0.1:0", reflector.at).await;
-    socket.send(&packet(1, 1)[..PACKET_LEN - 1]).await.unwrap();
+    socket.send(&packet(1, 1)[..LIGHT_LEN - 1]).await.unwrap();
     socket.send(b"").await.unwrap();
     // Datagrams stay in order on loopback: this one's reply comes first of all.
     let reply = ask(&socket, &packet(2, 1)).await;
@@ -113,4 +124,23 @@ async fn another_reflector_is_not_answered() {
     let socket = client("127.0.0.1:0", reflector.at).await;
     ask(&socket, &packet(2, 1)).await;
     assert_eq!(reflector.counters.read().loops, 1);
+}
+
+#[tokio::test]
+async fn with_a_key_forged_and_open_packets_are_counted_and_not_answered() {
+    let key = Key::new(&[1; 16]).unwrap();
+    let policy = Policy { key: Some(key.clone()), open: false };
+    let reflector = start_with("[::1]:0", policy);
+    let socket = client("[::1]:0", reflector.at).await;
+    let error = ErrorEstimate::UNSYNCHRONISED;
+    let sender = SenderPacket { seq: 4, sent: now(), error, ssid: 2 };
+    let good = sender.encode_authenticated(&key);
+    let other = Key::new(&[2; 16]).unwrap();
+    socket.send(&sender.encode_authenticated(&other)).await.unwrap();
+    socket.send(&sender.encode()).await.unwrap();
+    let reply = ask(&socket, &good).await;
+    let reply = ReflectorPacket::decode_authenticated(&reply, &key).unwrap();
+    assert_eq!((reply.sender.seq, reply.seq, reply.ssid), (4, 0, 2));
+    let counted = reflector.counters.read();
+    assert_eq!((counted.answered, counted.unauthentic, counted.unauthenticated), (1, 1, 1));
 }

@@ -118,6 +118,26 @@ impl Programs {
         command
     }
 
+    /// Measures `count` round trips to the reflector by `interface`, as JSON.
+    pub fn latency(&self, home: &Netns, interface: &str, count: u32, interval_ms: u32) -> Command {
+        let mut command = home.command(&self.agent);
+        command
+            .args(["measure", "latency", "--protocol", "stamp", "--json"])
+            .args(["--target", &format!("{SERVICE_V4}:{REFLECTOR_PORT}")])
+            .args(["--interface", interface])
+            .args(["--count", &count.to_string(), "--interval", &interval_ms.to_string()]);
+        command
+    }
+
+    /// Asks the reflector once from within its own namespace.
+    pub fn latency_within(&self, core: &Netns) -> Command {
+        let mut command = core.command(&self.agent);
+        command
+            .args(["measure", "latency", "--protocol", "stamp", "--json", "--count", "1"])
+            .args(["--target", &format!("{SERVICE_V4}:{REFLECTOR_PORT}")]);
+        command
+    }
+
     /// The agent, configured by the file.
     pub fn agent(&self, home: &Netns, config: &Path) -> Command {
         let mut command = home.command(&self.agent);

@@ -1,8 +1,9 @@
-//! STAMP (RFC 8762, unauthenticated, with RFC 8972's session identifier): the
-//! `rtt` metric over UDP. IPv4 and IPv6 alike.
+//! STAMP (RFC 8762, unauthenticated or authenticated, with RFC 8972's session
+//! identifier and extra padding): the `rtt` metric over UDP. IPv4 and IPv6 alike.
 //!
-//! [`track`] decides what came of each probe; this file sends and receives.
+//! [`settings`] says how it is spoken, [`track`] decides what came of each probe; this file sends and receives.
 
+pub mod settings;
 pub mod track;
 
 use std::io;
@@ -10,19 +11,17 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use hearth_proto::Cause;
-use hearth_proto::stamp::{NtpTime, PACKET_LEN, ReflectorPacket};
-use rand::RngExt;
+use hearth_proto::stamp::{ErrorEstimate, PacketError, ReflectorPacket, Timestamp, tlv};
 use rand::rngs::SmallRng;
+use rand::{Rng, RngExt};
 use tokio::time::sleep_until;
 
 use super::TIMEOUT;
 use super::datagram::{Datagrams, Heard};
 use super::outlet::{Outlet, OutletError};
 use crate::clock;
-pub use track::{Reply, Resolved, Track};
-
-/// Octets of UDP payload of each probe, and of its answer.
-pub const PAYLOAD_BYTES: u32 = PACKET_LEN as u32;
+pub use settings::{Settings, SettingsError};
+pub use track::{Ignored, OneWay, Reply, Resolved, Track};
 
 /// Why a session can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +64,10 @@ pub struct Left {
 pub struct Session {
     datagrams: Datagrams,
     track: Track,
+    settings: Settings,
+    /// The extension after each packet, if it is to be larger.
+    padding: Vec<u8>,
+    packet: Vec<u8>,
     buffer: Vec<u8>,
 }
 
@@ -73,12 +76,27 @@ impl Session {
     ///
     /// # Errors
     /// When nothing leads there, or the system refuses a socket.
-    pub async fn open(outlet: &Outlet, to: SocketAddr) -> Result<Self, OpenError> {
+    pub async fn open(
+        outlet: &Outlet,
+        to: SocketAddr,
+        settings: &Settings,
+    ) -> Result<Self, OpenError> {
         let socket = outlet.udp(to).await?;
         let datagrams =
             Datagrams::new(socket).map_err(|source| OpenError::Socket { to, source })?;
-        let ssid = rand::make_rng::<SmallRng>().random_range(1..=u16::MAX);
-        Ok(Self { datagrams, track: Track::new(ssid, TIMEOUT), buffer: vec![0; 2048] })
+        let mut random = rand::make_rng::<SmallRng>();
+        let ssid = random.random_range(1..=u16::MAX);
+        let size = settings.payload_bytes() as usize;
+        let base = tlv::base_len(settings.key.is_some());
+        Ok(Self {
+            datagrams,
+            track: Track::new(ssid, TIMEOUT),
+            settings: settings.clone(),
+            // Not to be squeezed out of sight by a link that compresses.
+            padding: tlv::extra_padding(base, size, |value| random.fill_bytes(value)),
+            packet: Vec::with_capacity(size),
+            buffer: vec![0; size.max(2048)],
+        })
     }
 
     /// Sends one probe.
@@ -86,10 +104,18 @@ impl Session {
     /// # Errors
     /// When it could not leave: the time and the cause it counts under.
     pub fn send(&mut self) -> Result<Left, (Instant, Cause)> {
-        let packet = self.track.packet(NtpTime::from_unix(clock::since_unix()));
-        let octets = packet.encode();
+        let format = self.settings.format;
+        let error = ErrorEstimate::of(hearth_proto::stamp::clock::bound(), format);
+        let stamp = Timestamp::from_unix(clock::since_unix(), format);
+        let packet = self.track.packet(stamp, error);
+        self.packet.clear();
+        match &self.settings.key {
+            Some(key) => self.packet.extend(packet.encode_authenticated(key)),
+            None => self.packet.extend(packet.encode()),
+        }
+        self.packet.extend(&self.padding);
         let sent = clock::now();
-        match self.datagrams.send(&octets) {
+        match self.datagrams.send(&self.packet) {
             Ok(()) => {
                 self.track.sent(&packet, sent);
                 Ok(Left { seq: packet.seq, at: sent })
@@ -121,9 +147,14 @@ impl Session {
                 }
             };
             let resolved = match heard {
-                Heard::Datagram { len, at } => ReflectorPacket::decode(&self.buffer[..len])
-                    .ok()
-                    .and_then(|packet| self.track.reply(&packet, at)),
+                Heard::Datagram { len, at } => {
+                    if let Ok(packet) = self.read(len) {
+                        self.track.reply(&packet, at)
+                    } else {
+                        self.track.unreadable(self.settings.key.is_some());
+                        None
+                    }
+                }
                 Heard::Trouble { len, trouble, .. } => {
                     self.track.failed(&self.buffer[..len], trouble.cause())
                 }
@@ -132,6 +163,19 @@ impl Session {
                 return Ok(resolved);
             }
         }
+    }
+
+    fn read(&self, len: usize) -> Result<ReflectorPacket, PacketError> {
+        let octets = &self.buffer[..len];
+        match &self.settings.key {
+            Some(key) => ReflectorPacket::decode_authenticated(octets, key),
+            None => ReflectorPacket::decode(octets),
+        }
+    }
+
+    /// Replies that changed nothing.
+    pub fn ignored(&self) -> Ignored {
+        self.track.ignored()
     }
 
     /// How many probes are out.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use hearth_proto::Cause;
-use hearth_proto::stamp::{ErrorEstimate, NtpTime, ReflectorPacket, SenderPacket};
+use hearth_proto::stamp::{ErrorEstimate, ReflectorPacket, SenderPacket, Timestamp};
+use serde::Serialize;
 
 /// What came of one probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,21 +28,39 @@ pub struct Reply {
     /// The TTL or hop limit that the probe reached the reflector with; 0: not
     /// known.
     pub ttl_there: u8,
+    /// Each way alone, where both clocks are said to be synchronised.
+    pub one_way: Option<OneWay>,
+}
+
+/// Each way's delay by the clocks of both ends (RFC 7679): T2 − T1 and T4 − T3,
+/// T4 being T1 and the time since, so that a clock set meanwhile changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneWay {
+    /// To the reflector, in nanoseconds.
+    pub forward_nanos: i64,
+    /// From the reflector, in nanoseconds.
+    pub back_nanos: i64,
+    /// The most that either may be off: the sum of what both ends say of their
+    /// clocks.
+    pub bound: Duration,
 }
 
 /// Replies that changed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Ignored {
     /// After the timeout, or a second time.
     pub late_or_duplicate: u64,
     /// Of another session, or not an answer to what was sent.
     pub foreign: u64,
+    /// With a wrong HMAC, or none, where there is a key.
+    pub unauthentic: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Out {
     sent: Instant,
-    stamp: NtpTime,
+    stamp: Timestamp,
+    error: ErrorEstimate,
 }
 
 /// One session's probes.
@@ -61,18 +80,13 @@ impl Track {
     }
 
     /// The next packet. It counts only once [`Self::sent`] is told of it.
-    pub fn packet(&self, stamp: NtpTime) -> SenderPacket {
-        SenderPacket {
-            seq: self.next_seq,
-            sent: stamp,
-            error: ErrorEstimate::UNSYNCHRONISED,
-            ssid: self.ssid,
-        }
+    pub fn packet(&self, sent: Timestamp, error: ErrorEstimate) -> SenderPacket {
+        SenderPacket { seq: self.next_seq, sent, error, ssid: self.ssid }
     }
 
     /// The packet has left at `sent`.
     pub fn sent(&mut self, packet: &SenderPacket, sent: Instant) {
-        self.out.insert(packet.seq, Out { sent, stamp: packet.sent });
+        self.out.insert(packet.seq, Out { sent, stamp: packet.sent, error: packet.error });
         // Number 1 is never used: a stateful reflector numbers our second packet
         // 1, a stateless one repeats our 2. So they can be told apart.
         self.next_seq = if packet.seq == 0 { 2 } else { packet.seq.wrapping_add(1) };
@@ -90,7 +104,8 @@ impl Track {
             self.ignored.late_or_duplicate += 1;
             return None;
         };
-        if out.stamp != packet.sender.sent {
+        // Its format is ours, whatever a reflector makes of the flag.
+        if out.stamp.bits != packet.sender.sent.bits {
             self.ignored.foreign += 1;
             return None;
         }
@@ -98,14 +113,23 @@ impl Track {
             self.ignored.late_or_duplicate += 1;
             return None;
         }
-        let sent = out.sent;
+        let (sent, out) = (out.sent, *out);
         self.out.remove(&seq);
+        let rtt = rtt(at.saturating_duration_since(sent), packet.held_nanos());
         let reply = Reply {
-            rtt: rtt(at.saturating_duration_since(sent), packet.held_nanos()),
+            rtt,
+            one_way: one_way(&out, packet, rtt),
             reflector_seq: packet.seq,
             ttl_there: packet.sender_ttl,
         };
         Some(Resolved { seq, sent, outcome: Ok(reply) })
+    }
+
+    /// Something came that is no reply: too short, or not authentic where a key is
+    /// shared.
+    pub fn unreadable(&mut self, keyed: bool) {
+        let counter = if keyed { &mut self.ignored.unauthentic } else { &mut self.ignored.foreign };
+        *counter += 1;
     }
 
     /// The network said that a probe failed; `quoted` is what it quoted of it.
@@ -153,109 +177,20 @@ fn rtt(total: Duration, held_nanos: i64) -> Duration {
     total.checked_sub(held).unwrap_or(total)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    fn t0() -> Instant {
-        crate::clock::now()
-    }
-
-    fn answer(sender: SenderPacket, seq: u32, held_ms: u64) -> ReflectorPacket {
-        ReflectorPacket {
-            seq,
-            sent: NtpTime::from_unix(Duration::from_millis(1000 + held_ms)),
-            error: ErrorEstimate::UNSYNCHRONISED,
-            ssid: sender.ssid,
-            received: NtpTime::from_unix(Duration::from_secs(1)),
-            sender,
-            sender_ttl: 60,
-        }
-    }
-
-    fn send(track: &mut Track, at: Instant) -> SenderPacket {
-        let packet = track.packet(NtpTime(u64::from(track.next_seq) + 77));
-        track.sent(&packet, at);
-        packet
-    }
-
-    #[test]
-    fn time_at_the_reflector_is_taken_off() {
-        let (mut track, t) = (Track::new(5, 3000 * MS), t0());
-        let packet = send(&mut track, t);
-        let resolved = track.reply(&answer(packet, 0, 4), t + 24 * MS).unwrap();
-        let reply = resolved.outcome.unwrap();
-        assert!(reply.rtt.abs_diff(20 * MS) < Duration::from_nanos(2), "{reply:?}");
-        assert_eq!((resolved.seq, resolved.sent, reply.ttl_there), (0, t, 60));
-    }
-
-    #[test]
-    fn a_holding_time_that_can_not_be_is_left_on() {
-        assert_eq!(rtt(20 * MS, -5_000_000), 20 * MS);
-        assert_eq!(rtt(20 * MS, 3_600_000_000_000), 20 * MS);
-        assert_eq!(rtt(20 * MS, 20_000_000), Duration::ZERO);
-    }
-
-    #[test]
-    fn duplicates_late_and_foreign_replies_change_nothing() {
-        let (mut track, t) = (Track::new(5, 3000 * MS), t0());
-        let packet = send(&mut track, t);
-        let good = answer(packet, 0, 0);
-        let others_ssid = ReflectorPacket { ssid: 6, ..good };
-        let mut forged = good;
-        forged.sender.sent = NtpTime(1);
-        assert_eq!(track.reply(&others_ssid, t + MS), None);
-        assert_eq!(track.reply(&forged, t + MS), None);
-        assert!(track.reply(&good, t + MS).is_some());
-        assert_eq!(track.reply(&good, t + 2 * MS), None);
-        let late = send(&mut track, t);
-        assert_eq!(track.reply(&answer(late, 1, 0), t + 3001 * MS), None);
-        assert_eq!(track.expired(t + 3001 * MS).unwrap().outcome, Err(Cause::Timeout));
-        assert_eq!(track.ignored(), Ignored { late_or_duplicate: 2, foreign: 2 });
-    }
-
-    #[test]
-    fn icmp_fails_the_probe_it_quotes_else_the_latest() {
-        let (mut track, t) = (Track::new(5, 3000 * MS), t0());
-        let first = send(&mut track, t);
-        send(&mut track, t + MS);
-        send(&mut track, t + 2 * MS);
-        let quoted = track.failed(&first.encode(), Cause::Refused).unwrap();
-        assert_eq!((quoted.seq, quoted.outcome), (0, Err(Cause::Refused)));
-        assert_eq!(track.failed(&[], Cause::Unreachable).unwrap().sent, t + 2 * MS);
-        assert_eq!(track.failed(&first.encode(), Cause::Refused), None);
-        assert_eq!(track.outstanding(), 1);
-    }
-
-    proptest! {
-        /// Whatever happens, each probe sent is resolved exactly once.
-        #[test]
-        fn every_probe_is_resolved_once(fates in prop::collection::vec(0_u8..4, 1..60)) {
-            let (mut track, t) = (Track::new(9, 30 * MS), t0());
-            let mut resolved = Vec::new();
-            for (i, fate) in fates.iter().enumerate() {
-                let now = t + 10 * MS * i as u32;
-                while let Some(r) = track.expired(now) { resolved.push(r.seq); }
-                let packet = send(&mut track, now);
-                let reply = answer(packet, 0, 0);
-                match fate {
-                    0 => {}
-                    1 => resolved.extend(track.reply(&reply, now + MS).map(|r| r.seq)),
-                    2 => for _ in 0..2 {
-                        resolved.extend(track.reply(&reply, now + MS).map(|r| r.seq));
-                    },
-                    _ => resolved.extend(track.failed(&packet.encode(), Cause::Refused).map(|r| r.seq)),
-                }
-            }
-            while let Some(at) = track.deadline() {
-                resolved.extend(track.expired(at).map(|r| r.seq));
-            }
-            resolved.sort_unstable();
-            let expected: Vec<u32> = std::iter::once(0).chain(2..).take(fates.len()).collect();
-            prop_assert_eq!(resolved, expected);
-        }
-    }
+/// Only where both ends say that they are synchronised, and are not proven wrong by
+/// a delay under zero that their bounds don't explain.
+fn one_way(out: &Out, packet: &ReflectorPacket, rtt: Duration) -> Option<OneWay> {
+    let bound = out.error.bound()? + packet.error.bound()?;
+    let forward_nanos = packet.received.nanos_since(out.stamp);
+    let back_nanos = (rtt.as_nanos() as i64).checked_sub(forward_nanos)?;
+    let least = -(bound.as_nanos() as i64);
+    (forward_nanos >= least && back_nanos >= least).then_some(OneWay {
+        forward_nanos,
+        back_nanos,
+        bound,
+    })
 }
+
+#[cfg(test)]
+#[path = "track_tests.rs"]
+mod tests;

@@ -36,6 +36,7 @@ use crate::link::bind::Binder;
 use crate::link::discover::Link;
 use crate::link::radio::follow::Radios;
 use crate::link::spending::Spending;
+use crate::probe::stamp;
 use crate::slot::SlotMaker;
 
 /// Reports that may wait for the link's task; beyond, probers wait.
@@ -63,6 +64,7 @@ pub(super) type Baselines = Arc<Mutex<BTreeMap<LinkName, Baseline>>>;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) config: Arc<Config>,
+    pub(super) stamp: Arc<stamp::Settings>,
     pub(super) recorder: Recorder,
     pub(super) binder: Binder,
     pub(super) baselines: Baselines,

@@ -132,6 +132,7 @@ impl Task {
             reports: self.reports.clone(),
             outlet: self.outlet(),
             servers: Arc::clone(&self.servers),
+            stamp: Arc::clone(&self.shared.stamp),
             echo,
             urgent: self.urgent.subscribe(),
             dozing: Arc::clone(&self.dozing),
