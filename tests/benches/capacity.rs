@@ -184,7 +184,7 @@ fn measure(case: &Case, runs: usize) -> anyhow::Result<Vec<Run>> {
                 let listener = responsiveness::bind(at)?;
                 ready.send(())?;
                 let config = Config {
-                    tls: tls::server_config(identity)?,
+                    tls: tls::ServerTls::new(&identity)?,
                     place: Place::default(),
                     limits: responsiveness::Limits::default(),
                 };

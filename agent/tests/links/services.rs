@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Result;
-use hearth_proto::stamp::{ErrorEstimate, NtpTime, ReflectorPacket, SenderPacket};
+use hearth_proto::stamp::{ErrorEstimate, Format, ReflectorPacket, SenderPacket, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -43,7 +43,7 @@ async fn answer(socket: UdpSocket, reply: fn(&[u8]) -> Option<Vec<u8>>) -> std::
 fn reflected(packet: &[u8]) -> Option<Vec<u8>> {
     let sender = SenderPacket::decode(packet).ok()?;
     // Any epoch will do: only the difference counts.
-    let time = NtpTime::from_unix(Duration::from_secs(1));
+    let time = Timestamp::from_unix(Duration::from_secs(1), Format::Ntp);
     let reply = ReflectorPacket {
         seq: sender.seq,
         sent: time,

@@ -208,12 +208,11 @@ impl Heavy {
     async fn look(&mut self) {
         let since = clock::now().saturating_duration_since(self.began);
         let own = self.desk.spending.total();
-        let chatter = match self.counters.read() {
-            Ok(counted) => self.idle.reading(since, counted, own),
-            Err(_) => {
-                self.idle.unreadable();
-                None
-            }
+        let chatter = if let Ok(counted) = self.counters.read() {
+            self.idle.reading(since, counted, own)
+        } else {
+            self.idle.unreadable();
+            None
         };
         let mut place = 0;
         while let Some(due) = self.waiting.get(place).cloned() {

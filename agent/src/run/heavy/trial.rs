@@ -120,12 +120,9 @@ impl Heavy {
                     let why = self.must_end(&mut guard);
                     told = why.map(|why| (why, clock::now()));
                 }
-                order = self.orders.recv(), if !self.ends => match order {
-                    Some(order) => self.ordered(order).await,
-                    None => {
-                        self.ends = true;
-                        told = told.or(Some((Told::Shutdown, clock::now())));
-                    }
+                order = self.orders.recv(), if !self.ends => if let Some(order) = order { self.ordered(order).await } else {
+                    self.ends = true;
+                    told = told.or(Some((Told::Shutdown, clock::now())));
                 },
             }
             if told.is_some() {
