@@ -1,5 +1,5 @@
 //! Packets recorded from independent implementations, octet by octet: stamp-suite
-//! 1.0.0 (crates.io), sender and stateful reflector, on loopback.
+//! 1.0.0, sender and stateful reflector, on loopback.
 
 use hearth_proto::stamp::{
     ErrorEstimate, Format, Key, PacketError, ReflectorPacket, SenderPacket, Timestamp,

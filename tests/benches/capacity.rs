@@ -2,6 +2,7 @@
 //! often the truth lies within its bounds, and what it cost by the interface's
 //! own counters. Run it with `cargo bench -p hearth-tests --bench capacity`;
 //! `-- RUNS` says how often each link is measured.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -266,7 +267,7 @@ fn truth(capacity: &Capacity, from: Duration, until: Duration) -> f64 {
                 packets += 1;
                 cursor = trace.after(cursor);
             }
-            f64::from(packets) * 12_000.0 / (until - from).as_secs_f64()
+            f64::from(packets) * 12_000.0 / until.saturating_sub(from).as_secs_f64()
         }
         other => other.mean_bps().unwrap_or(f64::INFINITY),
     };

@@ -1,5 +1,5 @@
 //! STAMP against independent implementations, in both directions: scapy's packet
-//! definitions (PyPI `scapy`, 2.6 or later) and stamp-suite (crates.io; the program
+//! definitions (Python, 2.6 or later) and stamp-suite (Rust, 1.0; the program
 //! named by `STAMP_SUITE`, else found by its name). One that is not installed is
 //! skipped, and says so.
 #![expect(clippy::disallowed_methods, reason = "waiting for another program takes real time")]
