@@ -132,13 +132,13 @@ impl<'a> Home<'a> {
             ),
         )?;
         processes.push(Process::start("agent", programs.agent(network.home(), &config), folder)?);
-        let home = Self { network, programs, data, processes };
+        let mut home = Self { network, programs, data, processes };
         home.wait_for_household()?;
         Ok(home)
     }
 
     /// Until the collector knows the home.
-    fn wait_for_household(&self) -> anyhow::Result<()> {
+    fn wait_for_household(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let shown = self.programs.collector(&["households", "--json"], &self.data).output()?;
@@ -146,6 +146,7 @@ impl<'a> Home<'a> {
                 return Ok(());
             }
             ensure!(Instant::now() < deadline, "the agent never reported");
+            self.processes.iter_mut().try_for_each(Process::check)?;
             std::thread::park_timeout(Duration::from_millis(200));
         }
     }
@@ -197,11 +198,11 @@ impl<'a> Home<'a> {
             let orders: serde_json::Value = serde_json::from_slice(&shown.stdout)
                 .with_context(|| String::from_utf8_lossy(&shown.stderr).into_owned())?;
             let list = orders["orders"].as_array().or(orders.as_array());
-            let last = list.and_then(|l| l.iter().max_by_key(|o| o["id"].as_u64()));
+            let last = list.and_then(|l| l.iter().max_by_key(|o| o["order"].as_u64()));
             let last = last.context("no order is known")?;
             let state = last["state"].as_str().unwrap_or_default();
             if !matches!(state, "queued" | "sent") || Instant::now() > deadline {
-                return Ok(format!("{state} {}", last["reason"].as_str().unwrap_or_default()));
+                return Ok(format!("{state} {}", last["test"]["result"]["reason"].as_str().unwrap_or_default()));
             }
             std::thread::park_timeout(Duration::from_millis(200));
         }

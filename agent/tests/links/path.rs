@@ -37,7 +37,7 @@ impl Nets {
     fn new() -> Result<Self> {
         let mut nets = Self(Vec::new());
         for role in ["g", "a", "b", "c"] {
-            let name = nets.name(role);
+            let name = Nets::name(role);
             ip(&format!("netns add {name}"))?;
             nets.0.push(name);
             nets.ip(role, "link set lo up")?;
@@ -45,7 +45,7 @@ impl Nets {
                            echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; \
                            echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter; \
                            echo 0 > /proc/sys/net/ipv4/icmp_ratelimit";
-            let name = nets.name(role);
+            let name = Nets::name(role);
             let status =
                 Command::new("ip").args(["netns", "exec", &name, "sh", "-c", forward]).status()?;
             ensure!(status.success(), "no router in {name}");
@@ -53,18 +53,18 @@ impl Nets {
         Ok(nets)
     }
 
-    fn name(&self, role: &str) -> String {
+    fn name(role: &str) -> String {
         format!("hearth-path-{}-{role}", std::process::id())
     }
 
     fn ip(&self, role: &str, arguments: &str) -> Result<()> {
-        ip(&format!("-n {} {arguments}", self.name(role)))
+        ip(&format!("-n {} {arguments}", Self::name(role)))
     }
 
     /// A cable between two of them, with an address at each end.
     fn cable(&self, ends: [(&str, &str, &str); 2]) -> Result<()> {
         let [(a, dev_a, ip_a), (b, dev_b, ip_b)] = ends;
-        let to = self.name(b);
+        let to = Self::name(b);
         self.ip(a, &format!("link add {dev_a} type veth peer name {dev_b} netns {to}"))?;
         for (role, device, address) in [(a, dev_a, ip_a), (b, dev_b, ip_b)] {
             self.ip(role, &format!("addr add {address} dev {device}"))?;
@@ -77,7 +77,7 @@ impl Nets {
 pub(crate) async fn changes() -> Result<()> {
     ip("link set lo up")?;
     let nets = Nets::new()?;
-    ip(&format!("link add wan type veth peer name lan netns {}", nets.name("g")))?;
+    ip(&format!("link add wan type veth peer name lan netns {}", Nets::name("g")))?;
     ip("addr add 192.168.1.2/24 dev wan")?;
     ip("link set wan up")?;
     nets.ip("g", "addr add 192.168.1.1/24 dev lan")?;

@@ -171,7 +171,7 @@ async fn send(job: &Job) -> Result<Said> {
 }
 
 enum Asker {
-    Stamp(stamp::Session),
+    Stamp(Box<stamp::Session>),
     Icmp(icmp::Echo),
     Path(Walker),
     Http(Box<http::Http>),
@@ -187,7 +187,7 @@ impl Asker {
                 let session =
                     stamp::Session::open(outlet, at(services::STAMP), &stamp::Settings::default())
                         .await;
-                Self::Stamp(session.map_err(|error| (error.cause(), error.to_string()))?)
+                Self::Stamp(Box::new(session.map_err(|error| (error.cause(), error.to_string()))?))
             }
             Kind::Path => {
                 let walker = Walker::open(outlet, at(path::PORT)).await;

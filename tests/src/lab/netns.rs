@@ -81,6 +81,8 @@ impl Netns {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
+        // Hearth's programs take variables of this prefix for their configuration.
+        command.env_remove(super::programs::BIN_DIR_VARIABLE);
         command
     }
 
