@@ -276,7 +276,9 @@ fn loaded_by_iperf3(programs: &Programs, direction: Direction, seconds: u32) -> 
     let load = load.stdout(Stdio::null()).spawn().context("iperf3")?;
     let mut fping = network.home().command("fping");
     let count = (seconds + RAMP_UP_S) * 10;
-    fping.args(["-q", "-C", &count.to_string(), "-p", "100"]).arg(SERVICE_V4.to_string());
+    // It would else wait no longer than its period.
+    fping.args(["-q", "-C", &count.to_string(), "-p", "100", "-t", "3000"]);
+    fping.arg(SERVICE_V4.to_string());
     let output = fping.output().context("fping")?;
     let _ = load.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
