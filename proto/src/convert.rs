@@ -99,6 +99,12 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, RecordError> {
     }
 }
 
+/// A text as it may be sent: what is too long is cut, and control characters are
+/// spaces, since the far end would refuse the whole record for them.
+fn sent(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
+}
+
 fn text(field: &str, value: String) -> Result<String, RecordError> {
     // Nearly all are short and plain.
     if value.len() <= MAX_TEXT && value.bytes().all(|b| matches!(b, b' '..=b'~')) {

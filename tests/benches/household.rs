@@ -202,7 +202,10 @@ impl<'a> Home<'a> {
             let last = last.context("no order is known")?;
             let state = last["state"].as_str().unwrap_or_default();
             if !matches!(state, "queued" | "sent") || Instant::now() > deadline {
-                return Ok(format!("{state} {}", last["test"]["result"]["reason"].as_str().unwrap_or_default()));
+                return Ok(format!(
+                    "{state} {}",
+                    last["test"]["result"]["reason"].as_str().unwrap_or_default()
+                ));
             }
             std::thread::park_timeout(Duration::from_millis(200));
         }

@@ -47,6 +47,8 @@ pub(super) struct Memory {
     kept: Arc<Mutex<Kept>>,
     /// What had been spent when it was last written.
     written: Arc<Mutex<BTreeMap<LinkName, u64>>>,
+    /// Held while it is written: a later state is never replaced by an earlier one.
+    saving: Arc<Mutex<()>>,
 }
 
 impl Memory {
@@ -57,7 +59,12 @@ impl Memory {
         let accounts = std::mem::take(&mut kept.accounts);
         kept.accounts = accounts.into_iter().map(|(l, a)| (l, a.reopened(now))).collect();
         let written = kept.accounts.iter().map(|(l, a)| (l.clone(), a.spent(now))).collect();
-        Self { path, kept: Arc::new(kept.into()), written: Arc::new(Mutex::new(written)) }
+        Self {
+            path,
+            kept: Arc::new(kept.into()),
+            written: Arc::new(Mutex::new(written)),
+            saving: Arc::default(),
+        }
     }
 
     /// Reads or changes it.
@@ -73,6 +80,7 @@ impl Memory {
     }
 
     pub(super) fn save_now(&self) {
+        let _saving = lock(&self.saving);
         let bytes = serde_json::to_vec(&*lock(&self.kept));
         state::write_json(&self.path, bytes, "what was spent");
     }

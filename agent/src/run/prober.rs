@@ -18,6 +18,7 @@ use super::recorder::Cannot;
 use crate::clock;
 use crate::config::Host;
 use crate::link::bind::BindError;
+use crate::link::spending::Spending;
 use crate::probe::connection::Account;
 use crate::probe::outlet::{Outlet, OutletError};
 use crate::probe::{dns, http, icmp, path, stamp, tcp};
@@ -61,6 +62,8 @@ pub(super) struct Means {
     pub(super) echo: Option<Arc<EchoClient>>,
     pub(super) urgent: watch::Receiver<bool>,
     pub(super) dozing: Arc<Dozing>,
+    /// For probes that count their own octets.
+    pub(super) spending: Arc<Spending>,
     pub(super) link: hearth_proto::LinkName,
 }
 
@@ -149,7 +152,7 @@ impl Prober {
                     };
                     if client.as_ref().is_none_or(|(known, _)| *known != address) {
                         let account = Account {
-                            spending: Arc::default(),
+                            spending: Arc::clone(&self.means.spending),
                             purpose: hearth_proto::Purpose::Probes,
                         };
                         client = match http::Http::open(&self.means.outlet, &url, address, account)

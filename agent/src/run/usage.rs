@@ -71,7 +71,16 @@ impl Usage {
         self.add(spec, Bytes { rx: bytes(self.link_header, spec) + quote(spec), tx: 0 });
     }
 
+    /// Where all of it is counted.
+    pub(super) fn spending(&self) -> Arc<Spending> {
+        Arc::clone(&self.spending)
+    }
+
     fn add(&self, spec: &Spec, bytes: Bytes) {
+        // Its connection has counted each octet.
+        if spec.key.probe == ProbeKind::HttpTtfb {
+            return;
+        }
         if spec.key.role == Role::Gateway {
             self.spending.add_home(bytes);
         } else {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hearth_proto::{Family, Purpose};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -45,11 +46,12 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let spender = self.spender.clone();
         Box::pin(async move {
-            let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            let https = uri.scheme_str() == Some("https");
-            let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-            let stream = TcpStream::connect((host, port)).await?;
-            stream.set_nodelay(true)?;
+            // Both IP versions side by side: one that leads nowhere costs no time.
+            let mut connector = HttpConnector::new();
+            connector.enforce_http(false);
+            connector.set_nodelay(true);
+            let connected = connector.call(uri).await;
+            let stream = connected.map_err(io::Error::other)?.into_inner();
             let local = stream.local_addr()?.ip().to_canonical();
             let mut meter = spender.map(|spender| Meter::new(spender, local));
             if let Some(meter) = &mut meter {

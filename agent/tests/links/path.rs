@@ -40,7 +40,7 @@ impl Nets {
             let name = Nets::name(role);
             ip(&format!("netns add {name}"))?;
             nets.0.push(name);
-            nets.ip(role, "link set lo up")?;
+            Nets::ip(role, "link set lo up")?;
             let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; \
                            echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; \
                            echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter; \
@@ -57,18 +57,18 @@ impl Nets {
         format!("hearth-path-{}-{role}", std::process::id())
     }
 
-    fn ip(&self, role: &str, arguments: &str) -> Result<()> {
+    fn ip(role: &str, arguments: &str) -> Result<()> {
         ip(&format!("-n {} {arguments}", Self::name(role)))
     }
 
     /// A cable between two of them, with an address at each end.
-    fn cable(&self, ends: [(&str, &str, &str); 2]) -> Result<()> {
+    fn cable(ends: [(&str, &str, &str); 2]) -> Result<()> {
         let [(a, dev_a, ip_a), (b, dev_b, ip_b)] = ends;
         let to = Self::name(b);
-        self.ip(a, &format!("link add {dev_a} type veth peer name {dev_b} netns {to}"))?;
+        Self::ip(a, &format!("link add {dev_a} type veth peer name {dev_b} netns {to}"))?;
         for (role, device, address) in [(a, dev_a, ip_a), (b, dev_b, ip_b)] {
-            self.ip(role, &format!("addr add {address} dev {device}"))?;
-            self.ip(role, &format!("link set {device} up"))?;
+            Self::ip(role, &format!("addr add {address} dev {device}"))?;
+            Self::ip(role, &format!("link set {device} up"))?;
         }
         Ok(())
     }
@@ -80,18 +80,18 @@ pub(crate) async fn changes() -> Result<()> {
     ip(&format!("link add wan type veth peer name lan netns {}", Nets::name("g")))?;
     ip("addr add 192.168.1.2/24 dev wan")?;
     ip("link set wan up")?;
-    nets.ip("g", "addr add 192.168.1.1/24 dev lan")?;
-    nets.ip("g", "link set lan up")?;
-    nets.cable([("g", "wana", "203.0.113.2/30"), ("a", "lan", "203.0.113.1/30")])?;
-    nets.cable([("g", "wanb", "203.0.113.6/30"), ("b", "lan", "203.0.113.5/30")])?;
-    nets.cable([("a", "core", "198.51.100.1/29"), ("c", "ispa", "198.51.100.2/29")])?;
-    nets.cable([("b", "core", "198.51.100.9/29"), ("c", "ispb", "198.51.100.10/29")])?;
+    Nets::ip("g", "addr add 192.168.1.1/24 dev lan")?;
+    Nets::ip("g", "link set lan up")?;
+    Nets::cable([("g", "wana", "203.0.113.2/30"), ("a", "lan", "203.0.113.1/30")])?;
+    Nets::cable([("g", "wanb", "203.0.113.6/30"), ("b", "lan", "203.0.113.5/30")])?;
+    Nets::cable([("a", "core", "198.51.100.1/29"), ("c", "ispa", "198.51.100.2/29")])?;
+    Nets::cable([("b", "core", "198.51.100.9/29"), ("c", "ispb", "198.51.100.10/29")])?;
     ip("route add default via 192.168.1.1")?;
-    nets.ip("g", "route add default via 203.0.113.1")?;
-    nets.ip("a", "route add default via 203.0.113.2")?;
-    nets.ip("b", "route add default via 203.0.113.6")?;
-    nets.ip("b", &format!("route add {TARGET}/32 via 198.51.100.10"))?;
-    nets.ip("c", "route add default via 198.51.100.1")?;
+    Nets::ip("g", "route add default via 203.0.113.1")?;
+    Nets::ip("a", "route add default via 203.0.113.2")?;
+    Nets::ip("b", "route add default via 203.0.113.6")?;
+    Nets::ip("b", &format!("route add {TARGET}/32 via 198.51.100.10"))?;
+    Nets::ip("c", "route add default via 198.51.100.1")?;
 
     let state = tempfile::tempdir()?;
     let text = format!(
@@ -111,7 +111,7 @@ pub(crate) async fn changes() -> Result<()> {
         let _ = stopped.await;
     }));
     answers(&mut news, 6).await.context("before")?;
-    nets.ip("g", "route replace default via 203.0.113.5")?;
+    Nets::ip("g", "route replace default via 203.0.113.5")?;
     // Nine in a row make a change, and a walk of three rounds makes sure of it.
     answers(&mut news, 20).await.context("after")?;
     let _ = stop.send(());

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{RecordError, enums, id, radio, text, wall};
+use super::{RecordError, enums, id, radio, sent, text, wall};
 use crate::event::{BudgetReport, Event, EventKind, Purpose};
 use crate::link::{DefaultRoute, LinkInfo};
 use crate::slot::Own;
@@ -66,9 +66,9 @@ impl From<&Event> for wire::Event {
             EventKind::CannotMeasure { link, what, why, remedy } => {
                 Kind::CannotMeasure(wire::CannotMeasure {
                     link: link.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    what: what.clone(),
-                    why: why.clone(),
-                    remedy: remedy.clone(),
+                    what: sent(what),
+                    why: sent(why),
+                    remedy: sent(remedy),
                 })
             }
             EventKind::PathChanged { link, family, before, now } => {
@@ -85,7 +85,7 @@ impl From<&Event> for wire::Event {
                     technology: enums::technology_out(*technology),
                     roaming: *roaming,
                     cells: cells.iter().map(Into::into).collect(),
-                    source: source.clone(),
+                    source: sent(source),
                 })
             }
             EventKind::Budget(b) => Kind::Budget(b.into()),

@@ -146,6 +146,17 @@ fn every_outcome_of_a_test_comes_back() {
 }
 
 #[test]
+fn a_text_that_would_be_refused_is_cut_before_it_is_sent() {
+    let why = format!("tls:\n{}", "x".repeat(2 * MAX_TEXT));
+    let record = Record::Test(test(TestOutcome::Failed { cause: Cause::Protocol, why }));
+    let Ok(Record::Test(test)) = decode_record(&encode_record(&record)) else {
+        panic!("it was refused")
+    };
+    let TestOutcome::Failed { why, .. } = test.outcome else { panic!("not as it was") };
+    assert!(why.starts_with("tls: xxx") && why.chars().count() == MAX_TEXT, "{why}");
+}
+
+#[test]
 fn figures_outside_their_bounds_are_refused() {
     let odd = DirectionFigures { low_bps: Some(200_000_000), ..figures() };
     let done = Figures { up: Some(odd), ..Figures::default() };

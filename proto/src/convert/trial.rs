@@ -1,6 +1,6 @@
 //! Tests.
 
-use super::{RecordError, enums, id, text, wall};
+use super::{RecordError, enums, id, sent, text, wall};
 use crate::distribution::Distribution;
 use crate::slot::Own;
 use crate::trial::{DirectionFigures, Figures, OrderId, TestOutcome, TestResult};
@@ -11,20 +11,19 @@ impl From<&TestResult> for wire::TestResult {
     fn from(t: &TestResult) -> Self {
         let outcome = match &t.outcome {
             TestOutcome::Done(figures) => Outcome::Figures(figures.as_ref().into()),
-            TestOutcome::Skipped { reason, detail } => Outcome::Skip(wire::Skip {
-                reason: enums::skip_out(*reason),
-                detail: detail.clone(),
-            }),
+            TestOutcome::Skipped { reason, detail } => {
+                Outcome::Skip(wire::Skip { reason: enums::skip_out(*reason), detail: sent(detail) })
+            }
             TestOutcome::Failed { cause, why } => Outcome::Failure(wire::TestFailure {
                 cause: enums::cause_out(*cause),
-                why: why.clone(),
+                why: sent(why),
             }),
         };
         Self {
             link: t.link.to_string(),
             kind: enums::test_kind_out(t.kind),
             family: t.family.map_or(wire::Family::Unspecified as i32, enums::family_out),
-            server: t.server.clone(),
+            server: sent(&t.server),
             start_unix_ms: t.start.0,
             start_boot_ms: t.start_boot_ms,
             duration_ms: t.duration_ms,

@@ -25,6 +25,8 @@ const READ_AHEAD: usize = 256 * 1024;
 /// Octets that may wait unsent in a loaded socket: what waits there is neither
 /// sent nor able to be taken back, and delays the probes that come behind it.
 const UNSENT: u32 = 16 * 1024;
+/// Octets of an answer's header fields.
+const MOST_HEADERS: u32 = 16 * 1024;
 /// The same in HTTP/2.
 const UNFRAMED: usize = 128 * 1024;
 /// Larger frames mean less work for each octet.
@@ -137,7 +139,7 @@ impl Route {
         let mut tcp = connect(&self.outlet, self.to, account, self.link_header).await?;
         let meter = Arc::clone(tcp.stream.meter());
         let mut http = Builder::new();
-        http.enable_push(false);
+        http.enable_push(false).max_header_list_size(MOST_HEADERS);
         if load {
             tcp.stream.read_ahead(READ_AHEAD);
             tcp.stream

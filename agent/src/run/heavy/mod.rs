@@ -88,6 +88,8 @@ struct Heavy {
     idle: Idle,
     began: Instant,
     chance: SmallRng,
+    /// The timeline that `next` is on.
+    epoch: u32,
     /// Nobody orders any more: the run ends.
     ends: bool,
 }
@@ -109,6 +111,7 @@ pub(super) fn start(
         idle: Idle::default(),
         began: clock::now(),
         chance: rand::make_rng::<SmallRng>(),
+        epoch: 0,
         ends: false,
     };
     (sender, tokio::spawn(heavy.run()))
@@ -124,7 +127,7 @@ impl Heavy {
             tokio::select! {
                 order = self.orders.recv() => match order {
                     Some(order) => self.ordered(order).await,
-                    None => return,
+                    None => break,
                 },
                 changed = settings.changed(), if settled => settled = changed.is_ok(),
                 () = tokio::time::sleep(pause) => {}
@@ -132,6 +135,12 @@ impl Heavy {
             self.come_due();
             if !self.waiting.is_empty() {
                 self.look().await;
+            }
+        }
+        // Somebody waits for the orders: they are told.
+        for due in std::mem::take(&mut self.waiting) {
+            if due.order.is_some() {
+                self.skip(&due, SkipReason::Expired, "the agent was told to stop").await;
             }
         }
     }
@@ -155,12 +164,20 @@ impl Heavy {
     /// Sets when the next test is due by itself, where that is not set or the pace has
     /// changed. Without a date nothing is: nobody could say when the last one was.
     fn plan_next(&mut self) {
+        let epoch = self.shared.wall.borrow().epoch;
+        if epoch != self.epoch {
+            // All homes whose clocks were set at once would else test at once.
+            self.epoch = epoch;
+            self.next = None;
+        }
         let now = self.now();
         let settings = *self.desk.settings.borrow();
         let link = self.desk.stand.borrow().link.clone();
         let kind = plan::test_kind(&self.shared.config, &link);
         let mean = plan::test_mean(&self.shared.config, kind, &settings.measures)
             .filter(|_| is_dated(now));
+        // A plan may call off what waits.
+        self.waiting.retain(|due| due.order.is_some() || (mean.is_some() && due.kind == kind));
         let is_set = match (self.next, mean) {
             (Some((of, every, due)), Some(mean)) => {
                 // One further than it can be was set by another clock.

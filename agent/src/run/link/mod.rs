@@ -282,7 +282,15 @@ impl Task {
     }
 
     async fn read_radio(&mut self, now: UnixMs) {
-        let roams = self.shared.radios.borrow().roaming(&self.link.interface);
+        let roams = {
+            let radios = self.shared.radios.borrow();
+            // A reading that failed says nothing: what was known last holds.
+            if radios.modems.is_ok() {
+                radios.roaming(&self.link.interface)
+            } else {
+                self.stand.borrow().roams
+            }
+        };
         self.stand.send_if_modified(|stand| std::mem::replace(&mut stand.roams, roams) != roams);
         if let Some(sample) = self.radio.wifi()
             && let Some((_, maker)) = self.makers.back_mut()

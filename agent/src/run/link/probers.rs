@@ -136,6 +136,7 @@ impl Task {
             echo,
             urgent: self.urgent.subscribe(),
             dozing: Arc::clone(&self.dozing),
+            spending: self.usage.spending(),
             link: self.link.name.clone(),
         };
         let task = tokio::spawn(prober::probe(spec.clone(), means)).abort_handle();
