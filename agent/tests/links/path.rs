@@ -76,7 +76,7 @@ impl Nets {
 
 pub(crate) async fn changes() -> Result<()> {
     ip("link set lo up")?;
-    let nets = Nets::new()?;
+    let _nets = Nets::new()?;
     ip(&format!("link add wan type veth peer name lan netns {}", Nets::name("g")))?;
     ip("addr add 192.168.1.2/24 dev wan")?;
     ip("link set wan up")?;

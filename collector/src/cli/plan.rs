@@ -47,7 +47,8 @@ struct Who {
 enum Action {
     /// Put a plan in force; connected agents are told within two seconds.
     Set {
-        /// A TOML file: `[all]` and `[[link]]` with `interval_ms`, `gateway_interval_ms`,
+        /// A TOML file: `[all]`, and for a single link `[[link]]` with `link` (its name)
+        /// and `[link.measures]`. Each may have `interval_ms`, `gateway_interval_ms`,
         /// `slow_interval_ms`, `responsiveness_every_s`, `capacity_every_s`, `no_tests`
         /// and `budget_bytes_per_month`
         file: PathBuf,

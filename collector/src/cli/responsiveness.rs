@@ -67,11 +67,11 @@ const GIGA: u64 = 1_000_000_000;
 pub(super) struct CompanionArgs {
     /// TCP address to serve responsiveness and throughput tests at too, with the
     /// collector's certificate unless the next two name another; may be given again
-    #[arg(long = "responsiveness", value_name = "ADDR:PORT", value_delimiter = ',')]
-    listen: Vec<SocketAddr>,
+    #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',')]
+    responsiveness: Vec<SocketAddr>,
     /// The test server's certificate (PEM)
     #[arg(long = "responsiveness-cert", value_name = "FILE",
-        requires_all = ["responsiveness_key", "listen"])]
+        requires_all = ["responsiveness_key", "responsiveness"])]
     responsiveness_cert: Option<PathBuf>,
     /// Its private key (PEM)
     #[arg(long = "responsiveness-key", value_name = "FILE", requires = "responsiveness_cert")]
@@ -116,20 +116,20 @@ pub(super) fn companion(
     args: &CompanionArgs,
     own: Option<(&Path, &Path)>,
 ) -> Result<Option<Companion>, CliError> {
-    if args.listen.is_empty() {
+    if args.responsiveness.is_empty() {
         return Ok(None);
     }
     let given = args.responsiveness_cert.as_deref().zip(args.responsiveness_key.as_deref());
     let identity = match given.or(own) {
         Some((cert, key)) => Identity::from_files(cert, key).map_err(|e| config_error(&e))?,
-        None => made(&args.listen, args.responsiveness_name.as_deref(), None)?,
+        None => made(&args.responsiveness, args.responsiveness_name.as_deref(), None)?,
     };
     let config = Config {
         tls: ServerTls::new(&identity).map_err(|e| config_error(&e))?,
         place: Place { authority: args.responsiveness_name.clone(), test_endpoint: None },
         limits: Limits::default(),
     };
-    let listeners = bind(&args.listen)?;
+    let listeners = bind(&args.responsiveness)?;
     let counters = Arc::new(Counters::default());
     Ok(Some(Companion::new("responsiveness server", move |shutdown| async move {
         let ended = async move { shutdown.begun().await };

@@ -123,7 +123,7 @@ pub(super) fn measured(link: &LinkProfile, style: &Style) -> String {
             w.frequency_mhz
         ));
     }
-    if link.own_rx_bytes + link.own_tx_bytes > 0 {
+    if link.own_rx_bytes.saturating_add(link.own_tx_bytes) > 0 {
         lines.push(format!(
             "used by measuring: {} down, {} up",
             value(link.own_rx_bytes as f64, Unit::Bytes),

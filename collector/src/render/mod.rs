@@ -16,6 +16,7 @@ pub use gaps::gaps;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use statement::statement;
+pub(crate) use trials::doubt;
 pub use trials::{cause_words, order_json, outcome, skip_words, test_json, test_outcome};
 
 /// How to render for a terminal.

@@ -1,7 +1,9 @@
 //! Tests and orders in words and in JSON.
 #![expect(clippy::format_push_string, reason = "a few short lines, built once")]
 
-use hearth_proto::{Cause, DirectionFigures, Figures, SkipReason, TestOutcome, TestResult, UnixMs};
+use hearth_proto::{
+    Cause, Confidence, DirectionFigures, Figures, SkipReason, TestOutcome, TestResult, UnixMs,
+};
 use serde_json::json;
 
 use super::figures::value;
@@ -53,11 +55,20 @@ fn direction(name: &str, d: &DirectionFigures) -> String {
         (d.http_l.supported_percentile_ms(0.5), d.http_l.supported_percentile_ms(0.95))
     {
         text += &format!(", loaded RTT p50 {}, p95 {}", value(p50, Unit::Ms), value(p95, Unit::Ms));
-    }
-    if let Some((rpm, _)) = d.rpm {
-        text += &format!(", {rpm} RPM");
+        // Never without them: a mean of two rates hides a long queue.
+        if let Some((rpm, confidence)) = d.rpm {
+            text += &format!(", {rpm} RPM{}", doubt(confidence));
+        }
     }
     text
+}
+
+/// A low confidence, in words to follow a figure.
+pub(crate) fn doubt(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Low => " (low confidence)",
+        Confidence::Medium | Confidence::High => "",
+    }
 }
 
 /// A test's outcome in one line.
@@ -74,7 +85,8 @@ pub fn test_outcome(test: &TestResult) -> String {
                 up.as_ref().map(|d| direction("up", d)),
             ];
             let found: Vec<String> = found.into_iter().flatten().collect();
-            let cost = value((test.cost.rx_bytes + test.cost.tx_bytes) as f64, Unit::Bytes);
+            let cost =
+                value(test.cost.rx_bytes.saturating_add(test.cost.tx_bytes) as f64, Unit::Bytes);
             format!("{} on {}; cost {cost}", found.join("; "), test.link)
         }
         TestOutcome::Skipped { reason, detail } => more(skip_words(*reason), detail),

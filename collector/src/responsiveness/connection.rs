@@ -24,8 +24,8 @@ use crate::serve::Shutdown;
 /// Bytes that an upload may send before it hears from us: more than any access link's
 /// rate times its delay. Nothing of it is kept.
 const WINDOW: u32 = 32 << 20;
-/// Largest frame taken: what comes in is read in parts anyway.
-const MAX_FRAME: u32 = 1 << 20;
+/// Largest frame taken: a whole one is held for each connection.
+const MAX_FRAME: u32 = 64 << 10;
 /// Bytes of a download that may wait for the connection.
 const SEND_BUFFER: usize = 512 * 1024;
 /// Largest head of a request.

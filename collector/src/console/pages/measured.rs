@@ -8,7 +8,7 @@ use crate::console::look::Shown;
 use crate::console::words;
 use crate::history::{History, Span};
 use crate::profile::{LinkProfile, RadioProfile, WifiProfile};
-use crate::render::{budget_words, cause_words, skip_words};
+use crate::render::{budget_words, cause_words, doubt, skip_words};
 use crate::report::{LinkRef, Report};
 
 /// The most rows of a list.
@@ -102,8 +102,7 @@ fn tests_words(all: usize, skipped: usize, shown: usize) -> String {
         if shown < all { format!(" The latest {shown} are listed.") } else { String::new() };
     let were = if all == 1 { "test was" } else { "tests were" };
     format!(
-        "{} {were} due in the time shown; {} not run, since a test waits until the home does not \
-         use the line and keeps within its data budget.{latest}",
+        "{} {were} due in the time shown, {} of them not run.{latest}",
         words::count(all as u64),
         words::count(skipped as u64)
     )
@@ -113,11 +112,14 @@ fn test(t: &TestResult, link: String, span: Span, at: &Clock) -> TestRow {
     let none = || Rate { text: words::NONE.to_owned(), under: String::new() };
     let rate = |d: &hearth_proto::DirectionFigures| {
         let bps = |v: u64| words::rate(v as f64);
-        let under = match (d.low_bps, d.high_bps) {
+        let mut under = match (d.low_bps, d.high_bps) {
             (Some(low), Some(high)) => format!("{} to {}", bps(low), bps(high)),
             (Some(low), None) => format!("at least {}", bps(low)),
             _ => String::new(),
         };
+        if d.confidence == hearth_proto::Confidence::Low {
+            under += if under.is_empty() { "low confidence" } else { ", low confidence" };
+        }
         Rate { text: bps(d.goodput_bps), under }
     };
     let (mut down, mut up) = (none(), none());
@@ -129,18 +131,21 @@ fn test(t: &TestResult, link: String, span: Span, at: &Clock) -> TestRow {
             {
                 let Some(d) = found else { continue };
                 *shown = rate(d);
-                loaded.extend(
-                    d.http_l
-                        .supported_percentile_ms(0.95)
-                        .map(|v| format!("{name} {}", words::ms(v))),
-                );
-                rpm.extend(d.rpm.map(|(rpm, _)| format!("{name} {rpm} RPM")));
+                let at = |p| d.http_l.supported_percentile_ms(p).map(words::ms);
+                // RPM never without them: a mean of two rates hides a long queue.
+                let (Some(p50), Some(p95)) = (at(0.5), at(0.95)) else { continue };
+                loaded.push(format!("{name} {p50} / {p95}"));
+                rpm.extend(d.rpm.map(|(rpm, sure)| format!("{name} {rpm} RPM{}", doubt(sure))));
             }
-            let of = t.order.map_or_else(String::new, |o| format!("order {o}"));
-            ("done".to_owned(), of)
+            ("done".to_owned(), String::new())
         }
         TestOutcome::Skipped { reason, detail } => (skip_words(*reason).to_owned(), detail.clone()),
         TestOutcome::Failed { cause, why } => (cause_words(*cause).to_owned(), why.clone()),
+    };
+    let detail = match t.order {
+        Some(order) if detail.is_empty() => format!("order {order}"),
+        Some(order) => format!("order {order}: {detail}"),
+        None => detail,
     };
     let joined = |parts: Vec<String>| {
         if parts.is_empty() { words::NONE.to_owned() } else { parts.join(", ") }
@@ -153,7 +158,7 @@ fn test(t: &TestResult, link: String, span: Span, at: &Clock) -> TestRow {
         up,
         loaded: joined(loaded),
         rpm: joined(rpm),
-        cost: words::bytes((t.cost.rx_bytes + t.cost.tx_bytes) as f64),
+        cost: words::bytes(t.cost.rx_bytes.saturating_add(t.cost.tx_bytes) as f64),
         outcome: words::sentence(&outcome),
         detail,
     }
@@ -181,7 +186,7 @@ fn radio(link: &LinkProfile) -> Option<RadioView> {
         }
         if *roaming_slots > 0 {
             let n = format!("{} slots", words::count(*roaming_slots));
-            figures.push(("Roaming".to_owned(), Shown::plain(n, "nothing heavy ran")));
+            figures.push(("Roaming".to_owned(), Shown::plain(n, "of the time read")));
         }
     }
     if let Some(w) = &link.wifi {

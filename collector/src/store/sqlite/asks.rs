@@ -200,13 +200,13 @@ fn enter(
         Ok(found.collect::<Result<_, _>>()?)
     };
     let of_home = times(
-        "SELECT at_ms FROM test_order WHERE household = ?1 AND at_ms > ?2 ORDER BY at_ms",
-        params![household, since],
+        "SELECT at_ms FROM test_order WHERE household = ?1 AND at_ms > ?2 AND at_ms <= ?3 ORDER BY at_ms",
+        params![household, since, order.at.0],
     )?;
     let by_name = times(
         "SELECT at_ms FROM test_order WHERE via = ?1 AND entered_by = ?2 AND at_ms > ?3 \
-         ORDER BY at_ms",
-        params![order.via.name(), order.by, since],
+         AND at_ms <= ?4 ORDER BY at_ms",
+        params![order.via.name(), order.by, since, order.at.0],
     )?;
     let admitted = limits.admit((&order.household, &of_home), (&order.by, &by_name), order.at);
     if let Err(refusal) = admitted {
