@@ -111,7 +111,10 @@ mod tests {
             let floor = rates.at(Detail::Alive) * u64::from(MONTH_HOURS) * (100 + more) / 100;
             // What the last hour cost more than foreseen, and one hour's rounding.
             let slack = rates.at(Detail::Full) * (100 + more) / 100;
-            prop_assert!(spent <= budget.max(floor) + slack, "{spent} of {budget}, floor {floor}");
+            // A forecast that is too low by a share may cost that share: below the least
+            // there is nothing to shed.
+            let most = budget.max(floor) + budget * more / 100;
+            prop_assert!(spent <= most + slack, "{spent} of {budget}, floor {floor}");
             prop_assert!(changes <= MONTH_HOURS / 6, "{changes} changes");
             if more == 0 {
                 // Shed at once to what can be held; back only near the end, where an

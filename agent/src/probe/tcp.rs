@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use hearth_proto::Cause;
 use nix::errno::Errno;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::TIMEOUT;
 use super::outlet::Outlet;
 use crate::clock;
+
+/// How long the far end may take to close.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// Connects to `to`, closes again, and says how long the first took.
 ///
@@ -23,10 +28,23 @@ pub async fn connect(outlet: &Outlet, to: SocketAddr) -> Result<Duration, Cause>
     let connected = timeout(TIMEOUT, socket.connect(to)).await;
     let took = clock::now().saturating_duration_since(began);
     match connected {
-        Ok(Ok(_stream)) => Ok(took),
+        Ok(Ok(stream)) => {
+            // What becomes of the rest is not the probe's.
+            let _ = timeout(PARTING, part(stream)).await;
+            Ok(took)
+        }
         Ok(Err(error)) => Err(cause(&error)),
         Err(_) => Err(Cause::Timeout),
     }
+}
+
+/// Closes, and waits until the far end has too. Over IPv6 the kernel answers the end of
+/// a connection whose socket is gone by the system's routes, and not by the link.
+async fn part(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut rest = [0; 512];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
 }
 
 /// The cause under which a connection that failed counts. The kernel reports a
