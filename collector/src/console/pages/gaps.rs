@@ -6,7 +6,7 @@ use axum::response::Html;
 
 use super::frame::{Clock, Frame};
 use super::incidents::{IncidentView, MANY, more, worst};
-use super::{Chrome, render};
+use super::{Chrome, judged};
 use crate::console::failure::Failure;
 use crate::console::look::{Look as _, Shown};
 use crate::console::query::{Home, Pairs, Range};
@@ -48,13 +48,7 @@ pub(in crate::console) async fn gaps(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
-    let range = Range::of(&pairs, state.now(), &state.zone)?;
-    let page = state.blocking(move |s| {
-        let report = s.examine(&id, range.span)?.report;
-        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
-        Ok(page(&report, &range, &at, theme))
-    });
-    render(&page.await?)
+    judged(state, id, &pairs, move |report, range, at| page(report, range, at, theme)).await
 }
 
 fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> GapsPage {

@@ -24,8 +24,13 @@ pub use statement::statement_html;
 use askama::Template;
 use axum::response::Html;
 
+use super::ConsoleState;
 use super::failure::Failure;
+use super::query::{Pairs, Range};
 use super::theme::Theme;
+use crate::report::Report;
+use frame::Clock;
+use hearth_proto::HouseholdId;
 
 /// What every page has around its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,22 @@ pub(super) struct Tab {
     label: String,
     href: String,
     current: bool,
+}
+
+/// A page made of a household's report over the range asked for.
+async fn judged<P: Template + Send + 'static>(
+    state: ConsoleState,
+    household: HouseholdId,
+    pairs: &Pairs,
+    page: impl FnOnce(&Report, &Range, &Clock) -> P + Send + 'static,
+) -> Result<Html<String>, Failure> {
+    let range = Range::of(pairs, state.now(), &state.zone)?;
+    let page = state.blocking(move |s| {
+        let report = s.examine(&household, range.span)?.report;
+        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
+        Ok(page(&report, &range, &at))
+    });
+    render(&page.await?)
 }
 
 fn render(page: &impl Template) -> Result<Html<String>, Failure> {

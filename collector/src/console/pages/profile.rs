@@ -6,7 +6,7 @@ use axum::response::Html;
 use hearth_proto::{Role, TestKind};
 
 use super::frame::{Clock, Frame};
-use super::{Chrome, home, render};
+use super::{Chrome, home, judged};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
 use crate::console::query::{Home, Pairs, Range};
@@ -70,13 +70,7 @@ pub(in crate::console) async fn profile(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
-    let range = Range::of(&pairs, state.now(), &state.zone)?;
-    let page = state.blocking(move |s| {
-        let report = s.examine(&id, range.span)?.report;
-        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
-        Ok(page(&report, &range, &at, theme))
-    });
-    render(&page.await?)
+    judged(state, id, &pairs, move |report, range, at| page(report, range, at, theme)).await
 }
 
 fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> ProfilePage {

@@ -8,8 +8,8 @@ use axum::response::{Html, IntoResponse};
 use hearth_proto::UnixMs;
 use jiff::tz::TimeZone;
 
-use super::frame::{Clock, Frame};
-use super::{Chrome, render};
+use super::frame::Frame;
+use super::{Chrome, judged};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
 use crate::console::query::{Home, Pairs, Range};
@@ -102,18 +102,13 @@ pub(in crate::console) async fn statement(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
-    let range = Range::of(&pairs, state.now(), &state.zone)?;
-    let page = state.blocking(move |s| {
-        let report = s.examine(&id, range.span)?.report;
-        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
-        Ok(StatementPage {
-            chrome: Chrome::new(format!("Statement for {}", report.household), theme),
-            frame: Frame::new(&report, &range, "/statement", &at),
-            file: format!("/households/{}/statement.html{}", report.household, range.query()),
-            sheet: sheet(&report.statement),
-        })
-    });
-    render(&page.await?)
+    judged(state, id, &pairs, move |report, range, at| StatementPage {
+        chrome: Chrome::new(format!("Statement for {}", report.household), theme),
+        frame: Frame::new(report, range, "/statement", at),
+        file: format!("/households/{}/statement.html{}", report.household, range.query()),
+        sheet: sheet(&report.statement),
+    })
+    .await
 }
 
 /// `GET /households/{household}/statement.html`: the file that stands alone, as
