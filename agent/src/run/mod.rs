@@ -1,16 +1,17 @@
 //! The agent at work: it follows the links, has each measured and judged, keeps
 //! the records in the spool and sends them on, until it is told to stop.
 //!
-//! Read in this order: this file (what starts, and how it ends), [`follow`]
-//! (the run while it lasts), [`plan`] (pure:
-//! what is probed on a link), [`link`] (one link's task), [`prober`],
-//! [`prober_stamp`], [`path`] and [`pacer`] (the tasks that probe), [`found`] (pure: names'
-//! addresses), [`usage`] (what the link carried), [`radio`] (what carries it through
-//! the air), [`dozing`] (whether a radio was idle), [`heavy`] (tests), [`costs`] (what
-//! it all costs), [`asked`] (what the collector asks for), [`desk`] (what is known of a link), [`timeline`] (pure: wall
-//! time that does not jump), [`recorder`], [`undated`] (pure: what happens before the
-//! clock is set), [`state`] and [`memory`] (what is kept over restarts), [`status`]
-//! (what it is doing, on request) and [`progress`] (what a watcher is told).
+//! Read in this order: this file (what starts, and how it ends), [`follow`] (the
+//! run while it lasts), [`plan`] (pure: what is probed on a link), [`link`] (one
+//! link's task), [`prober`], [`prober_stamp`], [`path`] and [`pacer`] (the tasks
+//! that probe), [`found`] (pure: names' addresses), [`usage`] (what the link
+//! carried), [`radio`] (what carries it through the air), [`dozing`] (whether a
+//! radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`]
+//! (what the collector asks for), [`desk`] (what is known of a link), [`timeline`]
+//! (pure: wall time that does not jump), [`recorder`], [`undated`] (pure: what
+//! happens before the clock is set), [`state`] and [`memory`] (what is kept over
+//! restarts), [`status`] (what it is doing, on request) and [`progress`] (what a
+//! watcher is told).
 
 mod asked;
 mod costs;
