@@ -3,8 +3,8 @@
 //!
 //! Read [`finding`] first (what a check says, and how it is shown), then this file
 //! (which checks there are, and how they are run), then the checks: [`machine`]
-//! (permissions, files, the clock), [`links`] (routes, and whom each link reaches)
-//! and [`far`] (the collector and the test server), with [`certificate`] (pure).
+//! (permissions, files, the clock), [`links`] (routes, rules, budgets), [`reach`]
+//! (whom each link reaches) and [`far`] (the collector and the test server), with [`certificate`] (pure).
 //! Each check is a function that gives findings; to add one, write it and name it
 //! in [`examine`].
 
@@ -13,6 +13,7 @@ pub mod far;
 pub mod finding;
 pub mod links;
 pub mod machine;
+pub mod reach;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ pub async fn examine(path: &Path, environment: Vec<(String, String)>) -> Report 
         ("readers", Box::pin(std::future::ready(links::readers(&patient)))),
     ];
     for link in &patient.links {
-        for check in links::reach(&patient, link) {
+        for check in reach::reach(&patient, link) {
             checks.push(("reach", Box::pin(check)));
         }
     }
