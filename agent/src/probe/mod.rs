@@ -4,7 +4,8 @@
 //! with kernel timestamps and ICMP errors) and [`connection`] (TCP and TLS, each
 //! phase timed, every octet counted), then the probes: [`stamp`], [`icmp`],
 //! [`dns`], [`tcp`], [`http`] and [`path`], and the heavier ones, [`capacity`] and
-//! [`responsiveness`], with what they share, [`heavy`]. A probe says what came of
+//! [`responsiveness`], with what they share, [`heavy`] and
+//! [`discovery`]. A probe says what came of
 //! each packet; what it means is decided elsewhere.
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub mod capacity;
 pub mod connection;
 pub mod datagram;
+pub mod discovery;
 pub mod dns;
 pub mod heavy;
 pub mod http;

@@ -8,19 +8,16 @@ use h2::client::{Builder, SendRequest};
 use hearth_proto::{Cause, Family, Purpose};
 use http::Request;
 use reqwest::Url;
-use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::load::{Arrivals, FIRST_WINDOW, Watched};
 use crate::probe::connection::{self, Account, ConnectError, Connected, PHASE_TIMEOUT, Tls};
+use crate::probe::discovery::{Document, LONGEST, PATH};
 use crate::probe::dns;
 use crate::probe::heavy::{Means, TestError};
 
-const PATH: &str = "/.well-known/nq";
-/// The longest document that is read.
-const LONGEST: usize = 16 * 1024;
 /// The head start of one address over the next (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 /// What a download leaves of the connection's window for the document.
@@ -31,13 +28,6 @@ const READ_AT_ONCE: usize = 512 * 1024;
 const MOST_HEADERS: u32 = 16 * 1024;
 /// What may wait in the socket unsent: an upload gives way at once.
 const UNSENT: u32 = 64 * 1024;
-
-/// What a server offers, of the draft's document (section "Well-Known URI").
-#[derive(Debug)]
-pub(super) struct Document {
-    pub(super) large: Url,
-    pub(super) upload: Url,
-}
 
 /// The server, found.
 pub(super) struct Place {
@@ -90,9 +80,9 @@ pub(super) async fn reach(means: &Means, window: u64) -> Result<(Place, Server),
             why: format!("{doing}: it took longer than {} s", PHASE_TIMEOUT.as_secs()),
         })?
         .map_err(|why| TestError::Failed { cause: why.0, why: format!("{doing}: {}", why.1) })?;
-    let same =
-        |url: &Url| url.host_str() == at.host_str() && url.port_or_known_default() == Some(port);
-    if !same(&document.large) || !same(&document.upload) {
+    // All its URLs are of one host.
+    let large = &document.large;
+    if large.host_str() != at.host_str() || large.port_or_known_default() != Some(port) {
         let why = format!("{at} leads to another server, which a short test does not follow");
         return Err(TestError::Failed { cause: Cause::Protocol, why });
     }
@@ -261,40 +251,7 @@ async fn fetch(send: &mut SendRequest<Bytes>, at: &Url) -> Result<Document, Why>
         }
         // Its size was left aside when the window was opened.
     }
-    document(&text).map_err(|why| (Cause::Protocol, why))
-}
-
-fn document(text: &[u8]) -> Result<Document, String> {
-    #[derive(Deserialize)]
-    struct Raw {
-        version: u64,
-        urls: Urls,
-    }
-    #[derive(Deserialize)]
-    #[expect(clippy::struct_field_names, reason = "the document's own names")]
-    struct Urls {
-        large_download_url: Option<String>,
-        large_https_download_url: Option<String>,
-        upload_url: Option<String>,
-        https_upload_url: Option<String>,
-    }
-    let raw: Raw = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    if raw.version != 1 {
-        return Err(format!("its version is {}, and only 1 is understood", raw.version));
-    }
-    let urls = raw.urls;
-    let url = |key: &str, text: Option<String>| {
-        let text = text.ok_or_else(|| format!("it has no {key}"))?;
-        let url = text.parse::<Url>().ok().filter(|url| url.scheme() == "https");
-        url.ok_or_else(|| format!("its {key} {text:?} is not an https URL"))
-    };
-    Ok(Document {
-        large: url(
-            "large_download_url",
-            urls.large_download_url.or(urls.large_https_download_url),
-        )?,
-        upload: url("upload_url", urls.upload_url.or(urls.https_upload_url))?,
-    })
+    Document::parse(&text).map_err(|error| (Cause::Protocol, error.to_string()))
 }
 
 /// Why a step failed, with its causes.

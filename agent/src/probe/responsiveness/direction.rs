@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::super::discovery::Document;
 use super::super::heavy::{Direction, Limits, Step, TestError};
-use super::discovery::Document;
 use super::engine::{Engine, INTERVAL, MAX_FLOWS, Next, Probe};
 use super::exchange::{ExchangeError, Route};
 use super::load::{Flow, bear, foreign, incompressible, own};

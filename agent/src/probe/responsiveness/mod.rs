@@ -2,14 +2,13 @@
 //! goodput, round trips under load and RPM, down and then up.
 //!
 //! Read [`rpm`] (the arithmetic) and [`engine`] (the algorithm) first, both pure,
-//! then `discovery` (the server's document), `exchange` (HTTP/2 connections),
+//! then [`super::discovery`] (the server's document), `exchange` (HTTP/2 connections),
 //! `load` (what bears the load, and the probes), `direction` (the shell around
 //! the engine) and `prepare` (whom to ask, idle round trips). This file runs it
 //! all: on a runtime and threads of its own, so that the probes' clock is
 //! not held up by the load, nor the agent by either.
 
 mod direction;
-pub mod discovery;
 pub mod engine;
 mod exchange;
 mod load;

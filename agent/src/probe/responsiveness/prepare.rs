@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::super::connection::{Account, ConnectError, Tls, connect, link_header};
+use super::super::discovery::{Document, LONGEST, PATH};
 use super::super::dns;
 use super::super::heavy::{Means, TestError};
-use super::discovery::{Document, LONGEST, PATH};
 use super::exchange::{ExchangeError, Route, beside, chain, get};
 use crate::clock;
 

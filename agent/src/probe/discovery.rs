@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// Where it is at a server.
 pub const PATH: &str = "/.well-known/nq";
 /// The longest document that is read.
-pub const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 16 * 1024;
 
 /// What a server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
