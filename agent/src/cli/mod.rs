@@ -11,6 +11,7 @@ pub mod links;
 mod run;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -226,12 +227,7 @@ async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
 }
 
 async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure> {
-    let ca_pem = match &args.ca {
-        Some(file) => Some(std::fs::read(file).map_err(|error| {
-            Failure::Usage(format!("--ca {} can't be read: {error}", file.display()))
-        })?),
-        None => None,
-    };
+    let ca_pem = authority(args.ca.as_deref())?;
     let outlet = outlet(&args.common)?;
     let what = responsiveness::Responsiveness::of(args, outlet, ca_pem);
     let mut live = live(args.common.json);
@@ -245,15 +241,7 @@ async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure
 }
 
 async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
-    let ca_pem = match &args.ca {
-        Some(file) => {
-            let text = std::fs::read(file).map_err(|error| {
-                Failure::Usage(format!("--ca {} can't be read: {error}", file.display()))
-            })?;
-            Some(text.into())
-        }
-        None => None,
-    };
+    let ca_pem = authority(args.ca.as_deref())?.map(Into::into);
     let what = capacity::Capacity {
         server: args.server.clone(),
         ca_pem,
@@ -299,6 +287,14 @@ fn show(report: &phases::Report, json: bool) -> Result<(), Failure> {
         phases::summarise(report, &mut io::stdout())?;
     }
     if report.count == 0 { Err(Failure::NoAnswer) } else { Ok(()) }
+}
+
+/// A further authority to trust, in PEM.
+fn authority(file: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    std::fs::read(file)
+        .map(Some)
+        .map_err(|error| Failure::Usage(format!("--ca {} can't be read: {error}", file.display())))
 }
 
 fn outlet(common: &Common) -> Result<Outlet, Failure> {

@@ -1,15 +1,13 @@
 use std::sync::Arc;
 
 use hearth_proto::Purpose;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::link::spending::Spending;
+use crate::probe::test_tls;
 
 fn account() -> Account {
     Account { spending: Arc::new(Spending::default()), purpose: Purpose::Probes }
@@ -72,17 +70,7 @@ async fn each_request_connects_anew_and_is_paid_for() {
 
 /// An HTTPS server that offers `protocol`, and its certificate in PEM.
 async fn secure(protocol: &[u8]) -> (SocketAddr, Tls) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["home.example".into()]).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = vec![protocol.to_vec()];
+    let (config, pem) = test_tls::server("home.example", rustls::ALL_VERSIONS, &[protocol]);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -110,7 +98,7 @@ async fn secure(protocol: &[u8]) -> (SocketAddr, Tls) {
             });
         }
     });
-    let tls = Tls::new(Some(cert.pem().as_bytes()), &[HTTP2, b"http/1.1"]).unwrap();
+    let tls = Tls::new(Some(&pem), &[HTTP2, b"http/1.1"]).unwrap();
     (at, tls)
 }
 

@@ -23,6 +23,8 @@ pub mod path;
 pub mod responsiveness;
 pub mod stamp;
 pub mod tcp;
+#[cfg(test)]
+pub(crate) mod test_tls;
 
 /// After so long without an answer a probe counts as lost.
 pub const TIMEOUT: Duration = Duration::from_secs(3);

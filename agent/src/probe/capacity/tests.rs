@@ -4,9 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -15,6 +12,7 @@ use super::*;
 use crate::link::spending::Spending;
 use crate::probe::heavy::{Limits, TestServer};
 use crate::probe::outlet::Outlet;
+use crate::probe::test_tls;
 
 /// How a server behaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,17 +26,7 @@ enum Manner {
 
 /// A test server that sends without end; its means, and what it received.
 async fn server(manner: Manner) -> (Means, Arc<AtomicU64>, watch::Sender<bool>) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".into()]).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (config, pem) = test_tls::server("localhost", rustls::ALL_VERSIONS, &[b"h2"]);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -62,7 +50,7 @@ async fn server(manner: Manner) -> (Means, Arc<AtomicU64>, watch::Sender<bool>) 
         outlet: Outlet::System,
         server: TestServer {
             url: format!("https://localhost:{}", at.port()).parse().unwrap(),
-            ca_pem: Some(cert.pem().into_bytes().into()),
+            ca_pem: Some(pem.into()),
             resolvers: Arc::default(),
         },
         family: Some(Family::V4),

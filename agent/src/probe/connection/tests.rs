@@ -1,9 +1,7 @@
 use std::error::Error as _;
 
 use hearth_proto::Purpose;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -11,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::link::counters::Bytes;
 use crate::link::spending::Spending;
+use crate::probe::test_tls;
 
 /// An echo over TLS: its address and its certificate in PEM.
 async fn server(
@@ -18,15 +17,7 @@ async fn server(
     tune: impl FnOnce(&mut ServerConfig),
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> (SocketAddr, Vec<u8>) {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.into()]).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
+    let (mut config, pem) = test_tls::server(name, versions, &[]);
     tune(&mut config);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -49,7 +40,7 @@ async fn server(
             });
         }
     });
-    (at, cert.pem().into_bytes())
+    (at, pem)
 }
 
 fn account() -> Account {
