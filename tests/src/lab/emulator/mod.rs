@@ -11,13 +11,15 @@
 //! - [`flow`]: what a packet is (ICMP, STAMP, UDP, TCP), to join probe and reply.
 //! - [`ledger`]: what was done to each packet, and what follows from it.
 //! - [`realtime`]: the thread's scheduling class and timer slack.
-//! - [`io`]: the thread that moves packets between TUN devices.
+//! - `mover`: the thread that moves packets between TUN devices; [`io`] starts it
+//!   and talks with it.
 
 pub mod bottleneck;
 pub mod flow;
 pub mod gate;
 pub mod io;
 pub mod ledger;
+mod mover;
 pub mod params;
 pub mod realtime;
 pub mod shaper;

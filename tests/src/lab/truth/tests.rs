@@ -1,5 +1,6 @@
 //! The truth drawn from times alone.
 
+use super::draw::slots;
 use super::*;
 
 fn interval(from: i64, until: i64) -> Interval {
