@@ -4,6 +4,7 @@
 mod homes;
 mod html;
 mod http;
+mod measured;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
