@@ -101,3 +101,12 @@ fn a_collector_told_to_stop_ends_well() {
     assert!(served.terminate().success());
     assert!(!data.path().join("hearth.sqlite-wal").exists(), "the store was not closed");
 }
+
+#[test]
+fn a_key_for_no_reflector_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--no-console", "--key-file", "/none"];
+    let (status, stderr) = refused(data.path(), &args);
+    assert_eq!(status, Some(64), "{stderr}");
+    assert!(stderr.contains("give --reflector too"), "{stderr}");
+}

@@ -39,6 +39,11 @@ pub(super) struct Authentication {
 }
 
 impl Authentication {
+    /// Whether a key is named.
+    pub(super) fn has_key(&self) -> bool {
+        self.key_file.is_some()
+    }
+
     fn policy(&self) -> Result<Policy, CliError> {
         let key = self.key_file.as_deref().map(Key::read).transpose();
         let key = key.map_err(|error| CliError::Config(crate::error_chain(&error)))?;

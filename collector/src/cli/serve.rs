@@ -120,6 +120,10 @@ async fn console(args: &ServeArgs, store: Arc<SqliteStore>) -> Result<Companion,
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), CliError> {
+    if args.reflector.is_empty() && args.authentication.has_key() {
+        let why = "--key-file is for the reflector beside the collector: give --reflector too";
+        return Err(CliError::Usage(why.to_owned()));
+    }
     let door = args.door()?;
     let folder = args.data.folder()?;
     let store = Arc::new(SqliteStore::open(&folder)?);

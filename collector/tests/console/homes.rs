@@ -10,9 +10,9 @@ use hearth_proto::{
     Purpose, Record, Role, Seq, Series, SeriesKey, SlotLength, Technology, UnixMs, Vantage,
 };
 
-/// 2025-11-24, 16:00 UTC: a whole minute.
 use crate::measured::{WIFI, cells, tests};
 
+/// 2025-11-24, 16:00 UTC: a whole minute.
 pub(crate) const NOW: UnixMs = UnixMs(1_764_000_000_000);
 pub(crate) const MINUTE: i64 = 60_000;
 
