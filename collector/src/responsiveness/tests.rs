@@ -121,8 +121,9 @@ async fn what_it_sends_is_long_and_can_not_be_compressed() {
             chunk.iter().for_each(|octet| counts[usize::from(*octet)] += 1);
             got += chunk.len();
         }
+        // Of a random mebibyte that comes again and again: 10 % are six deviations.
         let mean = got as f64 / 256.0;
-        let even = counts.iter().all(|n| (f64::from(*n) / mean - 1.0).abs() < 0.05);
+        let even = counts.iter().all(|n| (f64::from(*n) / mean - 1.0).abs() < 0.1);
         assert!(even, "every octet is as frequent: {counts:?}");
     }
 }
