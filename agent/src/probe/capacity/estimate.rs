@@ -36,8 +36,10 @@ pub struct Estimate {
     pub confidence: Confidence,
     /// Octets that it rests on.
     pub octets: u64,
-    /// The time that these took.
-    pub took: Duration,
+    /// The time that it holds for began then, by the marks' clock,
+    pub from: Duration,
+    /// and ended then.
+    pub until: Duration,
 }
 
 /// Fewer octets say nothing.
@@ -104,7 +106,8 @@ fn of_full(run: &Run, rtt: f64) -> Option<Estimate> {
         high_bps: (error < 1.0).then_some(high),
         confidence,
         octets: run.octets() as u64,
-        took: Duration::from_secs_f64(run.seconds()),
+        from: Duration::from_secs_f64(run.from()),
+        until: Duration::from_secs_f64(run.until()),
     })
 }
 
@@ -144,7 +147,8 @@ fn of_trains(runs: &[Run], growing: bool) -> Option<Estimate> {
         high_bps: bounded.then(|| (bps * (1.0 + error)).max(upper(&blocks))),
         confidence,
         octets: octets as u64,
-        took: Duration::from_secs_f64(seconds),
+        from: Duration::from_secs_f64(used.last()?.from()),
+        until: Duration::from_secs_f64(used.first()?.until()),
     })
 }
 

@@ -174,6 +174,14 @@ impl Run {
         rates
     }
 
+    pub(super) fn from(&self) -> f64 {
+        self.ends().map_or(0.0, |(first, _)| first.0)
+    }
+
+    pub(super) fn until(&self) -> f64 {
+        self.ends().map_or(0.0, |(_, last)| last.0)
+    }
+
     fn ends(&self) -> Option<(Point, Point)> {
         Some((*self.0.first()?, *self.0.last()?))
     }
