@@ -132,7 +132,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
                 rtt_ms,
                 loss: 0.0,
                 queue_ms: 100,
-                congestion: "cubic",
+                congestion: "reno",
             });
         }
     }
@@ -143,7 +143,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
         rtt_ms,
         loss,
         queue_ms,
-        congestion: "cubic",
+        congestion: "reno",
     };
     cases.push(of("0.3 Mbit/s, 100 ms", 300_000, 100, 0.0, 500));
     cases.push(of("20 Mbit/s, 40 ms, 1 % loss", 20_000_000, 40, 0.01, 100));
@@ -158,7 +158,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
             rtt_ms: 40,
             loss: 0.0,
             queue_ms: 200,
-            congestion: "cubic",
+            congestion: "reno",
         });
     }
     let mut paced = Vec::new();
