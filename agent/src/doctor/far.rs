@@ -11,14 +11,13 @@ use super::machine::chain;
 use super::{Finding, Patient, certificate};
 use crate::clock;
 use crate::config::Collector;
+use crate::probe::discovery::{LONGEST, PATH};
 
 /// Less than the time that a check may take.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// A certificate that ends sooner is worth a warning.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 const DAY_S: u64 = 86_400;
-/// draft-ietf-ippm-responsiveness, "Well-Known Uniform Resource Identifier".
-const WELL_KNOWN: &str = "/.well-known/nq";
 /// Beyond this a slot of the household is at another time than it was.
 const OFF_BY: Duration = Duration::from_secs(60);
 
@@ -103,11 +102,11 @@ pub async fn test_server(patient: Arc<Patient>) -> Vec<Finding> {
         }
     }
     let mut url = server.clone();
-    url.set_path(WELL_KNOWN);
+    url.set_path(PATH);
     let document = async {
         let response = ask(builder, url.clone()).await?;
         let status = response.status();
-        let text = response.text().await.map_err(|error| chain(&error))?;
+        let text = text(response).await?;
         is_discovery(status.as_u16(), &text)
     };
     vec![match document.await {
@@ -134,6 +133,18 @@ async fn ask(builder: ClientBuilder, url: Url) -> Result<reqwest::Response, Stri
     let client = builder.build().map_err(|error| chain(&error))?;
     // The URL stands before it already.
     client.get(url).send().await.map_err(|error| chain(&error.without_url()))
+}
+
+/// The body, of which no more is read than a document may have.
+async fn text(mut response: reqwest::Response) -> Result<String, String> {
+    let mut body = Vec::new();
+    while let Some(more) = response.chunk().await.map_err(|error| chain(&error))? {
+        body.extend_from_slice(&more);
+        if body.len() > LONGEST {
+            return Err(format!("answers with more than {LONGEST} bytes"));
+        }
+    }
+    String::from_utf8(body).map_err(|_| "answers with something else than JSON".to_owned())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
