@@ -33,6 +33,7 @@ mod recorder;
 mod state;
 pub mod status;
 mod timeline;
+pub mod times;
 mod undated;
 mod usage;
 
