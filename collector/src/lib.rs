@@ -5,6 +5,7 @@ pub mod cli;
 pub mod console;
 pub mod gaps;
 pub mod history;
+pub mod homes;
 pub mod ingest;
 pub mod ledger;
 pub mod lock;
