@@ -60,9 +60,8 @@ fn knowable(home: &Household, place: Place, is_carrier: bool) -> Segment {
         Place::Access if !on_router && sees(Role::Gateway) && sees(Role::FirstHop) => {
             Segment::Access
         }
-        Place::Core if sees_operator => Segment::CoreOrService,
         Place::Reflector if !one_target => Segment::Service,
-        Place::Reflector if sees_operator => Segment::CoreOrService,
+        Place::Core | Place::Reflector if sees_operator => Segment::CoreOrService,
         Place::Home | Place::Access | Place::Core | Place::Reflector => Segment::CannotTell,
     }
 }
