@@ -101,7 +101,7 @@ pub(super) fn run(args: HomeArgs) -> Result<(), CliError> {
             heard(&store, &change.household)?;
             print(&format!("entry {}: {} is told of\n", versions[0], change.household))
         }
-        Action::Import { file, catalogue, who } => import(&file, &catalogue, who),
+        Action::Import { file, catalogue, who } => import(&file, &catalogue, &who),
         Action::Show { household, data, json } => {
             let store = SqliteStore::open_read_only(&data.folder()?)?;
             let last = store.home_log(Some(&household))?.pop().filter(|e| e.home.is_some());
@@ -135,7 +135,7 @@ pub(super) fn run(args: HomeArgs) -> Result<(), CliError> {
     }
 }
 
-fn import(path: &Path, catalogue: &CatalogueArgs, who: Who) -> Result<(), CliError> {
+fn import(path: &Path, catalogue: &CatalogueArgs, who: &Who) -> Result<(), CliError> {
     let (text, name) = read(path)?;
     let list = list::parse(&text, &name, &catalogue.load()?)
         .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
