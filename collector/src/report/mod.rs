@@ -63,7 +63,7 @@ pub fn household_report(
         generated_at: now,
         time_zone: zone(tz),
         catalogue: ledger.catalogue.clone(),
-        ledger: ledger.summary(history),
+        ledger: ledger.summary(),
         profile,
         gaps,
         statement,
