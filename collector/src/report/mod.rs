@@ -68,7 +68,7 @@ pub fn household_report(
         time_zone: zone(tz),
         catalogue: ledger.catalogue.clone(),
         home: home.clone(),
-        ledger: ledger.summary(history),
+        ledger: ledger.summary(),
         profile,
         gaps,
         statement,
