@@ -10,7 +10,8 @@
 //! (what the collector asks for), [`desk`] (what is known of a link), [`timeline`]
 //! (pure: wall time that does not jump), [`recorder`], [`undated`] (pure: what
 //! happens before the clock is set), [`state`] and [`memory`] (what is kept over
-//! restarts), [`status`] (what it is doing, on request) and [`progress`] (what a
+//! restarts), [`status`] (what it is doing, on request), [`times`]
+//! (pure: how long probes took) and [`progress`] (what a
 //! watcher is told).
 
 mod asked;

@@ -157,7 +157,7 @@ fn figures(estimate: Estimate) -> DirectionFigures {
         // What may be any more is never sure.
         confidence: if high_bps.is_some() { confidence } else { Confidence::Low },
         bytes: octets,
-        measured_ms: (until - from).as_millis().try_into().unwrap_or(u32::MAX),
+        measured_ms: until.saturating_sub(from).as_millis().try_into().unwrap_or(u32::MAX),
         flows: 1,
         rpm: None,
         tcp_f: Distribution::default(),

@@ -68,7 +68,7 @@ impl Link {
         let mut sum = 0.0;
         while from < until {
             let edge = (((from / self.step + 1e-9).floor() + 1.0) * self.step).min(until);
-            sum += self.rate((from + edge) / 2.0) * (edge - from) / 8.0;
+            sum += self.rate(f64::midpoint(from, edge)) * (edge - from) / 8.0;
             from = edge;
         }
         sum
@@ -78,7 +78,7 @@ impl Link {
     fn finish(&self, mut at: f64, mut octets: f64) -> f64 {
         loop {
             let edge = ((at / self.step + 1e-9).floor() + 1.0) * self.step;
-            let rate = self.rate((at + edge) / 2.0) / 8.0;
+            let rate = self.rate(f64::midpoint(at, edge)) / 8.0;
             if rate * (edge - at) >= octets {
                 return at + octets / rate;
             }
@@ -107,7 +107,8 @@ impl<'a> Bottleneck<'a> {
             let mean = PACKET * 8.0 / (2.0 * self.link.cross * self.link.rate(now));
             let next = now + self.random.exponential(mean);
             let turn = (next / 0.05).floor();
-            self.next_cross = if turn as u64 % 2 == 0 { next } else { (turn + 1.0) * 0.05 };
+            self.next_cross =
+                if (turn as u64).is_multiple_of(2) { next } else { (turn + 1.0) * 0.05 };
         }
         let left = self.take(at)?;
         // A chain of two states: as many are lost as said, so many on end.

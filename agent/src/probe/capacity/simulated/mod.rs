@@ -8,7 +8,7 @@ pub(super) mod kinds;
 pub(super) mod link;
 pub(super) mod sender;
 
-/// SplitMix64.
+/// The generator called `SplitMix64`.
 #[derive(Debug, Clone)]
 pub(super) struct Random(pub(super) u64);
 

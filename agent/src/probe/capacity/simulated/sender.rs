@@ -19,7 +19,7 @@ const CYCLE: [f64; 8] = [1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Manner {
     Window,
-    /// It leaves slow start once the round trip grows (HyStart).
+    /// It leaves slow start once the round trip grows (`HyStart`).
     Careful,
     Paced,
 }
@@ -105,7 +105,7 @@ struct Sender<'a> {
 }
 
 /// Sends, and tells what the receiver saw.
-pub(in super::super) fn send<'a>(link: &'a Link, transfer: Transfer, random: Random) -> Sent<'a> {
+pub(in super::super) fn send(link: &Link, transfer: Transfer, random: Random) -> Sent<'_> {
     let mut random = random;
     let bottleneck = Bottleneck::new(link, Random(random.0 ^ 0x5eed));
     let mut sender = Sender {
