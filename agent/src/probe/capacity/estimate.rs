@@ -79,11 +79,9 @@ pub fn estimate(marks: &[Mark], rtt: Duration) -> Option<Estimate> {
     // A full link: no silence for longer than a round trip, over a good part.
     let full = last.seconds() >= 1.2 * rtt && last.octets() >= 0.3 * all;
     let seen = Seen { rtt, losses, points: &points };
-    let found = if full && !is_growing(last, rtt) {
-        seen.full(&last.settled(rtt))
-    } else {
-        seen.trains(&runs, full)
-    }?;
+    let growing = is_growing(last, rtt) || seen.has_just_begun(last);
+    let found =
+        if full && !growing { seen.full(&last.settled(rtt)) } else { seen.trains(&runs, growing) }?;
     (found.octets >= LEAST_OCTETS).then_some(found)
 }
 
@@ -106,6 +104,16 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Whether the last run is short, and faster than anything before it: a paced
+    /// sender may have gone on upwards. One with a window shows a link's rate in its
+    /// first trains.
+    fn has_just_begun(&self, last: &Run) -> bool {
+        let before = self.points.partition_point(|point| point.0 < last.from());
+        let brisk = trains::brisk(&self.points[..before], 0.004, 0.1);
+        let rate = last.bps().unwrap_or(0.0);
+        last.seconds() < 2.5 * self.rtt && brisk > 0.0 && rate > SAME * brisk
+    }
+
     /// What arrived fastest, which is what the link carries at least at times: the
     /// less even the arrivals, the finer it is looked for.
     fn brisk(&self, uneven: bool) -> f64 {
