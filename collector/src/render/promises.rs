@@ -11,7 +11,7 @@ const FEW: u64 = 100;
 /// The verdicts as text.
 pub fn promises(promises: &Promises, style: &Style) -> String {
     let mut out = style.heading("Promises");
-    if promises.verdicts.is_empty() {
+    if promises.verdicts.is_empty() && promises.links_not_heard.is_empty() {
         out += &style.paragraph(
             "",
             "Nothing is told of what was sold, so there is no promise to hold anything against: \

@@ -96,11 +96,12 @@ fn terms(g: &Guarantee) -> String {
     let mut pays =
         format!("a {} in which it does not pays {}", g.period.name(), money(c.per_breach));
     if c.per_point > 0 {
-        pays += &format!(" and {} for each whole percentage point under it", money(c.per_point));
+        let more = format!(" and {} for each whole percentage point under it", money(c.per_point));
+        pays.push_str(&more);
     }
     let caps = [(c.cap_per_period, g.period.name()), (c.cap_per_home, "home")];
     for (cap, what) in caps.into_iter().filter_map(|(cap, what)| Some((cap?, what))) {
-        pays += &format!(", at most {} a {what}", money(cap));
+        pays.push_str(&[", at most ", &money(cap), " a ", what].concat());
     }
     format!(
         "{} works{score} in at least {} % of the time, {}, {scope}; {pays}. A {} is judged where at \
