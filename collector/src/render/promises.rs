@@ -61,7 +61,7 @@ fn evidence(e: &Evidence) -> String {
     };
     let between = match range(&e.found) {
         range if range.is_empty() => range,
-        range => format!(", between {range}"),
+        range => format!(", range {range}"),
     };
     let asked = e.asked.as_ref().map_or_else(String::new, |a| format!("; asked: {a}"));
     format!("{}: {found}{between}{asked}", e.what)

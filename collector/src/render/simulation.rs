@@ -122,7 +122,7 @@ fn verdict(s: &Simulation, style: &Style) -> String {
     } else {
         let between = match range(&w.share) {
             r if r.is_empty() => String::new(),
-            r => format!(" (between {r})"),
+            r => format!(" (range {r})"),
         };
         let share = percent(w.share.value().unwrap_or(0.0));
         out += &style.paragraph(
@@ -169,7 +169,7 @@ fn verdict(s: &Simulation, style: &Style) -> String {
 /// A mean with its interval.
 fn amount(mean: Mean) -> String {
     let between = match mean.between {
-        Some((low, high)) if high - low >= 0.005 => format!(" (between {low:.2} and {high:.2})"),
+        Some((low, high)) if high - low >= 0.005 => format!(" (range {low:.2} to {high:.2})"),
         _ => String::new(),
     };
     format!("{:.2}{between}", mean.value)
@@ -184,7 +184,7 @@ fn rows(rows: &[Row], g: &Guarantee, style: &Style) -> String {
         (&judged, Align::Right),
         ("broken", Align::Right),
         ("share", Align::Right),
-        ("between", Align::Left),
+        ("range", Align::Left),
         (&g.credit.currency, Align::Right),
     ]);
     for r in rows {
