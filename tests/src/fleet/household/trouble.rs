@@ -10,6 +10,7 @@ pub(super) struct Troubles {
     outages: Vec<(Times, Cut)>,
     congestion: Vec<(Times, f64, f64)>,
     wifi: Vec<(Times, f64, f64)>,
+    queues: Vec<(Times, f64, f64)>,
     reflector: Vec<(Times, f64)>,
 }
 
@@ -72,6 +73,9 @@ impl Troubles {
                 Trouble::HomeWifi { times, extra_us, loss, .. } => {
                     found.wifi.push((*times, *extra_us, *loss));
                 }
+                Trouble::FullQueue { times, extra_us, .. } => {
+                    found.queues.push((*times, *extra_us, 0.0));
+                }
                 Trouble::BadReflector { times, loss } => found.reflector.push((*times, *loss)),
                 _ => {}
             }
@@ -96,6 +100,11 @@ impl Troubles {
     /// (extra mean round trip, loss) of a full network at `at`.
     pub(super) fn congestion(&self, at: UnixMs) -> (f64, f64) {
         Self::extra(&self.congestion, at, true)
+    }
+
+    /// Extra mean round trip of the home's own full queue at `at`.
+    pub(super) fn queue_us(&self, at: UnixMs) -> f64 {
+        Self::extra(&self.queues, at, false).0
     }
 
     /// (extra mean round trip, loss) of what is full or slow at `at`.
