@@ -111,7 +111,7 @@ impl ConsoleState {
     fn judge(&self, household: &HouseholdId, now: UnixMs) -> Result<Judged, Failure> {
         let span = Span { from: now.plus(-NOW_WINDOW), to: now };
         let history = self.history(household, span)?;
-        let summary = Ledger::build(&history, &self.catalogue).summary(&history);
+        let summary = Ledger::build(&history, &self.catalogue).summary();
         let state = now::overall(&summary.anywhere);
         Ok(Judged { at: now, state, slot_ms: summary.slot_ms })
     }
