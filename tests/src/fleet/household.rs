@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use hearth_proto::{
     AgentId, BootId, DefaultRoute, Event, EventKind, HouseholdId, LinkInfo, LinkName, Record, Role,
-    Seq, SlotLength, Technology, TestResult, UnixMs, Vantage,
+    Seq, SlotLength, Technology, TestResult, UnixMs, Vantage, Wifi,
 };
 
 use super::script::{Script, Times, Trouble};
@@ -59,6 +59,9 @@ pub struct HomeLink {
     pub metric: u32,
     /// What it is like.
     pub model: Model,
+    /// The Wi-Fi between the agent's device and the link's box, as read at good
+    /// times; `None`: a cable.
+    pub wifi: Option<Wifi>,
 }
 
 impl HomeLink {
@@ -136,7 +139,13 @@ impl Household {
         let link = |name: &str, technology, metric, model: &str, base_us: Option<f64>| {
             let mut model = Model::built_in(model)?;
             model.rtt.base_us = base_us.unwrap_or(model.rtt.base_us);
-            Ok::<_, HouseholdError>(HomeLink { name: name.parse()?, technology, metric, model })
+            Ok::<_, HouseholdError>(HomeLink {
+                name: name.parse()?,
+                technology,
+                metric,
+                model,
+                wifi: None,
+            })
         };
         let slot = SlotLength::MINUTE;
         let length = span.to.since(span.from);
@@ -272,6 +281,7 @@ impl Records<'_> {
             let mut summary = state.measure(slot, from, self.home.slot, &troubles);
             events.extend(state.take_events());
             summary.busy = Some(slot::idle());
+            summary.wifi = self.home.links[i].wifi.map(|w| troubles.heard(w, measured));
             summaries.push(summary);
         }
         // The household uses the first link that is up.

@@ -1,6 +1,6 @@
 //! What a script does to one link within one slot.
 
-use hearth_proto::{Cause, DownCause, Role, UnixMs, Vantage};
+use hearth_proto::{Cause, DownCause, Role, UnixMs, Vantage, Wifi};
 
 use crate::fleet::script::{Script, Times, Trouble};
 
@@ -95,6 +95,22 @@ impl Troubles {
     /// (extra mean round trip, loss) of bad Wi-Fi at `at`.
     pub(super) fn wifi(&self, at: UnixMs) -> (f64, f64) {
         Self::extra(&self.wifi, at, false)
+    }
+
+    /// A Wi-Fi as read over `slot`: in bad times weaker by 20 dB, at a tenth of its
+    /// rates.
+    pub(super) fn heard(&self, good: Wifi, slot: Times) -> Wifi {
+        if self.wifi.iter().all(|w| w.0.shared_ms(slot) == 0) {
+            return good;
+        }
+        Wifi {
+            signal_dbm: good.signal_dbm - 20,
+            signal_worst_dbm: good.signal_worst_dbm - 20,
+            rx_kbps: good.rx_kbps.map(|r| r / 10),
+            tx_kbps: good.tx_kbps.map(|r| r / 10),
+            tx_retries: good.tx_packets / 3,
+            ..good
+        }
     }
 
     /// (extra mean round trip, loss) of a full network at `at`.
