@@ -12,6 +12,7 @@ mod trials;
 use serde::Serialize;
 
 pub use figures::figure;
+pub(crate) use figures::points;
 pub use gaps::gaps;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;

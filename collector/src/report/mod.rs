@@ -1,6 +1,7 @@
 //! A household's report: everything the collector says of a home over a span,
 //! from its history. Read `figure` and `names` first: every report uses them.
 
+pub(crate) mod calendar;
 pub(crate) mod days;
 pub mod figure;
 pub(crate) mod interval;
@@ -18,7 +19,8 @@ pub use names::{ActivityRef, LinkRef};
 use crate::gaps::Gaps;
 use crate::history::{History, Span};
 use crate::ledger::{Ledger, LedgerSummary};
-use crate::profile::Profile;
+use crate::homes::Home;
+use crate::profile::{Inputs, Previous, Profile};
 use crate::qoe::catalogue::Catalogue;
 use crate::statement::{Statement, zone};
 
@@ -45,6 +47,15 @@ pub struct Report {
     pub statement: Statement,
 }
 
+/// What a report may know beyond the history.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// What was told of the home.
+    pub home: Option<&'a Home>,
+    /// The history of the period before, for trends.
+    pub before: Option<&'a History>,
+}
+
 /// Judges a household's history by a catalogue and draws up its report at `now`,
 /// local times by `tz`. The ledger comes with it for whoever draws its strips.
 pub fn household_report(
@@ -53,8 +64,25 @@ pub fn household_report(
     tz: &TimeZone,
     now: UnixMs,
 ) -> (Ledger, Report) {
+    household_report_beside(history, catalogue, tz, now, Beside::default())
+}
+
+/// The same, with what is known beside the history.
+pub fn household_report_beside(
+    history: &History,
+    catalogue: &Catalogue,
+    tz: &TimeZone,
+    now: UnixMs,
+    beside: Beside<'_>,
+) -> (Ledger, Report) {
     let ledger = Ledger::build(history, catalogue);
-    let profile = Profile::build(history, &ledger, tz);
+    let previous = beside.before.map(|h| Previous::of(&Ledger::build(h, catalogue), tz));
+    let given = Inputs {
+        home: beside.home,
+        previous: previous.as_ref(),
+        ..Inputs::new(history, &ledger, catalogue, tz)
+    };
+    let profile = Profile::build(&given);
     let gaps = Gaps::build(history, &ledger, tz);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {

@@ -304,7 +304,7 @@ fn a_month_of_three_links() {
     let ledger = Ledger::build(&history, &catalogue);
     timed("ledger", &mut || assert_eq!(Ledger::build(&history, &catalogue).slots(), 43_200));
     timed("profile", &mut || {
-        assert_eq!(Profile::build(&history, &ledger, &tz).links.len(), 3);
+        assert_eq!(Profile::build(&Inputs::new(&history, &ledger, &catalogue, &tz)).links.len(), 3);
     });
     timed("gaps", &mut || {
         assert_eq!(Gaps::build(&history, &ledger, &tz).activities[0].saved.slots, 60);

@@ -1,0 +1,2 @@
+//! Profiles of scripted homes.
+
