@@ -14,6 +14,7 @@ pub mod profile;
 pub mod qoe;
 pub mod quickstart;
 pub mod reflector;
+pub mod remedies;
 pub mod render;
 pub mod report;
 pub mod responsiveness;
