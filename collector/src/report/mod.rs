@@ -18,10 +18,11 @@ pub use names::{ActivityRef, LinkRef};
 
 use crate::gaps::Gaps;
 use crate::history::{History, Span};
-use crate::ledger::{Ledger, LedgerSummary};
 use crate::homes::Home;
+use crate::ledger::{Ledger, LedgerSummary};
 use crate::profile::{Inputs, Previous, Profile};
 use crate::qoe::catalogue::Catalogue;
+use crate::remedies::Remedies;
 use crate::statement::{Statement, zone};
 
 /// Everything said of one household over one span.
@@ -37,53 +38,52 @@ pub struct Report {
     pub time_zone: String,
     /// The version of the activity catalogue judged by.
     pub catalogue: String,
+    /// What is told of the home; nothing of it is measured.
+    pub home: Home,
     /// The ledger in counts, and the state now.
     pub ledger: LedgerSummary,
     /// What works, how well.
     pub profile: Profile,
     /// What did not, where, and what would have helped.
     pub gaps: Gaps,
+    /// What would help, and what would not.
+    pub remedies: Remedies,
     /// For the customer.
     pub statement: Statement,
 }
 
-/// What a report may know beyond the history.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Beside<'a> {
-    /// What was told of the home.
-    pub home: Option<&'a Home>,
-    /// The history of the period before, for trends.
-    pub before: Option<&'a History>,
-}
-
 /// Judges a household's history by a catalogue and draws up its report at `now`,
-/// local times by `tz`. The ledger comes with it for whoever draws its strips.
+/// local times by `tz`, beside what is told of its `home`. The ledger comes with it
+/// for whoever draws its strips.
 pub fn household_report(
     history: &History,
+    home: &Home,
     catalogue: &Catalogue,
     tz: &TimeZone,
     now: UnixMs,
 ) -> (Ledger, Report) {
-    household_report_beside(history, catalogue, tz, now, Beside::default())
+    household_report_after(history, None, home, catalogue, tz, now)
 }
 
-/// The same, with what is known beside the history.
-pub fn household_report_beside(
+/// The same, with trends against the period `before`.
+pub fn household_report_after(
     history: &History,
+    before: Option<&History>,
+    home: &Home,
     catalogue: &Catalogue,
     tz: &TimeZone,
     now: UnixMs,
-    beside: Beside<'_>,
 ) -> (Ledger, Report) {
     let ledger = Ledger::build(history, catalogue);
-    let previous = beside.before.map(|h| Previous::of(&Ledger::build(h, catalogue), tz));
+    let previous = before.map(|h| Previous::of(&Ledger::build(h, catalogue), tz));
     let given = Inputs {
-        home: beside.home,
+        home: Some(home),
         previous: previous.as_ref(),
         ..Inputs::new(history, &ledger, catalogue, tz)
     };
     let profile = Profile::build(&given);
     let gaps = Gaps::build(history, &ledger, tz);
+    let remedies = Remedies::build(&given, &profile, &gaps);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
@@ -91,9 +91,11 @@ pub fn household_report_beside(
         generated_at: now,
         time_zone: zone(tz),
         catalogue: ledger.catalogue.clone(),
+        home: home.clone(),
         ledger: ledger.summary(),
         profile,
         gaps,
+        remedies,
         statement,
     };
     (ledger, report)

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hearth_proto::{Distribution, LinkSlot, Merger, Role, Series, SeriesKey, UnixMs};
+use hearth_proto::{Busy, Distribution, LinkSlot, Merger, Role, Series, SeriesKey, UnixMs};
 
 use super::tally::{Tally, Tallying};
 use super::{
@@ -140,14 +140,14 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
         *column = vec![0; slots];
     }
     let mut gathering: Vec<Gathering> = Vec::new();
-    grid.walk(link, |slot, record| match usize::try_from(slot) {
-        Ok(slot) => add(&mut c, &mut gathering, slots, slot, record),
-        Err(_) => {
-            let busy = record.busy.unwrap_or_default();
-            if busy.rx_peak_bps > 0 || busy.tx_peak_bps > 0 {
-                let (rx_bps, tx_bps) = (busy.rx_peak_bps, busy.tx_peak_bps);
-                c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
-            }
+    grid.walk(link, |slot, record| {
+        if let Ok(slot) = usize::try_from(slot) {
+            add(&mut c, &mut gathering, slots, slot, record);
+            return;
+        }
+        let Busy { rx_peak_bps: rx_bps, tx_peak_bps: tx_bps, .. } = record.busy.unwrap_or_default();
+        if rx_bps > 0 || tx_bps > 0 {
+            c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
         }
     });
     c.last_record = link.slots.iter().map(|s| s.start).filter(|s| *s >= grid.from).max();
@@ -190,7 +190,7 @@ fn add(
         c.busy.tx_peak_bps[slot] = busy.tx_peak_bps;
     }
     c.wifi.extend(record.wifi.map(|wifi| (slot as u32, wifi)));
-    c.cells.extend(record.cells.iter().map(|cell| (slot as u32, cell.clone())));
+    c.cells.extend(record.cells.iter().map(|cell| (slot as u32, *cell)));
     for (i, series) in record.series.iter().enumerate() {
         let at = Gathering::place(gathering, i, &series.key, slots);
         gathering[at].add(slot, record, series);

@@ -120,7 +120,7 @@ proptest! {
         let rest = rest.max(to);
         for link in 0..2 {
             let parts = [from..to, to..rest];
-            let apart = parts.each_ref().map(|r| columns.over(&history, link, &[r.clone()]));
+            let apart = parts.each_ref().map(|r| columns.over(&history, link, std::slice::from_ref(r)));
             let together = columns.over(&history, link, &parts);
             for (i, series) in columns.links[link].series.iter().enumerate() {
                 for (part, range) in apart.iter().zip(&parts) {
