@@ -13,6 +13,7 @@ use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+pub(crate) use calendar::period_before;
 pub use figure::{Figure, Interval, IntervalMethod, Measured, NotEnough, Unit};
 pub use names::{ActivityRef, LinkRef};
 
