@@ -92,10 +92,8 @@ impl ConsoleState {
         };
         let home = self.store.home(household).map_err(not_read)?;
         let zone = home.zone_or(&self.zone);
-        let before = match trends {
-            true => Some(self.history(household, period_before(span, &zone))?),
-            false => None,
-        };
+        let before =
+            trends.then(|| self.history(household, period_before(span, &zone))).transpose()?;
         let (ledger, report) = household_report_after(
             &history,
             before.as_ref(),

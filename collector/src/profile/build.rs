@@ -10,7 +10,7 @@ use super::{ActivityProfile, LinkShare, Profile, WeekProfile, link, needs};
 use crate::history::History;
 use crate::homes::Home;
 use crate::ledger::Ledger;
-use crate::qoe::catalogue::Catalogue;
+use crate::qoe::catalogue::{Activity, Catalogue};
 use crate::report::calendar::Calendar;
 use crate::report::figure::Figure;
 use crate::report::interval::Resampler;
@@ -69,7 +69,7 @@ fn activity(
     let first = ledger.in_use();
     let no_link = || Figure::not_enough("the home has no link", 0, 1, "links");
     let peaks = first.map(|l| links[l].share.peaks.clone());
-    let requirement = given.catalogue.get(&ledger.activities[a].id).map(|a| a.requirement());
+    let requirement = given.catalogue.get(&ledger.activities[a].id).map(Activity::requirement);
     ActivityProfile {
         activity: ledger.activities[a].clone(),
         in_use: first.map(|l| links[l].share.clone()),

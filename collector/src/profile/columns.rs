@@ -19,7 +19,12 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn of(cells: &[Cell]) -> Self {
         let mut tally = Self::default();
-        // Most stretches are of one kind: what a run of like cells says is said once.
+        if let Some(first) = cells.first()
+            && Cell::are_alike(cells)
+        {
+            tally.add(*first, cells.len() as u64);
+            return tally;
+        }
         for run in cells.chunk_by(|a, b| a == b) {
             tally.add(run[0], run.len() as u64);
         }
@@ -155,11 +160,13 @@ mod tests {
 
     fn cell() -> impl Strategy<Value = Cell> {
         let (state, limit) = (prop::sample::select(&State::ALL[..4]), 0..Limit::ALL.len());
-        (state, limit, any::<bool>(), prop::bool::weighted(0.1)).prop_map(|(s, l, unproven, out)| {
-            let cell = Cell::new(s, Limit::ALL[l]);
-            let cell = if unproven { cell.unproven() } else { cell };
-            if out { cell.excluded() } else { cell }
-        })
+        (state, limit, any::<bool>(), prop::bool::weighted(0.1)).prop_map(
+            |(s, l, unproven, out)| {
+                let cell = Cell::new(s, Limit::ALL[l]);
+                let cell = if unproven { cell.unproven() } else { cell };
+                if out { cell.excluded() } else { cell }
+            },
+        )
     }
 
     proptest! {

@@ -173,7 +173,11 @@ pub(super) fn delivered(
 }
 
 /// The slots of some local hours that count, as rising ranges.
-fn ranges(calendar: &Calendar, slots: &Slots, hours: &std::ops::Range<usize>) -> Vec<std::ops::Range<usize>> {
+fn ranges(
+    calendar: &Calendar,
+    slots: &Slots,
+    hours: &std::ops::Range<usize>,
+) -> Vec<std::ops::Range<usize>> {
     let mut all: Vec<std::ops::Range<usize>> = Vec::new();
     for stretch in calendar.stretches.iter().filter(|s| hours.contains(&s.hour())) {
         for part in &slots.ranges {

@@ -225,11 +225,7 @@ pub(super) fn needs(
             .filter(|(_, activity)| declared.contains(&activity.id))
             .map(|(a, activity)| need(given, calendar, a, activity, links, resampler))
             .collect(),
-        unknown: declared
-            .iter()
-            .filter(|id| given.catalogue.get(id).is_none())
-            .cloned()
-            .collect(),
+        unknown: declared.iter().filter(|id| given.catalogue.get(id).is_none()).cloned().collect(),
     }
 }
 
@@ -245,7 +241,10 @@ mod tests {
         assert_eq!(weight(&call, at(5, 10)), 2, "no work on a Saturday");
         assert_eq!(weight(&call, at(2, 3)), 1);
         assert_eq!(weight(&[Domain::Work], at(6, 12)), 0);
-        assert_eq!((weight(&[Domain::Play], at(4, 12)), weight(&[Domain::Play], at(5, 12))), (0, 1));
+        assert_eq!(
+            (weight(&[Domain::Play], at(4, 12)), weight(&[Domain::Play], at(5, 12))),
+            (0, 1)
+        );
         let work: u64 = (0..168).map(|h| weight(&[Domain::Work], h)).sum();
         assert_eq!(work, 50);
     }

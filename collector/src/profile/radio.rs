@@ -117,7 +117,8 @@ pub(super) fn radio(cells: &[(u32, Cell)], counts: &[bool]) -> Option<RadioProfi
     Some(RadioProfile {
         technologies: technologies.into_iter().filter_map(share).collect(),
         layers: [Layer::Lte, Layer::Nr].into_iter().filter_map(layer).collect(),
-        roaming_slots: read.iter().filter(|slot| slot.iter().any(|(_, c)| c.roaming)).count() as u64,
+        roaming_slots: read.iter().filter(|slot| slot.iter().any(|(_, c)| c.roaming)).count()
+            as u64,
     })
 }
 

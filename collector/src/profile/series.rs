@@ -82,9 +82,7 @@ impl<'h> Gathered<'h> {
             loss_back: direction(t.lost_back),
             loss_burst: match t.sent {
                 0 => Figure::not_enough("no probe was sent", 0, 1, "probes"),
-                sent => {
-                    Figure::new(f64::from(t.longest_failure_run), Unit::Probes, sent, "probes")
-                }
+                sent => Figure::new(f64::from(t.longest_failure_run), Unit::Probes, sent, "probes"),
             },
             ipdv_mean_v1: self.ipdv_mean(),
             pdv_p95_v1: self.pdv(counts),

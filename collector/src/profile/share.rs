@@ -2,7 +2,7 @@
 //! at peaks, with what is not known kept apart.
 
 use super::columns::{Column, Peak, Tally};
-use super::{Confidence, LimitShare, Peaks, PeakShare, Share, Week};
+use super::{Confidence, LimitShare, PeakShare, Peaks, Share, Week};
 use crate::ledger::{Counts, Limit};
 use crate::report::calendar::Calendar;
 use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
@@ -65,8 +65,7 @@ pub(crate) fn worked(
         return Figure::not_enough(why, known, need.max(1), "slots");
     }
     let over_days = resampler.share(days.iter().map(Tally::ok_of_known));
-    let interval =
-        over_days.filter(Interval::has_width).unwrap_or_else(|| unknown_bounds(&total));
+    let interval = over_days.filter(Interval::has_width).unwrap_or_else(|| unknown_bounds(&total));
     Figure::new(ok as f64 / known as f64, Unit::Ratio, known, "slots").within(Some(interval))
 }
 
@@ -149,8 +148,7 @@ pub(super) fn shares_of(mut factors: Vec<(super::Factor, u64)>) -> Vec<LimitShar
     let all: u64 = factors.iter().map(|f| f.1).sum();
     factors.retain(|f| f.1 > 0);
     factors.sort_by_key(|(factor, slots)| (std::cmp::Reverse(*slots), *factor));
-    let share =
-        |slots: u64| Figure::new(slots as f64 / all as f64, Unit::Ratio, all, "bad slots");
+    let share = |slots: u64| Figure::new(slots as f64 / all as f64, Unit::Ratio, all, "bad slots");
     factors
         .into_iter()
         .map(|(factor, slots)| LimitShare { factor, slots, share: share(slots) })

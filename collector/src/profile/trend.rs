@@ -129,12 +129,13 @@ fn change(now: &[Tally], before: &[Tally], need: u64, resampler: &mut Resampler)
         return Change { before: earlier, change, direction: Direction::NotEnoughData };
     }
     let sum = |days: &[Tally]| {
-        let (ok, known) = days.iter().map(Tally::ok_of_known).fold((0, 0), |sum, d| (sum.0 + d.0, sum.1 + d.1));
+        let (ok, known) =
+            days.iter().map(Tally::ok_of_known).fold((0, 0), |sum, d| (sum.0 + d.0, sum.1 + d.1));
         ok as f64 / known.max(1) as f64
     };
     let value = sum(now) - sum(before);
-    let interval = resampler
-        .change(now.iter().map(Tally::ok_of_known), before.iter().map(Tally::ok_of_known));
+    let interval =
+        resampler.change(now.iter().map(Tally::ok_of_known), before.iter().map(Tally::ok_of_known));
     let direction = match interval {
         Some(i) if i.low > 0.0 && value >= FELT => Direction::Better,
         Some(i) if i.high < 0.0 && value <= -FELT => Direction::Worse,

@@ -52,7 +52,8 @@ fn every_number_shipped_says_where_it_comes_from() {
             .chain([&a.rop_loss.source, &a.cpup_loss.source, &a.ok_at.source])
             .chain([&a.throughput_down.source, &a.throughput_up.source]);
         for source in numbers {
-            let named = NAMED.iter().any(|n| source.starts_with(n)) || source.contains("Riot Games");
+            let named =
+                NAMED.iter().any(|n| source.starts_with(n)) || source.contains("Riot Games");
             assert!(named, "{}: {source}", a.id);
             // A reason, not the bare word.
             assert!(source.len() > "own judgement: ".len(), "{}: {source}", a.id);

@@ -109,16 +109,13 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
     };
     let line = Line { down_bps, up_bps, idle_ms };
     let gateway = Gateway::of(replay);
-    let marks = replay.marks_of_bad(|a, slot, cell| {
-        mark(replay, &line, gateway.as_ref(), (a, slot, cell))
-    });
+    let marks =
+        replay.marks_of_bad(|a, slot, cell| mark(replay, &line, gateway.as_ref(), (a, slot, cell)));
     let gains = replay.gains(&marks);
-    let mut remedy = replay.judge(
-        KIND,
-        gains,
-        "delay rose while the home itself filled the line",
-        || "delay rose while the line was not full, or rose for another reason".to_owned(),
-    );
+    let mut remedy =
+        replay.judge(KIND, gains, "delay rose while the home itself filled the line", || {
+            "delay rose while the line was not full, or rose for another reason".to_owned()
+        });
     remedy.why.push(format!(
         "When idle, the line answers within {:.0} ms in the median",
         line.idle_ms[0]

@@ -46,20 +46,23 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
         .filter(|i| {
             let end = i.start.at.plus(i.length_ms as i64);
             let touched = replay.ledger().grid.touched(Span { from: i.start.at, to: end });
-            touched.into_iter().any(|slot| {
-                replay.deciding().any(|a| marks[a][slot] == Some(Mark::Surely))
-            })
+            touched
+                .into_iter()
+                .any(|slot| replay.deciding().any(|a| marks[a][slot] == Some(Mark::Surely)))
         })
         .count() as u64;
-    let some = if faults == 1 { "one fault was" } else { "faults were" };
+    let some = if faults == 1 { "fault" } else { "faults" };
     let mut remedy = replay.judge(
         KIND,
         gains,
-        &format!("{faults} {some} placed on the line by the router beyond the home's own"),
+        &format!(
+            "{faults} {some} lay on the line: the home's own router answered, the operator's first \
+             one did not"
+        ),
         || match (faults, unclear.len()) {
             (0, 0) => "no outage or loss was placed on the line".to_owned(),
             (0, n) => format!("of {n} incidents the evidence does not tell the place"),
-            (n, _) => format!("only {n} {some} placed on the line, or they took little time"),
+            (n, _) => format!("{n} {some} on the line, too little to tell a bad line from chance"),
         },
     );
     if remedy.verdict == Verdict::Recommended && faults < at::ACCESS_INCIDENTS {

@@ -250,7 +250,7 @@ impl<'a> Replay<'a> {
     }
 
     fn figures(&mut self, activity: usize, days: &[Day]) -> Gain {
-        let sum = days.iter().fold(Day::default(), |sum, day| sum.plus(day));
+        let sum = days.iter().fold(Day::default(), Day::plus);
         let name = self.ledger().activities[activity].clone();
         let helped = days.iter().filter(|d| d.saved > 0).count() as u64;
         if sum.known == 0 {
@@ -281,8 +281,7 @@ impl<'a> Replay<'a> {
             activity: name,
             now: figure(sum.ok).within(Some(now)),
             with: figure(sum.ok + sum.saved).within(Some(with)),
-            gain: Figure::new(share(sum.saved), Unit::Points, sum.known, "slots")
-                .within(over_days),
+            gain: Figure::new(share(sum.saved), Unit::Points, sum.known, "slots").within(over_days),
             gained_ms: sum.saved * self.slot_ms(),
             days: helped,
         }
@@ -305,17 +304,15 @@ impl<'a> Replay<'a> {
         else_why: impl FnOnce() -> String,
     ) -> Remedy {
         let mut remedy = Remedy { kind, verdict: Verdict::WouldNotHelp, why: Vec::new(), gains };
-        match remedy.best(self.decided_by).filter(|g| Self::is_worth(g)) {
-            Some(best) => {
-                let said = format!("{}: {}", helps, said(best));
-                remedy.verdict = Verdict::Recommended;
-                remedy.why.push(said);
-            }
-            None => {
-                let best = remedy.best(self.decided_by).filter(|g| g.gained_ms > 0).map(said);
-                remedy.why.push(else_why());
-                remedy.why.extend(best.map(|said| format!("At best: {said}")));
-            }
+        let best = remedy.best(self.decided_by);
+        if let Some(best) = best.filter(|g| Self::is_worth(g)) {
+            let said = format!("{helps}: {}", said(best));
+            remedy.verdict = Verdict::Recommended;
+            remedy.why.push(said);
+        } else {
+            let best = best.filter(|g| g.gained_ms > 0).map(said);
+            remedy.why.push(else_why());
+            remedy.why.extend(best.map(|said| format!("At best {said}")));
         }
         remedy
     }

@@ -45,7 +45,7 @@ pub const IDLE: f64 = 0.2;
 /// The fewest idle slots that tell what the line is like without a queue.
 pub const IDLE_SLOTS: usize = 30;
 
-/// What a queue manager leaves of the queue, in milliseconds: CoDel's target (RFC 8289,
+/// What a queue manager leaves of the queue, in milliseconds: `CoDel`'s target (RFC 8289,
 /// section 4.4).
 pub const QUEUE_LEFT_MS: f64 = 5.0;
 

@@ -133,12 +133,10 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
     let marks = replay.marks_of_bad(|a, slot, cell| mark(replay, &gateway, a, slot, cell));
     let on_wifi = is_on_wifi(replay);
     let gains = replay.gains(&marks);
-    let mut remedy = replay.judge(
-        KIND,
-        gains,
-        "the way to the router was the slow or lossy part",
-        || "the way to the router was in order while things failed, or nothing failed".to_owned(),
-    );
+    let mut remedy =
+        replay.judge(KIND, gains, "the way to the router was the slow or lossy part", || {
+            "the way to the router was in order while things failed, or nothing failed".to_owned()
+        });
     let wifi = replay.of_link().wifi.as_ref();
     if let Some(dbm) = wifi.and_then(|w| w.signal.value()) {
         remedy.why.push(format!("The Wi-Fi's signal was {dbm:.0} dBm in the median"));

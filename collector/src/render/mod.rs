@@ -23,8 +23,8 @@ pub use profile::profile;
 pub use remedies::remedies;
 pub use statement::statement;
 pub(crate) use trials::doubt;
-pub(crate) use weekly::{hour_words, worst_hours};
 pub use trials::{cause_words, order_json, outcome, skip_words, test_json, test_outcome};
+pub(crate) use weekly::{hour_words, worst_hours};
 
 /// How to render for a terminal.
 #[derive(Debug, Clone)]

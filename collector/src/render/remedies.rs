@@ -55,9 +55,9 @@ fn rows(table: &mut Table, remedy: &Remedy) {
 /// With a capital, as a sentence begins.
 fn upper(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect::<String>()
-    })
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect::<String>())
 }
 
 fn dot(text: &str) -> String {

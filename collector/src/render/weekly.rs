@@ -56,8 +56,10 @@ pub(super) fn weekly(profile: &Profile, style: &Style) -> String {
     for a in &profile.activities {
         let peaks = &a.anywhere.peaks;
         let hours = worst_hours(&a.week.anywhere, WORST);
-        let hours: Vec<String> =
-            hours.iter().map(|(h, share)| format!("{} {}", hour_words(*h), percent(*share))).collect();
+        let hours: Vec<String> = hours
+            .iter()
+            .map(|(h, share)| format!("{} {}", hour_words(*h), percent(*share)))
+            .collect();
         table.row([
             a.activity.name.clone(),
             short(&peaks.evening.worked),

@@ -71,13 +71,11 @@ impl Calendar {
     fn add(&mut self, slots: Range<usize>, date: Date, week_hour: usize) {
         // Clocks may go back over midnight.
         let recent = self.days.len().saturating_sub(2);
-        let day = match self.days[recent..].iter().position(|d| *d == date) {
-            Some(place) => recent + place,
-            None => {
-                self.days.push(date);
-                self.days.len() - 1
-            }
-        };
+        let known = self.days[recent..].iter().position(|d| *d == date);
+        let day = known.map_or(self.days.len(), |place| recent + place);
+        if known.is_none() {
+            self.days.push(date);
+        }
         match self.stretches.last_mut() {
             Some(last) if (last.day, last.week_hour) == (day, week_hour) => {
                 last.slots.end = slots.end;

@@ -313,6 +313,12 @@ fn a_month_of_three_links() {
     timed("profile", &mut || {
         assert_eq!(Profile::build(&Inputs::new(&history, &ledger, &catalogue, &tz)).links.len(), 3);
     });
+    let profile = Profile::build(&Inputs::new(&history, &ledger, &catalogue, &tz));
+    let gaps = Gaps::build(&history, &ledger, &tz);
+    timed("remedies", &mut || {
+        let given = Inputs::new(&history, &ledger, &catalogue, &tz);
+        assert_eq!(Remedies::build(&given, &profile, &gaps).remedies.len(), 6);
+    });
     timed("gaps", &mut || {
         assert_eq!(Gaps::build(&history, &ledger, &tz).activities[0].saved.slots, 60);
     });
