@@ -15,6 +15,7 @@ pub mod promise;
 pub mod qoe;
 pub mod quickstart;
 pub mod reflector;
+pub mod remedies;
 pub mod render;
 pub mod report;
 pub mod responsiveness;

@@ -24,6 +24,7 @@ pub fn routes() -> Router<ConsoleState> {
         .route("/api/v1/households", get(homes::homes))
         .route("/api/v1/households/{household}", get(report))
         .route("/api/v1/households/{household}/profile", get(profile))
+        .route("/api/v1/households/{household}/remedies", get(remedies))
         .route("/api/v1/households/{household}/gaps", get(gaps))
         .route("/api/v1/households/{household}/statement", get(statement))
         .route("/api/v1/households/{household}/ledger", get(ledger_cells))
@@ -55,7 +56,18 @@ async fn profile(
     home: Home,
     pairs: Pairs,
 ) -> Result<Json<crate::profile::Profile>, Failure> {
-    part(state, home, pairs, |e| e.report.profile).await
+    let Home(id) = home;
+    let range = state.range(&id, &pairs).await?;
+    let examined = state.blocking(move |s| Ok(s.examine_after(&id, range.span)?.report.profile));
+    Ok(Json(examined.await?))
+}
+
+async fn remedies(
+    State(state): State<ConsoleState>,
+    home: Home,
+    pairs: Pairs,
+) -> Result<Json<crate::remedies::Remedies>, Failure> {
+    part(state, home, pairs, |e| e.report.remedies).await
 }
 
 async fn gaps(

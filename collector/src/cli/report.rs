@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
 use crate::render::{self, Style};
 use crate::report::days::length;
-use crate::report::{Report, household_report};
+use crate::report::{Report, household_report, household_report_after, period_before};
 use crate::store::Store;
 use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
@@ -114,7 +114,14 @@ struct Drawn {
     style: Style,
 }
 
-fn draw(args: &ReportArgs) -> Result<Drawn, CliError> {
+/// Whether a report's trends are wanted: they take the period before too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trends {
+    Wanted,
+    Left,
+}
+
+fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
     let catalogue = args.judge.catalogue()?;
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
     let household = match &args.household {
@@ -125,7 +132,14 @@ fn draw(args: &ReportArgs) -> Result<Drawn, CliError> {
     let history = store.history_with_day_before(&household, args.span.span(now)?)?;
     let home = store.home(&household)?;
     let tz = args.judge.zone_of(&home);
-    let (ledger, report) = household_report(&history, &home, &catalogue, &tz, now);
+    let (ledger, report) = match trends {
+        Trends::Left => household_report(&history, &home, &catalogue, &tz, now),
+        Trends::Wanted => {
+            let before =
+                store.history_with_day_before(&household, period_before(history.span, &tz))?;
+            household_report_after(&history, Some(&before), &home, &catalogue, &tz, now)
+        }
+    };
     Ok(Drawn { ledger, report, style: style(tz) })
 }
 
@@ -154,18 +168,21 @@ fn document(report: &Report, name: &str, body: &serde_json::Value) -> serde_json
 }
 
 pub(super) fn profile(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Wanted)?;
+    let report = &drawn.report;
     if args.json {
-        let body = json!(drawn.report.profile);
-        print(&render::json(&document(&drawn.report, "profile", &body)))?;
+        let mut document = document(report, "profile", &json!(report.profile));
+        document["remedies"] = json!(report.remedies);
+        print(&render::json(&document))?;
     } else {
-        print(&render::profile(&drawn.report.profile, &drawn.style))?;
+        print(&render::profile(&report.profile, &drawn.style))?;
+        print(&render::remedies(&report.remedies, &drawn.style))?;
     }
     Ok(())
 }
 
 pub(super) fn gaps(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Left)?;
     if args.json {
         let body = json!(drawn.report.gaps);
         print(&render::json(&document(&drawn.report, "gaps", &body)))?;
@@ -186,7 +203,7 @@ pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
 }
 
 pub(super) fn statement(args: &StatementArgs) -> Result<(), CliError> {
-    let drawn = draw(&args.report)?;
+    let drawn = draw(&args.report, Trends::Left)?;
     if let Some(file) = &args.html {
         write_statement(file, &drawn.report)?;
         tell(&format!("written to {}", file.display()));
@@ -213,7 +230,7 @@ pub(crate) fn beside(file: &Path) -> PathBuf {
 
 /// The ledger slot by slot: one letter a slot, per link and activity.
 pub(super) fn ledger(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Left)?;
     let columns = letters(&drawn.ledger);
     if args.json {
         print(&render::json(&columns))?;
