@@ -1,8 +1,10 @@
 //! Receives what agents measure and judges what works in a home.
 
 pub mod api;
+pub mod areas;
 pub mod cli;
 pub mod console;
+pub mod export;
 pub mod gaps;
 pub mod history;
 pub mod homes;
