@@ -94,6 +94,8 @@ pub struct Contribution {
     pub(super) need_bytes: Option<u64>,
     /// Read for congestion, and congested, by hour of the day.
     pub(super) congestion: Option<[bool; 24]>,
+    /// Its slots' length in seconds, rounded up.
+    pub(super) slot_s: u32,
     pub(super) runs: Vec<Run>,
     pub(super) lost: Vec<LostIn>,
 }
@@ -136,6 +138,7 @@ impl Contribution {
             need_ms: gaps.backup_need.hours.value().map_or(0, |h| (h * 3.6e6).round() as u64),
             need_bytes: gaps.backup_need.bytes.value().map(|b| b.round() as u64),
             congestion: congestion(gaps),
+            slot_s: ledger.slot.ms().div_ceil(1000),
             runs: all,
             lost,
         }

@@ -4,7 +4,9 @@
 //! turn bad in five minutes on average. If they did so by chance, their number
 //! would follow Poisson's distribution; an incident is a number, of at least five
 //! homes, that chance would reach with a probability of at most 1 % anywhere in the
-//! span. The mean holds the incidents too, so it errs to the side of silence.
+//! span. The mean holds the incidents too, so it errs to the side of silence. Where
+//! slots are longer than five minutes, trouble begins in step with them, and what
+//! is usual is reckoned for a slot.
 
 use std::collections::BTreeMap;
 
@@ -80,10 +82,12 @@ impl Context<'_> {
             starts.extend(of.map(|(run, r)| Start { at_s: r.start_s, home: *home, run }));
         }
         starts.sort_unstable();
-        let windows = self.span.to.since(self.span.from) as f64 / 1000.0 / f64::from(WINDOW_S);
-        if windows < HISTORY {
+        let span_s = self.span.to.since(self.span.from) as f64 / 1000.0;
+        if span_s < HISTORY * f64::from(WINDOW_S) {
             return Vec::new();
         }
+        let step = members.iter().map(|h| homes[*h].slot_s).max().unwrap_or(0).max(WINDOW_S);
+        let windows = span_s / f64::from(step);
         let usual = starts.len() as f64 / windows;
         let mut found = Vec::new();
         while found.len() < MOST {

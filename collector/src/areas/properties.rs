@@ -83,6 +83,7 @@ fn one() -> impl Strategy<Value = Contribution> {
                 need_ms: 3_600_000,
                 need_bytes: primary.then_some(1_000),
                 congestion: read.then_some([primary; 24]),
+                slot_s: 60,
                 lost: lost.collect(),
                 runs,
                 times,

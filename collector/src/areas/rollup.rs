@@ -25,6 +25,7 @@ pub(super) struct HomeRuns {
     pub(super) fixed: bool,
     pub(super) mobile: bool,
     pub(super) measured: bool,
+    pub(super) slot_s: u32,
     pub(super) runs: Box<[Run]>,
     pub(super) lost: Box<[LostIn]>,
 }
@@ -33,7 +34,7 @@ impl HomeRuns {
     /// All of it, in an order of its own.
     fn key(&self) -> impl Ord + use<'_> {
         let Place { area: _, pon, cell, power_area } = &self.place;
-        let has = (self.fixed, self.mobile, self.measured);
+        let has = (self.fixed, self.mobile, self.measured, self.slot_s);
         (pon, cell, power_area, has, &self.runs, &self.lost)
     }
 
@@ -44,6 +45,7 @@ impl HomeRuns {
             fixed: carries(false),
             mobile: carries(true),
             measured: home.measured,
+            slot_s: home.slot_s,
             runs: home.runs.as_slice().into(),
             lost: home.lost.as_slice().into(),
         }

@@ -46,7 +46,7 @@ impl Gaps {
                 .collect(),
             hours: by_hour,
             congestion: (0..ledger.links.len())
-                .map(|l| congestion::of_link(history, ledger, l, tz))
+                .map(|l| congestion::of_link(ledger, l, tz))
                 .collect(),
             activities: activities
                 .map(|a| activity::gaps(ledger, a, primary, &backups, None))

@@ -3,8 +3,8 @@
 //! Per quarter of an hour of each local day, over up to 50 days: the far end's
 //! latency is raised by more than half of the day's range, and by more than 10 ms,
 //! over the day's least, while a point nearer to the home is not. The latency of a
-//! quarter is the least of its slots' medians: a queue that lets a whole minute
-//! pass is no standing one, and the home's own short bursts do not count.
+//! quarter is the median of all its samples: a standing queue raises it, the home's
+//! own short bursts do not.
 //!
 //! The point nearer by is the first router beyond the gateway; where that one is
 //! raised too, or is not known, the gateway. A home that fills its own line raises
@@ -17,12 +17,11 @@
 //! was so on at least three days, on odd and on even ones, neither of the two
 //! with over twice the other's share of days.
 
-use hearth_proto::{LinkSlot, Role, UnixMs, Vantage};
+use hearth_proto::{Role, UnixMs, Vantage};
 use jiff::tz::TimeZone;
 
 use super::{CongestedHour, Congestion, Segment};
-use crate::history::History;
-use crate::ledger::evidence::Far;
+use crate::history::columns::{FarColumns, LinkColumns, QUARTER_MS, SeriesColumns, known};
 use crate::ledger::{Ledger, State};
 use crate::report::days::{Day, days, local};
 use crate::report::figure::{Figure, NotEnough, Unit};
@@ -30,72 +29,56 @@ use crate::report::interval::wilson;
 
 const DAYS: usize = 50;
 const QUARTERS: usize = 96;
-const QUARTER_MS: i64 = 900_000;
 /// The fewest quarters that a day is read from.
 const GOOD: usize = 30;
 /// The least range of a day that names an hour, in milliseconds.
-const RANGE_MS: f32 = 7.0;
+const RANGE_MS: f64 = 7.0;
 /// The least rise, in milliseconds.
-const RISE_MS: f32 = 10.0;
+const RISE_MS: f64 = 10.0;
 /// The fewest days that an hour is congested on.
 const RECURS: u64 = 3;
-/// The fewest answers that a slot's median is read from.
-const ANSWERS: u64 = 5;
 /// The share of the greatest rate from which the home fills its own line.
 const FILLED: f64 = 0.5;
 
-/// One point's latency by quarter of the day, in milliseconds.
-#[derive(Clone, Copy)]
-struct Point([Option<f32>; QUARTERS]);
+/// One point's median latency by quarter of the day, in milliseconds.
+#[derive(Clone)]
+struct Point {
+    ms: [Option<f64>; QUARTERS],
+    least: f64,
+    range: f64,
+}
 
 impl Point {
-    const NOTHING: Self = Self([None; QUARTERS]);
+    const NOTHING: Self = Self { ms: [None; QUARTERS], least: 0.0, range: 0.0 };
 
-    fn lower(&mut self, quarter: usize, ms: Option<f32>) {
-        let Some(ms) = ms else { return };
-        let held = &mut self.0[quarter];
+    /// Where clocks go back, two quarters are one: the quieter counts.
+    fn put(&mut self, quarter: usize, ms: f64) {
+        let held = &mut self.ms[quarter];
         *held = Some(held.map_or(ms, |h| h.min(ms)));
     }
 
-    fn least_and_range(&self) -> Option<(f32, f32)> {
-        let all = || self.0.iter().flatten().copied();
-        let least = all().reduce(f32::min)?;
-        Some((least, all().reduce(f32::max)? - least))
+    fn finish(&mut self) {
+        let all = || self.ms.iter().flatten().copied();
+        let least = all().reduce(f64::min).unwrap_or(0.0);
+        self.range = all().reduce(f64::max).unwrap_or(0.0) - least;
+        self.least = least;
     }
 
     /// How much a quarter stands over the day's least, and whether that is raised.
-    fn rise(&self, quarter: usize) -> Option<(f32, bool)> {
-        let (least, range) = self.least_and_range()?;
-        let rise = self.0[quarter]? - least;
-        Some((rise, rise > RISE_MS.max(range / 2.0)))
+    fn rise(&self, quarter: usize) -> Option<(f64, bool)> {
+        let rise = self.ms[quarter]? - self.least;
+        Some((rise, rise > RISE_MS.max(self.range / 2.0)))
     }
 }
 
 #[derive(Clone)]
 struct ADay {
     weekend: bool,
+    /// Quarters of the day by their number of all, one of two where clocks go back.
+    numbers: [i64; QUARTERS],
     far: Point,
     hop: Point,
     gateway: Point,
-    /// Bytes received and sent by the home itself, where counted.
-    used: Vec<(u64, u64)>,
-}
-
-/// A slot's median latency to a point of this role, in milliseconds.
-fn near(record: &LinkSlot, role: Role) -> Option<f32> {
-    let series = record.series.iter().filter(|s| s.key.role == role && !s.after_idle);
-    let best = series.max_by_key(|s| s.distribution.count())?;
-    median(&best.distribution)
-}
-
-fn median(d: &hearth_proto::Distribution) -> Option<f32> {
-    let enough = d.count() >= ANSWERS;
-    d.percentile_us(0.5).filter(|_| enough).map(|us| (us / 1000.0) as f32)
-}
-
-fn far(record: &LinkSlot) -> Option<f32> {
-    let far = Far::choose(record).filter(|f| !f.series.after_idle)?;
-    median(&far.series.distribution)
 }
 
 fn quarter(day: &Day, at: UnixMs, tz: &TimeZone) -> usize {
@@ -106,49 +89,93 @@ fn quarter(day: &Day, at: UnixMs, tz: &TimeZone) -> usize {
     usize::from(at.hour().unsigned_abs()) * 4 + usize::from(at.minute().unsigned_abs()) / 15
 }
 
-/// One link's days, and the greatest rates it was seen to carry, in bit/s.
-struct Read {
-    days: Vec<ADay>,
-    peak: (u64, u64),
+/// The far series that speaks most often: one day is compared with one target.
+fn far(columns: &LinkColumns) -> Option<&SeriesColumns> {
+    let mut spoke = vec![0_u32; columns.series.len()];
+    for series in columns.far.series.iter().filter(|s| **s != FarColumns::NONE) {
+        spoke[usize::from(*series)] += 1;
+    }
+    let most = spoke.iter().copied().max().filter(|n| *n > 0)?;
+    columns.series.get(spoke.iter().position(|n| *n == most)?)
 }
 
-fn read(history: &History, ledger: &Ledger, link: usize, tz: &TimeZone) -> Read {
+fn near(columns: &LinkColumns, role: Role) -> Option<&SeriesColumns> {
+    let of = columns.series.iter().filter(|s| s.key.role == role);
+    of.max_by_key(|s| s.whole.times.count())
+}
+
+/// One link's last days.
+fn read(ledger: &Ledger, link: usize, tz: &TimeZone) -> Vec<ADay> {
     let all = days(ledger.span, tz);
     let all = &all[all.len().saturating_sub(DAYS)..];
-    let weekend = |d: &Day| d.date.weekday().to_monday_zero_offset() >= 5;
+    let columns = &ledger.columns.links[link];
+    let connection = ledger.connection(link);
+    let excluded = |from: UnixMs| {
+        let touched = ledger.grid.touched(crate::history::Span { from, to: from.plus(QUARTER_MS) });
+        connection[touched].iter().any(|c| c.state() == State::Excluded)
+    };
+    let any_excluded = connection.iter().any(|c| c.state() == State::Excluded);
     let mut days: Vec<ADay> = all
         .iter()
         .map(|d| ADay {
-            weekend: weekend(d),
+            weekend: d.date.weekday().to_monday_zero_offset() >= 5,
+            numbers: [0; QUARTERS],
             far: Point::NOTHING,
             hop: Point::NOTHING,
             gateway: Point::NOTHING,
-            used: vec![(0, 0); QUARTERS],
         })
         .collect();
-    let mut peak = (0, 0);
-    let mut number = 0;
-    let connection = ledger.connection(link);
-    ledger.grid.walk_within(&history.links[link], |slot, record| {
-        while all.get(number).is_some_and(|d| d.span.to <= record.start) {
-            number += 1;
+    let point = |of: fn(&mut ADay) -> &mut Point,
+                 series: Option<&SeriesColumns>,
+                 days: &mut [ADay]| {
+        let mut number = 0;
+        for q in series.map_or(&[][..], |s| &s.quarters) {
+            while all.get(number).is_some_and(|d| d.span.to <= q.from()) {
+                number += 1;
+            }
+            let Some(day) = all.get(number) else { break };
+            let Some(ms) = known(q.p50_ms).filter(|_| day.span.from <= q.from()) else { continue };
+            if any_excluded && excluded(q.from()) {
+                continue;
+            }
+            let place = quarter(day, q.from(), tz);
+            days[number].numbers[place] = q.number;
+            of(&mut days[number]).put(place, ms);
         }
-        let Some(day) = all.get(number).filter(|d| d.span.from <= record.start) else { return };
-        if connection[slot].state() == State::Excluded {
-            return;
-        }
-        let q = quarter(day, record.start, tz);
-        let held = &mut days[number];
-        held.far.lower(q, far(record));
-        held.hop.lower(q, near(record, Role::FirstHop));
-        held.gateway.lower(q, near(record, Role::Gateway));
-        if let Some(busy) = record.busy {
-            let used = &mut held.used[q];
-            *used = (used.0 + busy.rx_bytes, used.1 + busy.tx_bytes);
-            peak = (peak.0.max(busy.rx_peak_bps), peak.1.max(busy.tx_peak_bps));
-        }
-    });
-    Read { days, peak }
+    };
+    point(|d| &mut d.far, far(columns), &mut days);
+    point(|d| &mut d.hop, near(columns, Role::FirstHop), &mut days);
+    point(|d| &mut d.gateway, near(columns, Role::Gateway), &mut days);
+    for day in &mut days {
+        [&mut day.far, &mut day.hop, &mut day.gateway].into_iter().for_each(Point::finish);
+    }
+    days
+}
+
+/// Whether the home's own traffic filled its link.
+struct Own<'l> {
+    ledger: &'l Ledger,
+    columns: &'l LinkColumns,
+    /// The greatest rates it was seen to carry, in bit/s; found when first asked.
+    peak: std::cell::OnceCell<(u64, u64)>,
+}
+
+impl Own<'_> {
+    fn filled(&self, quarter: i64) -> bool {
+        let busy = &self.columns.busy;
+        let most = |of: &[u64]| of.iter().copied().max().unwrap_or(0);
+        let peak = self.peak.get_or_init(|| (most(&busy.rx_peak_bps), most(&busy.tx_peak_bps)));
+        let from = UnixMs(quarter * QUARTER_MS);
+        let slots =
+            self.ledger.grid.touched(crate::history::Span { from, to: from.plus(QUARTER_MS) });
+        let length_ms = (slots.len() as u64 * u64::from(self.ledger.slot.ms())).max(1);
+        let over = |bytes: &[u64], peak: u64| {
+            let sum: u64 = bytes[slots.clone()].iter().sum();
+            let rate = sum as f64 * 8000.0 / length_ms as f64;
+            peak > 0 && rate >= FILLED * peak as f64
+        };
+        over(&busy.rx_bytes, peak.0) || over(&busy.tx_bytes, peak.1)
+    }
 }
 
 /// What a day's quarter is: not read, or how much the far end rose and, if that
@@ -157,10 +184,10 @@ fn read(history: &History, ledger: &Ledger, link: usize, tz: &TimeZone) -> Read 
 enum Quarter {
     NotRead,
     Fine,
-    Congested(f32, Segment),
+    Congested(f64, Segment),
 }
 
-fn judge(day: &ADay, q: usize, peak: (u64, u64), on_a_device: bool) -> Quarter {
+fn judge(day: &ADay, q: usize, own: &Own<'_>, on_a_device: bool) -> Quarter {
     let (hop, gateway) = (day.hop.rise(q), day.gateway.rise(q));
     let Some((rise, raised)) = day.far.rise(q).filter(|_| hop.is_some() || gateway.is_some())
     else {
@@ -169,17 +196,15 @@ fn judge(day: &ADay, q: usize, peak: (u64, u64), on_a_device: bool) -> Quarter {
     if !raised {
         return Quarter::Fine;
     }
-    let rate = |bytes: u64| bytes as f64 * 8000.0 / QUARTER_MS as f64;
-    let filled = |bytes: u64, peak: u64| peak > 0 && rate(bytes) >= FILLED * peak as f64;
-    let own = filled(day.used[q].0, peak.0) || filled(day.used[q].1, peak.1);
+    let filled = || own.filled(day.numbers[q]);
     match (hop, gateway) {
         (Some((_, false)), _) => Quarter::Congested(rise, Segment::CoreOrService),
-        (Some(_), Some((_, false))) if !own => Quarter::Congested(rise, Segment::Access),
+        (Some(_), Some((_, false))) if !filled() => Quarter::Congested(rise, Segment::Access),
         // A router's gateway is the operator's own first router.
         (None, Some((_, false))) if !on_a_device => {
             Quarter::Congested(rise, Segment::CoreOrService)
         }
-        (None, Some((_, false))) if !own => Quarter::Congested(rise, Segment::CannotTell),
+        (None, Some((_, false))) if !filled() => Quarter::Congested(rise, Segment::CannotTell),
         _ => Quarter::Fine,
     }
 }
@@ -188,14 +213,14 @@ fn judge(day: &ADay, q: usize, peak: (u64, u64), on_a_device: bool) -> Quarter {
 #[derive(Debug, Default, Clone)]
 struct Hour {
     read: usize,
-    rises: Vec<(f32, Segment)>,
+    rises: Vec<(f64, Segment)>,
 }
 
 impl Hour {
-    fn of(day: &ADay, hour: usize, flat: bool, peak: (u64, u64), on_a_device: bool) -> Self {
+    fn of(day: &ADay, hour: usize, flat: bool, own: &Own<'_>, on_a_device: bool) -> Self {
         let mut found = Self::default();
         for q in hour * 4..hour * 4 + 4 {
-            match judge(day, q, peak, on_a_device) {
+            match judge(day, q, own, on_a_device) {
                 Quarter::NotRead => {}
                 Quarter::Congested(rise, segment) if !flat => {
                     found.read += 1;
@@ -231,8 +256,8 @@ fn hour(number: usize, days: &[(usize, bool, Hour)]) -> Option<CongestedHour> {
     if hits < RECURS || !alike(half(1), half(0)) {
         return None;
     }
-    let mut rises: Vec<f32> = hit().flat_map(|d| &d.2.rises).map(|r| r.0).collect();
-    rises.sort_by(f32::total_cmp);
+    let mut rises: Vec<f64> = hit().flat_map(|d| &d.2.rises).map(|r| r.0).collect();
+    rises.sort_by(f64::total_cmp);
     let mut segments: Vec<(usize, Segment)> = Vec::new();
     for (_, segment) in hit().flat_map(|d| &d.2.rises) {
         match segments.iter_mut().find(|s| s.1 == *segment) {
@@ -243,7 +268,7 @@ fn hour(number: usize, days: &[(usize, bool, Hour)]) -> Option<CongestedHour> {
     let most = segments.iter().max_by_key(|s| s.0)?;
     // Named if three quarters of the evidence agree.
     let agree = most.0 * 4 >= rises.len() * 3;
-    let rise = f64::from(rises[rises.len() / 2]);
+    let rise = rises[rises.len() / 2];
     Some(CongestedHour {
         hour: number as u8,
         days: hits,
@@ -255,20 +280,18 @@ fn hour(number: usize, days: &[(usize, bool, Hour)]) -> Option<CongestedHour> {
 }
 
 /// One link's recurring congestion.
-pub(super) fn of_link(
-    history: &History,
-    ledger: &Ledger,
-    link: usize,
-    tz: &TimeZone,
-) -> Congestion {
-    let Read { days, peak } = read(history, ledger, link, tz);
-    let own = &ledger.links[link];
-    let on_a_device = own.vantage == Vantage::Device && !own.technology.is_mobile();
+pub(super) fn of_link(ledger: &Ledger, link: usize, tz: &TimeZone) -> Congestion {
+    let days = read(ledger, link, tz);
+    let named = &ledger.links[link];
+    let on_a_device = named.vantage == Vantage::Device && !named.technology.is_mobile();
+    let columns = &ledger.columns.links[link];
+    let own = Own { ledger, columns, peak: std::cell::OnceCell::new() };
     let mut hours: Vec<Vec<(usize, bool, Hour)>> = vec![Vec::new(); 24];
     let (mut read, mut flat_days, mut thin_days) = (0, 0, 0);
     for (number, day) in days.iter().enumerate() {
         let good = (0..QUARTERS).filter(|q| {
-            day.far.0[*q].is_some() && (day.hop.0[*q].is_some() || day.gateway.0[*q].is_some())
+            let near = day.hop.ms[*q].or(day.gateway.ms[*q]);
+            day.far.ms[*q].is_some() && near.is_some()
         });
         if good.count() < GOOD {
             thin_days += 1;
@@ -276,16 +299,16 @@ pub(super) fn of_link(
         }
         read += 1;
         // A flat day speaks against congestion, never for it.
-        let flat = day.far.least_and_range().is_none_or(|(_, range)| range < RANGE_MS);
+        let flat = day.far.range < RANGE_MS;
         flat_days += u64::from(flat);
         for (h, all) in hours.iter_mut().enumerate() {
-            all.push((number, day.weekend, Hour::of(day, h, flat, peak, on_a_device)));
+            all.push((number, day.weekend, Hour::of(day, h, flat, &own, on_a_device)));
         }
     }
     let why = "too few days on which the far end and a point nearer by were measured for long \
                enough";
     Congestion {
-        link: own.clone(),
+        link: named.clone(),
         days: read,
         flat_days,
         thin_days,

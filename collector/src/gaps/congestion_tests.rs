@@ -16,7 +16,7 @@ const HOUR: i64 = 3_600_000;
 
 fn of(history: &History, zone: &str) -> Congestion {
     let ledger = Ledger::build(history, &Catalogue::built_in());
-    of_link(history, &ledger, 0, &TimeZone::get(zone).unwrap())
+    of_link(&ledger, 0, &TimeZone::get(zone).unwrap())
 }
 
 /// Slots of a quarter of an hour, a probe every 45 seconds.
