@@ -2,7 +2,9 @@
 //!
 //! One file per subcommand in `cli/`, each with its arguments and its `run`.
 
+mod areas;
 mod exclude;
+mod export;
 mod home;
 mod households;
 mod plan;
@@ -60,7 +62,9 @@ enum Command {
     /// What works in a household, and what each link measured.
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
-    Gaps(report::ReportArgs),
+    Gaps(report::GapsArgs),
+    /// Gaps of areas and of all homes, and what hit many of them at once.
+    Areas(areas::AreasArgs),
     /// A household's statement, in plain words.
     Statement(report::StatementArgs),
     /// The ledger itself: a letter a slot, per link and activity.
@@ -237,6 +241,7 @@ pub fn main() -> ExitCode {
         Command::Home(args) => home::run(args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
+        Command::Areas(args) => areas::run(&args),
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),

@@ -25,6 +25,7 @@ mod scripted;
 pub mod serve;
 pub mod statement;
 pub mod store;
+pub mod survey;
 
 /// An error with all its causes, for a log line.
 pub fn error_chain(e: &dyn std::error::Error) -> String {

@@ -58,10 +58,12 @@ pub const MOST_INCIDENTS: usize = 200;
 pub struct AreasReport {
     /// Over which span.
     pub span: Span,
-    /// The time zone of its hours of the week.
+    /// The time zone of the hours of the week of homes that have none of their own.
     pub time_zone: String,
     /// The version of the activity catalogue judged by.
     pub catalogue: String,
+    /// The activities judged, in the catalogue's order.
+    pub activities: Vec<ActivityRef>,
     /// The fewest homes that a figure is over.
     pub k: K,
     /// Homes known to the collector.
@@ -81,6 +83,13 @@ pub struct AreasReport {
     pub incidents: Vec<AreaIncident>,
     /// Area incidents beyond those listed.
     pub incidents_left_off: u64,
+}
+
+impl AreasReport {
+    /// Ranks the area incidents by the customer time that one activity lost.
+    pub fn rank_by(&mut self, activity: &str) {
+        self.incidents.sort_by_key(|i| std::cmp::Reverse(i.lost_ms(Some(activity))));
+    }
 }
 
 /// The figures of one group of homes.
@@ -207,8 +216,8 @@ pub enum AreaKind {
 }
 
 impl AreaKind {
-    /// In plain words.
-    pub fn words(self) -> &'static str {
+    /// As in JSON, and in plain words.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Outage => "outage",
             Self::Degradation => "degradation",
@@ -230,6 +239,15 @@ pub enum Medium {
 }
 
 impl Medium {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Mobile => "mobile",
+            Self::Home => "home",
+        }
+    }
+
     /// In plain words.
     pub fn words(self) -> &'static str {
         match self {
@@ -306,6 +324,15 @@ pub enum Grouping {
 }
 
 impl Grouping {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pon => "pon",
+            Self::Cell => "cell",
+            Self::PowerArea => "power-area",
+        }
+    }
+
     /// In plain words.
     pub fn words(self) -> &'static str {
         match self {

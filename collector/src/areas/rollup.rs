@@ -153,6 +153,7 @@ impl RollUp {
             span: self.span,
             time_zone: self.time_zone.clone(),
             catalogue: self.catalogue.clone(),
+            activities: self.activities.clone(),
             k,
             homes: self.homes,
             consenting: self.consenting,

@@ -29,6 +29,12 @@ impl TryFrom<u64> for K {
     }
 }
 
+impl std::fmt::Display for K {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl FromStr for K {
     type Err = NoK;
     fn from_str(text: &str) -> Result<Self, NoK> {

@@ -130,6 +130,17 @@ pub enum Segment {
 }
 
 impl Segment {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Access => "access",
+            Self::CoreOrService => "core-or-service",
+            Self::Service => "service",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+
     /// In plain words.
     pub fn words(self) -> &'static str {
         match self {

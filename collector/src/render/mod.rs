@@ -1,6 +1,7 @@
 //! Reports as text for a terminal and as JSON. Read `table` first, then
 //! `figures`, then one file per report.
 
+mod areas;
 mod figures;
 mod gaps;
 mod measured;
@@ -11,6 +12,7 @@ mod trials;
 
 use serde::Serialize;
 
+pub use areas::areas;
 pub use figures::figure;
 pub use gaps::gaps;
 pub use measured::{budget_words, detail_words};

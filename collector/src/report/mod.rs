@@ -59,7 +59,7 @@ pub fn household_report(
 ) -> (Ledger, Report) {
     let ledger = Ledger::build(history, catalogue);
     let profile = Profile::build(history, &ledger, tz);
-    let gaps = Gaps::build(history, &ledger, tz);
+    let gaps = Gaps::build(history, &ledger, tz).beside(&home.plans);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
