@@ -277,7 +277,7 @@ pub struct AreaIncident {
     pub hit: u64,
     /// `hit` over `homes`.
     pub share: Figure,
-    /// Homes that turn bad in five minutes on average over the span.
+    /// Homes that turn bad in five minutes, or a longer slot, on average over the span.
     pub usual: f64,
     /// How often so many would have by chance over the whole span, at most.
     pub by_chance: f64,

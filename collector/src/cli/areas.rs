@@ -22,7 +22,7 @@ pub(super) struct AreasArgs {
     judge: JudgeArgs,
     /// The fewest homes that any figure is over, 2 to 1000
     #[arg(long, value_name = "HOMES", default_value_t, env = "HEARTH_AREA_K")]
-    k: K,
+    area_k: K,
     /// Rank area incidents by what this activity lost alone
     #[arg(long, value_name = "ACTIVITY")]
     activity: Option<String>,
@@ -50,7 +50,7 @@ pub(super) fn run(args: &AreasArgs) -> Result<(), CliError> {
     if unread > 0 {
         tell(&format!("{unread} homes could not be read and are left out"));
     }
-    let mut report = rollup.report(args.k);
+    let mut report = rollup.report(args.area_k);
     if let Some(id) = &args.activity {
         report.rank_by(id);
     }

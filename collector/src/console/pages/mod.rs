@@ -2,6 +2,7 @@
 //! reports, in words. Read `frame` first: what all pages of a household share.
 
 mod activities;
+mod areas;
 mod assets;
 mod frame;
 mod gaps;
@@ -10,8 +11,10 @@ mod homes;
 mod incidents;
 mod measured;
 mod profile;
+mod recurring;
 mod statement;
 
+pub(super) use areas::areas;
 pub(super) use assets::{favicon, statement_style, style};
 pub(super) use gaps::gaps;
 pub(super) use home::home;
