@@ -10,8 +10,10 @@ use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::export::ExportArgs;
 use super::span::SpanArgs;
 use super::{CliError, DataArgs, print, tell};
+use crate::export;
 use crate::homes::Home;
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
@@ -35,6 +37,14 @@ pub(super) struct ReportArgs {
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GapsArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
+    export: ExportArgs,
 }
 
 #[derive(Debug, Args)]
@@ -181,19 +191,19 @@ pub(super) fn profile(args: &ReportArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) fn gaps(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args, Trends::Left)?;
-    if args.json {
-        let body = json!(drawn.report.gaps);
-        print(&render::json(&document(&drawn.report, "gaps", &body)))?;
+pub(super) fn gaps(args: &GapsArgs) -> Result<(), CliError> {
+    let Drawn { report, style, .. } = draw(&args.report, Trends::Left)?;
+    if args.export.asked() {
+        args.export.run("gaps", &export::household::tables(&report.household, &report.gaps))
+    } else if args.report.json {
+        print(&render::json(&document(&report, "gaps", &json!(report.gaps))))
     } else {
-        print(&render::gaps(&drawn.report.gaps, &drawn.style))?;
+        print(&render::gaps(&report.gaps, &style))
     }
-    Ok(())
 }
 
 pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Left)?;
     if args.json {
         let body = json!(drawn.report.promises);
         print(&render::json(&document(&drawn.report, "promises", &body)))

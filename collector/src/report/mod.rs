@@ -86,7 +86,7 @@ pub fn household_report_after(
         ..Inputs::new(history, &ledger, catalogue, tz)
     };
     let profile = Profile::build(&given);
-    let gaps = Gaps::build(history, &ledger, tz);
+    let gaps = Gaps::build(history, &ledger, tz).beside(&home.plans);
     let promises = Promises::judge(history, home, &ledger, tz);
     let remedies = Remedies::build(&given, &profile, &gaps);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);

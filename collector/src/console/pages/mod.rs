@@ -2,6 +2,7 @@
 //! reports, in words. Read `frame` first: what all pages of a household share.
 
 mod activities;
+mod areas;
 mod assets;
 mod frame;
 mod gaps;
@@ -11,9 +12,11 @@ mod homes;
 mod incidents;
 mod measured;
 mod profile;
+mod recurring;
 mod statement;
 mod week;
 
+pub(super) use areas::areas;
 pub(super) use assets::{favicon, statement_style, style};
 pub(super) use gaps::gaps;
 pub(super) use home::home;
