@@ -2,7 +2,9 @@
 //!
 //! One file per subcommand in `cli/`, each with its arguments and its `run`.
 
+mod areas;
 mod exclude;
+mod export;
 mod home;
 mod households;
 mod plan;
@@ -61,11 +63,13 @@ enum Command {
     /// What works in a household, and what each link measured.
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
-    Gaps(report::ReportArgs),
+    Gaps(report::GapsArgs),
     /// Whether what was promised to a household was kept, by which rule.
     Promises(report::ReportArgs),
     /// What a proposed promise would have come to, had it been made before.
     Promise(promise::PromiseArgs),
+    /// Gaps of areas and of all homes, and what hit many of them at once.
+    Areas(areas::AreasArgs),
     /// A household's statement, in plain words.
     Statement(report::StatementArgs),
     /// The ledger itself: a letter a slot, per link and activity.
@@ -244,6 +248,7 @@ pub fn main() -> ExitCode {
         Command::Gaps(args) => report::gaps(&args),
         Command::Promises(args) => report::promises(&args),
         Command::Promise(args) => promise::run(&args),
+        Command::Areas(args) => areas::run(&args),
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),

@@ -1,8 +1,10 @@
 //! Receives what agents measure and judges what works in a home.
 
 pub mod api;
+pub mod areas;
 pub mod cli;
 pub mod console;
+pub mod export;
 pub mod gaps;
 pub mod history;
 pub mod homes;
@@ -15,6 +17,7 @@ pub mod promise;
 pub mod qoe;
 pub mod quickstart;
 pub mod reflector;
+pub mod remedies;
 pub mod render;
 pub mod report;
 pub mod responsiveness;
@@ -24,6 +27,7 @@ mod scripted;
 pub mod serve;
 pub mod statement;
 pub mod store;
+pub mod survey;
 
 /// An error with all its causes, for a log line.
 pub fn error_chain(e: &dyn std::error::Error) -> String {

@@ -20,7 +20,7 @@ use hearth_collector::gaps::Gaps;
 use hearth_collector::history::Span;
 use hearth_collector::ingest::{CommitterConfig, Door};
 use hearth_collector::ledger::Ledger;
-use hearth_collector::profile::Profile;
+use hearth_collector::profile::{Inputs, Profile};
 use hearth_collector::qoe::catalogue::Catalogue;
 use hearth_collector::serve::{Listeners, ServeConfig, run};
 use hearth_collector::statement::Statement;
@@ -135,7 +135,8 @@ fn one_run(
     let compared_slots = compared.values().sum::<u64>();
     ensure!(compared_slots == SLOTS as u64 * 3, "{compared_slots} link-slots compared");
     let tz = TimeZone::UTC;
-    let profile = timings.time("profile", || Profile::build(&history, &ledger, &tz));
+    let given = Inputs::new(&history, &ledger, &catalogue, &tz);
+    let profile = timings.time("profile", || Profile::build(&given));
     ensure!(profile.links.len() == 3, "{} links in the profile", profile.links.len());
     let gaps = timings.time("gaps", || Gaps::build(&history, &ledger, &tz));
     let outages = verify::outages(home, &gaps)?;

@@ -2,6 +2,8 @@
 //! orders, which alone need a token.
 //! Errors are problem details (RFC 9457), drawn by the console's failure layer.
 
+mod areas;
+mod export;
 mod homes;
 mod ledger;
 mod orders;
@@ -9,6 +11,7 @@ mod orders;
 pub use orders::Noc;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
@@ -17,13 +20,17 @@ use crate::console::ConsoleState;
 use crate::console::failure::Failure;
 use crate::console::query::{Home, Pairs};
 use crate::console::source::Examined;
+use crate::export::household;
+use export::Export;
 
 /// `/api/v1/…`
 pub fn routes() -> Router<ConsoleState> {
     Router::new()
+        .route("/api/v1/areas", get(areas::areas))
         .route("/api/v1/households", get(homes::homes))
         .route("/api/v1/households/{household}", get(report))
         .route("/api/v1/households/{household}/profile", get(profile))
+        .route("/api/v1/households/{household}/remedies", get(remedies))
         .route("/api/v1/households/{household}/gaps", get(gaps))
         .route("/api/v1/households/{household}/statement", get(statement))
         .route("/api/v1/households/{household}/ledger", get(ledger_cells))
@@ -55,15 +62,37 @@ async fn profile(
     home: Home,
     pairs: Pairs,
 ) -> Result<Json<crate::profile::Profile>, Failure> {
-    part(state, home, pairs, |e| e.report.profile).await
+    let Home(id) = home;
+    let range = state.range(&id, &pairs).await?;
+    let examined = state.blocking(move |s| Ok(s.examine_after(&id, range.span)?.report.profile));
+    Ok(Json(examined.await?))
+}
+
+async fn remedies(
+    State(state): State<ConsoleState>,
+    home: Home,
+    pairs: Pairs,
+) -> Result<Json<crate::remedies::Remedies>, Failure> {
+    part(state, home, pairs, |e| e.report.remedies).await
 }
 
 async fn gaps(
     State(state): State<ConsoleState>,
-    home: Home,
+    Home(id): Home,
     pairs: Pairs,
-) -> Result<Json<crate::gaps::Gaps>, Failure> {
-    part(state, home, pairs, |e| e.report.gaps).await
+) -> Result<Response, Failure> {
+    let export = Export::of(&pairs)?;
+    let range = state.range(&id, &pairs).await?;
+    let name = format!("gaps-{id}");
+    let gaps = state.blocking(move |s| {
+        let gaps = s.examine(&id, range.span)?.report.gaps;
+        let tables = export.as_ref().map(|_| household::tables(&id, &gaps));
+        Ok((export, tables, gaps))
+    });
+    match gaps.await? {
+        (Some(export), Some(tables), _) => export.answer(&name, &tables),
+        (_, _, gaps) => Ok(Json(gaps).into_response()),
+    }
 }
 
 async fn statement(

@@ -10,14 +10,16 @@ use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::export::ExportArgs;
 use super::span::SpanArgs;
 use super::{CliError, DataArgs, print, tell};
+use crate::export;
 use crate::homes::Home;
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
 use crate::render::{self, Style};
 use crate::report::days::length;
-use crate::report::{Report, household_report};
+use crate::report::{Report, household_report, household_report_after, period_before};
 use crate::store::Store;
 use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
@@ -35,6 +37,14 @@ pub(super) struct ReportArgs {
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GapsArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
+    export: ExportArgs,
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +124,14 @@ struct Drawn {
     style: Style,
 }
 
-fn draw(args: &ReportArgs) -> Result<Drawn, CliError> {
+/// Whether a report's trends are wanted: they take the period before too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trends {
+    Wanted,
+    Left,
+}
+
+fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
     let catalogue = args.judge.catalogue()?;
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
     let household = match &args.household {
@@ -125,7 +142,14 @@ fn draw(args: &ReportArgs) -> Result<Drawn, CliError> {
     let history = store.history_with_day_before(&household, args.span.span(now)?)?;
     let home = store.home(&household)?;
     let tz = args.judge.zone_of(&home);
-    let (ledger, report) = household_report(&history, &home, &catalogue, &tz, now);
+    let (ledger, report) = match trends {
+        Trends::Left => household_report(&history, &home, &catalogue, &tz, now),
+        Trends::Wanted => {
+            let before =
+                store.history_with_day_before(&household, period_before(history.span, &tz))?;
+            household_report_after(&history, Some(&before), &home, &catalogue, &tz, now)
+        }
+    };
     Ok(Drawn { ledger, report, style: style(tz) })
 }
 
@@ -154,29 +178,32 @@ fn document(report: &Report, name: &str, body: &serde_json::Value) -> serde_json
 }
 
 pub(super) fn profile(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Wanted)?;
+    let report = &drawn.report;
     if args.json {
-        let body = json!(drawn.report.profile);
-        print(&render::json(&document(&drawn.report, "profile", &body)))?;
+        let mut document = document(report, "profile", &json!(report.profile));
+        document["remedies"] = json!(report.remedies);
+        print(&render::json(&document))?;
     } else {
-        print(&render::profile(&drawn.report.profile, &drawn.style))?;
+        print(&render::profile(&report.profile, &drawn.style))?;
+        print(&render::remedies(&report.remedies, &drawn.style))?;
     }
     Ok(())
 }
 
-pub(super) fn gaps(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
-    if args.json {
-        let body = json!(drawn.report.gaps);
-        print(&render::json(&document(&drawn.report, "gaps", &body)))?;
+pub(super) fn gaps(args: &GapsArgs) -> Result<(), CliError> {
+    let Drawn { report, style, .. } = draw(&args.report, Trends::Left)?;
+    if args.export.asked() {
+        args.export.run("gaps", &export::household::tables(&report.household, &report.gaps))
+    } else if args.report.json {
+        print(&render::json(&document(&report, "gaps", &json!(report.gaps))))
     } else {
-        print(&render::gaps(&drawn.report.gaps, &drawn.style))?;
+        print(&render::gaps(&report.gaps, &style))
     }
-    Ok(())
 }
 
 pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Left)?;
     if args.json {
         let body = json!(drawn.report.promises);
         print(&render::json(&document(&drawn.report, "promises", &body)))
@@ -186,7 +213,7 @@ pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
 }
 
 pub(super) fn statement(args: &StatementArgs) -> Result<(), CliError> {
-    let drawn = draw(&args.report)?;
+    let drawn = draw(&args.report, Trends::Left)?;
     if let Some(file) = &args.html {
         write_statement(file, &drawn.report)?;
         tell(&format!("written to {}", file.display()));
@@ -213,7 +240,7 @@ pub(crate) fn beside(file: &Path) -> PathBuf {
 
 /// The ledger slot by slot: one letter a slot, per link and activity.
 pub(super) fn ledger(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args)?;
+    let drawn = draw(args, Trends::Left)?;
     let columns = letters(&drawn.ledger);
     if args.json {
         print(&render::json(&columns))?;

@@ -13,6 +13,7 @@ use super::report::{JudgeArgs, now};
 use super::run_now::LimitArgs;
 use super::{CliError, DataArgs, Interrupt, reflector, responsiveness, run_async};
 use crate::api::Noc;
+use crate::areas::K;
 use crate::console::ConsoleState;
 use crate::ingest::{CommitterConfig, Door, DoorError, TlsFiles};
 use crate::lock::Alone;
@@ -65,6 +66,9 @@ pub(super) struct ServeArgs {
     /// `name:token` a line; without it nobody may
     #[arg(long, env = "HEARTH_NOC_TOKEN_FILE", value_name = "FILE", conflicts_with = "no_console")]
     noc_token_file: Option<PathBuf>,
+    /// The fewest homes that any figure on areas is over, 2 to 1000
+    #[arg(long, value_name = "HOMES", default_value_t, env = "HEARTH_AREA_K")]
+    area_k: K,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -113,6 +117,7 @@ async fn console(args: &ServeArgs, store: Arc<SqliteStore>) -> Result<Companion,
     let tokens = args.noc_token_file.as_ref().map(load).transpose();
     let tokens = tokens.map_err(|e| CliError::Config(crate::error_chain(&e)))?;
     let state = ConsoleState::new(store, catalogue, args.judge.zone(), now)
+        .with_areas_k(args.area_k)
         .with_noc(Noc { tokens, limits: args.limits.limits() });
     Ok(Companion::new("console", move |shutdown| async move {
         Ok(crate::console::run(listener, state, async move { shutdown.begun().await }).await?)

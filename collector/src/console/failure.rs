@@ -50,6 +50,14 @@ pub enum Failure {
         /// Seconds until it may be asked again.
         again_s: u64,
     },
+    /// What is asked for is being drawn up.
+    #[error("{what} is being drawn up: ask again in {again_s} s")]
+    NotYet {
+        /// What.
+        what: &'static str,
+        /// Seconds until it is worth asking again.
+        again_s: u64,
+    },
     /// The collector's own fault; the log says more.
     #[error("the collector can't answer: {0}")]
     Internal(String),
@@ -69,6 +77,7 @@ impl Failure {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotYet { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -82,6 +91,7 @@ impl Failure {
             Self::Forbidden(_) => "Not allowed here",
             Self::Unauthorised => "Who are you?",
             Self::TooMany { .. } => "Too many at once",
+            Self::NotYet { .. } => "Not yet",
             Self::Internal(_) => "The collector can't answer",
         }
     }
@@ -168,7 +178,7 @@ pub(super) async fn draw(theme: Theme, request: Request, next: Next) -> Response
             let scheme = HeaderValue::from_static("Bearer");
             drawn.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
-        Failure::TooMany { again_s, .. } => {
+        Failure::TooMany { again_s, .. } | Failure::NotYet { again_s, .. } => {
             drawn.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*again_s));
         }
         _ => {}

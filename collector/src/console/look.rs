@@ -103,6 +103,7 @@ pub fn value(v: f64, unit: Unit) -> String {
     match unit {
         Unit::Ms => words::ms(v),
         Unit::Ratio => words::percent(v),
+        Unit::Points => crate::render::points(v),
         Unit::Hours => words::length((v * 3_600_000.0) as i64),
         Unit::Bytes => words::bytes(v),
         Unit::Bps => words::rate(v),

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (routes, life), [`source`] (from store and
 //! judge to what is shown), [`now`] (the state now, in words), [`board`] (the
-//! state of all homes), `pages/` (one file per page), [`strip`] and [`look`]
+//! state of all homes), [`surveys`] (roll-ups over them), `pages/` (one file per page), [`strip`] and [`look`]
 //! (how states are drawn), [`query`], [`failure`], [`headers`] and [`theme`]
 //! (what comes in, what is refused, what guards it). Nothing is loaded from
 //! elsewhere, and there is no script.
@@ -16,6 +16,7 @@ pub mod pages;
 pub mod query;
 pub mod source;
 pub mod strip;
+pub mod surveys;
 pub mod theme;
 pub mod words;
 
@@ -36,7 +37,9 @@ use tokio::sync::watch;
 
 use self::board::{Board, SWEEP};
 use self::headers::Hosts;
+use self::surveys::Surveys;
 use crate::api::Noc;
+use crate::areas::K;
 use crate::qoe::catalogue::Catalogue;
 use crate::store::Store;
 
@@ -57,6 +60,8 @@ pub struct ConsoleState {
     hosts: Hosts,
     board: Arc<Board>,
     noc: Noc,
+    surveys: Arc<Surveys>,
+    areas_k: K,
 }
 
 impl ConsoleState {
@@ -75,6 +80,8 @@ impl ConsoleState {
             hosts: Hosts::Loopback(Vec::new()),
             board: Arc::default(),
             noc: Noc::default(),
+            surveys: Arc::default(),
+            areas_k: K::default(),
         }
     }
 
@@ -93,12 +100,23 @@ impl ConsoleState {
         self
     }
 
+    /// The fewest homes that a figure of an area is over; ten unless set.
+    #[must_use]
+    pub fn with_areas_k(mut self, k: K) -> Self {
+        self.areas_k = k;
+        self
+    }
+
     pub(crate) fn noc(&self) -> &Noc {
         &self.noc
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// The zone of local times.
@@ -122,6 +140,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/households/{household}/gaps", get(pages::gaps))
         .route("/households/{household}/statement", get(pages::statement))
         .route("/households/{household}/statement.html", get(pages::statement_file))
+        .route("/areas", get(pages::areas))
         .route("/theme", post(theme::set))
         .route("/assets/hearth.css", get(pages::style))
         .route("/assets/statement.css", get(pages::statement_style))

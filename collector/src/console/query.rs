@@ -9,8 +9,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::failure::Failure;
+use super::surveys;
 use crate::history::Span;
 use crate::ledger::State;
+use crate::qoe::catalogue::Catalogue;
 
 /// Ranges offered by name, with their length in milliseconds.
 pub const RANGES: [(&str, &str, i64); 6] = [
@@ -207,6 +209,57 @@ impl Filter {
         } else {
             format!("/households?{}", query.join("&"))
         }
+    }
+}
+
+/// Which roll-up is shown, and how it is ranked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AreasQuery {
+    /// One of the ranges that roll-ups are kept of.
+    pub range: &'static str,
+    /// Only losses of this activity count.
+    pub activity: Option<String>,
+    /// Only this area.
+    pub area: Option<String>,
+}
+
+impl AreasQuery {
+    /// From `range=`, `activity=` and `area=`.
+    pub fn of(pairs: &Pairs, catalogue: &Catalogue) -> Result<Self, Failure> {
+        let text = pairs.get("range").unwrap_or(surveys::DEFAULT_RANGE);
+        let range = surveys::RANGES.into_iter().find(|r| r.0 == text);
+        let (range, ..) = range.ok_or_else(|| Failure::Value {
+            field: "range",
+            value: text.to_owned(),
+            accepted: format!("one of {}", surveys::RANGES.map(|r| r.0).join(", ")),
+        })?;
+        let activity = pairs.get("activity").map(str::to_owned);
+        if let Some(id) = &activity
+            && !catalogue.activities.iter().any(|a| a.id == *id)
+        {
+            let ids: Vec<&str> = catalogue.activities.iter().map(|a| a.id.as_str()).collect();
+            return Err(Failure::Value {
+                field: "activity",
+                value: id.clone(),
+                accepted: format!("one of {}", ids.join(", ")),
+            });
+        }
+        Ok(Self { range, activity, area: pairs.get("area").map(str::to_owned) })
+    }
+
+    /// The same of all areas.
+    pub fn all(&self) -> String {
+        Self { area: None, ..self.clone() }.href()
+    }
+
+    /// Its address.
+    pub fn href(&self) -> String {
+        let mut query = vec![format!("range={}", self.range)];
+        let optional = [("activity", &self.activity), ("area", &self.area)];
+        for (name, value) in optional {
+            query.extend(form_urlencoded(value.as_deref().unwrap_or_default(), name));
+        }
+        format!("/areas?{}", query.join("&"))
     }
 }
 

@@ -11,7 +11,7 @@ use super::query::{Filter, Pairs, Range};
 use super::{ConsoleState, words};
 use crate::history::{History, PEAK_PROVES_MS, Span};
 use crate::ledger::{Ledger, LedgerSummary};
-use crate::report::{Report, household_report};
+use crate::report::{Report, household_report_after, period_before};
 use crate::store::StoreError;
 
 /// 'Now' is judged over so much time, up to the present: 30 minutes.
@@ -70,6 +70,20 @@ impl ConsoleState {
 
     /// Judges one home over a span.
     pub fn examine(&self, household: &HouseholdId, span: Span) -> Result<Examined, Failure> {
+        self.examined(household, span, false)
+    }
+
+    /// The same, with trends against the period before.
+    pub fn examine_after(&self, household: &HouseholdId, span: Span) -> Result<Examined, Failure> {
+        self.examined(household, span, true)
+    }
+
+    fn examined(
+        &self,
+        household: &HouseholdId,
+        span: Span,
+        trends: bool,
+    ) -> Result<Examined, Failure> {
         // What is judged of a day or more is worth reading the day before too.
         let history = if span.to.since(span.from) >= PEAK_PROVES_MS {
             self.store.history_with_day_before(household, span).map_err(not_read)?
@@ -78,8 +92,16 @@ impl ConsoleState {
         };
         let home = self.store.home(household).map_err(not_read)?;
         let zone = home.zone_or(&self.zone);
-        let (ledger, report) =
-            household_report(&history, &home, &self.catalogue, &zone, self.now());
+        let before =
+            trends.then(|| self.history(household, period_before(span, &zone))).transpose()?;
+        let (ledger, report) = household_report_after(
+            &history,
+            before.as_ref(),
+            &home,
+            &self.catalogue,
+            &zone,
+            self.now(),
+        );
         Ok(Examined { history, ledger, report, zone })
     }
 

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::segment::Records;
-use super::{Gaps, activity, incidents, together};
+use super::{Gaps, activity, congestion, hours, incidents, together};
 use crate::history::History;
 use crate::ledger::Ledger;
 use crate::report::figure::Figure;
@@ -33,10 +33,22 @@ impl Gaps {
             .collect();
         let links = incidents::of_links(history, ledger, &records);
         let household = incidents::of_household(history, ledger, &records);
+        let stretches = hours::stretches(ledger, tz);
+        let activities = 0..ledger.activities.len();
+        let by_hour: Vec<_> =
+            activities.clone().map(|a| hours::counts(ledger.anywhere(a), &stretches)).collect();
         Self {
             primary: primary.map(|p| ledger.links[p].clone()),
             backups: backups.iter().map(|b| ledger.links[*b].clone()).collect(),
-            activities: (0..ledger.activities.len())
+            worst_hours: activities
+                .clone()
+                .flat_map(|a| hours::worst(ledger, a, &by_hour[a], &stretches))
+                .collect(),
+            hours: by_hour,
+            congestion: (0..ledger.links.len())
+                .map(|l| congestion::of_link(ledger, l, tz))
+                .collect(),
+            activities: activities
                 .map(|a| activity::gaps(ledger, a, primary, &backups, None))
                 .collect(),
             incidents: links.incidents,

@@ -3,10 +3,16 @@
 //!
 //! Read in this order: the model here; `activity` (anywhere, saved, unsaved,
 //! rescue); `runs`, `incidents` and `segment`; `together` (shared fate, backup
-//! need); `build`, which puts them together.
+//! need) and `caps` (that need beside what was sold); `congestion` and `hours`
+//! (what recurs); `build`, which puts them together.
 
 pub(crate) mod activity;
 pub(crate) mod build;
+mod caps;
+mod congestion;
+#[cfg(test)]
+mod congestion_tests;
+pub(crate) mod hours;
 mod incidents;
 pub(crate) mod runs;
 mod segment;
@@ -18,11 +24,14 @@ use hearth_proto::UnixMs;
 use serde::Serialize;
 
 use crate::ledger::{Counts, State};
-use crate::report::figure::Figure;
+use crate::report::figure::{Figure, NotEnough};
 use crate::report::names::{ActivityRef, LinkRef};
 
 /// The most incidents a list holds.
 pub const MOST_INCIDENTS: usize = 200;
+
+/// Hours from Monday's first to Sunday's last.
+pub const HOURS_OF_WEEK: usize = 7 * 24;
 
 /// A household's gaps over a span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,6 +55,15 @@ pub struct Gaps {
     pub shared_fate: Vec<SharedFate>,
     /// What a backup would have carried.
     pub backup_need: BackupNeed,
+    /// Recurring congestion, per link.
+    pub congestion: Vec<Congestion>,
+    /// For each activity the hours of the week in which it fared worst anywhere in
+    /// the home; none where no hour was measured on two days.
+    pub worst_hours: Vec<WorstHour>,
+    /// For each activity its slots by state anywhere in the home, by hour of the
+    /// week: [`HOURS_OF_WEEK`] each. Exported, not part of the report.
+    #[serde(skip)]
+    pub hours: Vec<Vec<Counts>>,
     /// Time from the primary's failure to the first proof that traffic took
     /// another way, where it was measured.
     pub switch_over: Figure,
@@ -112,6 +130,17 @@ pub enum Segment {
 }
 
 impl Segment {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Access => "access",
+            Self::CoreOrService => "core-or-service",
+            Self::Service => "service",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+
     /// In plain words.
     pub fn words(self) -> &'static str {
         match self {
@@ -194,4 +223,75 @@ pub struct BackupNeed {
     pub bytes_p50: Figure,
     /// Bytes a month, one month in ten is worse.
     pub bytes_p90: Figure,
+    /// Beside the plans of the backups, as far as the operator told them.
+    pub caps: Vec<PlanCap>,
+}
+
+/// How a need compares with the data that a backup's plan includes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanCap {
+    /// The backup's link.
+    pub link: String,
+    /// The product's name, where it was told.
+    pub product: Option<String>,
+    /// Bytes included a month.
+    pub cap_bytes: u64,
+    /// The median month's need over the cap; above 1 it does not fit.
+    pub p50_of_cap: Figure,
+    /// The same of the month that one in ten is worse than.
+    pub p90_of_cap: Figure,
+}
+
+/// Whether a link is full at the same hours again and again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Congestion {
+    /// Which.
+    pub link: LinkRef,
+    /// Days read: those with at least 30 quarters of an hour measured at the far end
+    /// and nearer by, of at most the last 50.
+    pub days: u64,
+    /// Of them, those whose latency ranged over less than 7 ms: no congestion.
+    pub flat_days: u64,
+    /// Days with less evidence than that, left out.
+    pub thin_days: u64,
+    /// Why nothing can be said, if so.
+    pub not_enough: Option<NotEnough>,
+    /// The congested hours, by hour of the day.
+    pub hours: Vec<CongestedHour>,
+}
+
+/// An hour of the day at which a link's network is full again and again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CongestedHour {
+    /// It begins at this hour of local time, 0 to 23.
+    pub hour: u8,
+    /// Days on which it was congested.
+    pub days: u64,
+    /// Of them, Saturdays and Sundays.
+    pub weekend_days: u64,
+    /// `days` of the days on which it was measured.
+    pub share: Figure,
+    /// How much slower the far end answered than at the day's best: the median.
+    pub rise: Figure,
+    /// Between which points the rise lies.
+    pub segment: Segment,
+}
+
+/// One of an activity's worst hours of the week.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorstHour {
+    /// Which activity.
+    pub activity: ActivityRef,
+    /// 1 is Monday, 7 Sunday, in local time.
+    pub weekday: u8,
+    /// It begins at this hour of local time, 0 to 23.
+    pub hour: u8,
+    /// Its slots by state, anywhere in the home.
+    pub slots: Counts,
+    /// Days on which it was measured.
+    pub days: u64,
+    /// Days on which the activity was bad in it, for however short.
+    pub bad_days: u64,
+    /// Share of its slots with evidence that were bad, with an interval over days.
+    pub bad: Figure,
 }

@@ -48,7 +48,7 @@ fn an_outage_of_15_s_is_one_incident_to_the_probe_and_saved_by_5g() {
     assert!(incident.start.to_the_probe && end.to_the_probe);
     assert_eq!((incident.length_ms, incident.worst), (15_000, State::Down));
     assert_eq!(incident.segment, Segment::Access);
-    assert_eq!(incident.activities.len(), 10);
+    assert_eq!(incident.activities.len(), 13);
     let worked: Vec<_> = incident.worked_on.iter().map(|l| l.link.as_str()).collect();
     assert_eq!(worked, ["wwan0", "wwan1"]);
     assert!(

@@ -188,5 +188,6 @@ pub(super) fn backup_need(
         hours_p90: over_months(hours_by_month, 0.9, Unit::Hours),
         bytes_p50: over_months(bytes_by_month.clone(), 0.5, Unit::Bytes),
         bytes_p90: over_months(bytes_by_month, 0.9, Unit::Bytes),
+        caps: Vec::new(),
     }
 }

@@ -145,6 +145,12 @@ impl Cell {
         State::ALL[(self.0 & 7) as usize]
     }
 
+    /// Whether all cells are the same. Most stretches are, and this tells many at once.
+    pub(crate) fn are_alike(cells: &[Self]) -> bool {
+        let Some(first) = cells.first() else { return true };
+        cells.iter().fold(0, |apart, cell| apart | (cell.0 ^ first.0)) == 0
+    }
+
     /// What limited it.
     pub const fn limit(self) -> Limit {
         Limit::ALL[(self.0 >> LIMIT_SHIFT & 7) as usize]

@@ -1,6 +1,7 @@
 //! Scores by the published frameworks, as far as what was measured suffices.
 
-use super::series::Gathered;
+use hearth_proto::SeriesKey;
+
 use super::{FrameworkScore, RttProfile};
 use crate::qoe::units::{Millis, NotEnoughData, Percent, Ratio};
 use crate::qoe::{aim, emodel, iqb};
@@ -18,7 +19,7 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// From the far series with the most answers, if there is one.
-    pub(super) fn of(far: &Gathered<'_>, rtt: &RttProfile) -> Self {
+    pub(super) fn of(far: &SeriesKey, rtt: &RttProfile) -> Self {
         let ms = |f: &Figure| f.value().and_then(Millis::new);
         Self {
             rtt_p50: ms(&rtt.rtt_p50),
@@ -26,7 +27,7 @@ impl Inputs {
             ipdv: ms(&rtt.ipdv_mean_v1),
             loss: rtt.loss.value().and_then(Ratio::new),
             samples: rtt.answered,
-            from: format!("{} over {:?}", far.key.probe, far.key.family).to_lowercase(),
+            from: format!("{} over {:?}", far.probe, far.family).to_lowercase(),
         }
     }
 

@@ -1,36 +1,70 @@
 //! One link's profile. Excluded slots are left out of every figure.
 
-use hearth_proto::{BudgetReport, Busy, EventKind, LinkSlot, ProbeKind, Role};
+use std::ops::Range;
 
-use super::frameworks::{Inputs, scores};
-use super::series::gather;
-use super::{BusyProfile, LinkProfile, LinkTime};
+use hearth_proto::{BudgetReport, EventKind, ProbeKind, Role};
+
+use super::build::Inputs;
+use super::frameworks::{Inputs as Scored, scores};
+use super::series::Gathered;
+use super::{BusyProfile, LinkProfile, LinkTime, delivered, steady};
 use crate::gaps::runs::{BRIDGE, Part, runs};
 use crate::history::History;
-use crate::ledger::merge::judged_ms;
-use crate::ledger::{Ledger, Limit, State};
+use crate::history::columns::BusyColumns;
+use crate::ledger::{Cell, Ledger, Limit, State};
+use crate::report::calendar::Calendar;
 use crate::report::figure::{Figure, Unit};
 
-fn time(history: &History, ledger: &Ledger, link: usize) -> LinkTime {
-    let slot_ms = u64::from(ledger.slot.ms());
-    let connection = ledger.connection(link);
-    let excluded = connection.iter().filter(|c| c.state() == State::Excluded).count() as u64;
-    let mut time = LinkTime { excluded_ms: excluded * slot_ms, ..LinkTime::default() };
-    ledger.grid.walk_within(&history.links[link], |slot, record| {
-        if connection[slot].state().is_known() {
-            let down = u64::from(record.down_ms);
-            time.down_ms += down;
-            time.up_ms += u64::from(judged_ms(record)).saturating_sub(down);
+/// A link's slots that count, and where they lie.
+pub(super) struct Slots {
+    /// By slot: not excluded.
+    pub(super) counts: Vec<bool>,
+    /// The same as ranges, rising.
+    pub(super) ranges: Vec<Range<usize>>,
+}
+
+impl Slots {
+    fn of(connection: &[Cell]) -> Self {
+        let counts: Vec<bool> = connection.iter().map(|c| c.state() != State::Excluded).collect();
+        let mut ranges = Vec::new();
+        let mut at = 0;
+        for run in counts.chunk_by(|a, b| a == b) {
+            if run[0] {
+                ranges.push(at..at + run.len());
+            }
+            at += run.len();
         }
-    });
+        Self { counts, ranges }
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> + '_ {
+        self.ranges.iter().flat_map(Clone::clone)
+    }
+}
+
+fn time(ledger: &Ledger, link: usize) -> LinkTime {
+    let slot_ms = u64::from(ledger.slot.ms());
+    let (connection, columns) = (ledger.connection(link), &ledger.columns.links[link]);
+    let mut time = LinkTime::default();
+    for (cell, (judged, down)) in
+        connection.iter().zip(columns.judged_ms.iter().zip(&columns.down_ms))
+    {
+        match cell.state() {
+            State::Excluded => time.excluded_ms += slot_ms,
+            State::Unknown => {}
+            State::Ok | State::Degraded | State::Down => {
+                time.down_ms += u64::from(*down);
+                time.up_ms += u64::from(judged.saturating_sub(*down));
+            }
+        }
+    }
     let all = ledger.slots() as u64 * slot_ms;
     time.unknown_ms = all.saturating_sub(time.excluded_ms + time.up_ms + time.down_ms);
     time
 }
 
-fn busy(records: &[&LinkSlot]) -> BusyProfile {
-    let counted: Vec<Busy> = records.iter().filter_map(|r| r.busy).collect();
-    let n = counted.len() as u64;
+fn busy(busy: &BusyColumns, slots: &Slots) -> BusyProfile {
+    let n = slots.all().filter(|slot| busy.counted[*slot]).count() as u64;
     let figure = |value: u64, unit| {
         if n == 0 {
             let why = "the interface does not count the home's own traffic";
@@ -38,13 +72,15 @@ fn busy(records: &[&LinkSlot]) -> BusyProfile {
         }
         Figure::new(value as f64, unit, n, "slots")
     };
-    let sum = |of: fn(&Busy) -> u64| counted.iter().map(of).fold(0, u64::saturating_add);
-    let max = |of: fn(&Busy) -> u64| counted.iter().map(of).max().unwrap_or(0);
+    let within = |column: &[u64], add: fn(u64, u64) -> u64| {
+        let ranges = slots.ranges.iter();
+        ranges.flat_map(|r| &column[r.clone()]).fold(0, |sum, value| add(sum, *value))
+    };
     BusyProfile {
-        rx_bytes: figure(sum(|b| b.rx_bytes), Unit::Bytes),
-        tx_bytes: figure(sum(|b| b.tx_bytes), Unit::Bytes),
-        rx_peak_bps: figure(max(|b| b.rx_peak_bps), Unit::Bps),
-        tx_peak_bps: figure(max(|b| b.tx_peak_bps), Unit::Bps),
+        rx_bytes: figure(within(&busy.rx_bytes, u64::saturating_add), Unit::Bytes),
+        tx_bytes: figure(within(&busy.tx_bytes, u64::saturating_add), Unit::Bytes),
+        rx_peak_bps: figure(within(&busy.rx_peak_bps, u64::max), Unit::Bps),
+        tx_peak_bps: figure(within(&busy.tx_peak_bps, u64::max), Unit::Bps),
     }
 }
 
@@ -58,74 +94,91 @@ fn budget(history: &History, link: usize) -> Option<BudgetReport> {
     })
 }
 
-pub(super) fn link(history: &History, ledger: &Ledger, link: usize) -> LinkProfile {
-    let connection = ledger.connection(link);
-    let mut records: Vec<&LinkSlot> = history.links[link]
-        .slots
+/// The place of the far series that stands for the link: STAMP comes first and
+/// gives way only to a series with answers.
+fn best(series: &[Gathered<'_>]) -> Option<usize> {
+    let mut best: Option<usize> = None;
+    for (i, g) in series.iter().enumerate() {
+        if !g.key.role.is_far() || !matches!(g.key.probe, ProbeKind::Stamp | ProbeKind::Icmp) {
+            continue;
+        }
+        let weight = g.tally.answered;
+        let most = best.map(|b| series[b].tally.answered);
+        if most.is_none_or(|most| {
+            (most == 0 && weight > 0) || (g.key.probe == ProbeKind::Stamp && weight > most)
+        }) {
+            best = Some(i);
+        }
+    }
+    best
+}
+
+pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> LinkProfile {
+    let (history, ledger) = (given.history, given.ledger);
+    let (connection, columns) = (ledger.connection(link), &ledger.columns.links[link]);
+    let slots = Slots::of(connection);
+    let tallies = ledger.columns.over(history, link, &slots.ranges);
+    let series: Vec<Gathered<'_>> = columns
+        .series
         .iter()
-        .filter(|r| {
-            let slot = ledger.grid.slot_of(r.start);
-            slot.is_some_and(|slot| connection[slot].state() != State::Excluded)
-        })
+        .zip(tallies)
+        .filter(|(_, tally)| tally.slots > 0)
+        .map(|(series, tally)| Gathered::new(series, tally))
         .collect();
-    records.sort_by_key(|r| r.start);
-    let series = gather(records.iter().copied());
 
     let (mut rtt, mut near, mut phases) = (Vec::new(), Vec::new(), Vec::new());
-    let mut best: Option<(u64, Inputs)> = None;
-    for g in &series {
-        let far = g.key.role.is_far();
+    let best = best(&series);
+    let mut scored = None;
+    for (i, g) in series.iter().enumerate() {
         match (g.key.probe, g.key.role) {
-            (ProbeKind::Stamp | ProbeKind::Icmp, _) if far => {
-                let figures = g.rtt();
-                let weight = figures.answered;
-                // STAMP comes first and gives way only to a series with answers.
-                if best.as_ref().is_none_or(|(most, _)| *most == 0 && weight > 0)
-                    || (g.key.probe == ProbeKind::Stamp
-                        && best.as_ref().is_some_and(|(most, _)| weight > *most))
-                {
-                    best = Some((weight, Inputs::of(g, &figures)));
+            (ProbeKind::Stamp | ProbeKind::Icmp, role) if role.is_far() => {
+                let figures = g.rtt(&slots.counts);
+                if best == Some(i) {
+                    scored = Some(Scored::of(g.key, &figures));
                 }
                 rtt.push(figures);
             }
-            (_, Role::Gateway | Role::FirstHop) => near.push(g.rtt()),
+            (_, Role::Gateway | Role::FirstHop) => near.push(g.rtt(&slots.counts)),
             _ => phases.push(g.phase()),
         }
     }
-    let time = time(history, ledger, link);
+    let time = time(ledger, link);
     let judged = time.up_ms + time.down_ms;
     let out = connection.iter().map(|c| match (c.state(), c.limit()) {
         (State::Excluded, _) => Part::Barrier,
         (_, Limit::Outage) => Part::Bad,
         _ => Part::Other,
     });
-    let outages = runs(out, BRIDGE).len() as u64;
-    let slots = connection.iter().filter(|c| c.state().is_known()).count() as u64;
+    let outages = runs(out, BRIDGE);
+    let known = connection.iter().filter(|c| c.state().is_known()).count() as u64;
     let tests = super::trials::gather(history, ledger, link);
-    let own = |of: fn(&hearth_proto::Own) -> u64| {
-        records.iter().map(|r| of(&r.own)).fold(0, u64::saturating_add)
-    };
+    let own = |column: &[u64]| slots.all().map(|s| column[s]).fold(0, u64::saturating_add);
+    let far = best.map(|b| &series[b]);
+    let busy = busy(&columns.busy, &slots);
     LinkProfile {
         link: ledger.links[link].clone(),
         time,
         uptime: if judged == 0 {
             Figure::not_enough("no time was judged", 0, 1, "slots")
         } else {
-            Figure::new(time.up_ms as f64 / judged as f64, Unit::Ratio, slots, "slots")
+            Figure::new(time.up_ms as f64 / judged as f64, Unit::Ratio, known, "slots")
         },
-        outages,
+        outages: outages.len() as u64,
         rtt,
         near,
         phases,
-        busy: busy(&records),
+        steady: steady::steady(ledger, link, &time, &outages, far),
+        delivered: delivered::delivered(given, link, &busy, far),
+        busy_hour: delivered::busy_hour(given, calendar, link, &slots, far),
+        busy,
         bufferbloat_ms_v1: tests.bufferbloat,
         rpm_draft09: tests.rpm,
         tests: tests.profile,
-        radio: super::radio::radio(&records),
-        wifi: super::radio::wifi(&records),
-        own_rx_bytes: own(|o| o.rx_bytes),
-        own_tx_bytes: own(|o| o.tx_bytes),
+        radio: super::radio::radio(&columns.cells, &slots.counts),
+        wifi: super::radio::wifi(&columns.wifi, &slots.counts),
+        own_rx_bytes: own(&columns.own_rx_bytes),
+        own_tx_bytes: own(&columns.own_tx_bytes),
         budget: budget(history, link),
-        frameworks: scores(&best.map_or_else(Inputs::none, |b| b.1)),
+        frameworks: scores(&scored.unwrap_or_else(Scored::none)),
     }
 }

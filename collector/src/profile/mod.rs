@@ -1,24 +1,41 @@
 //! The quality-of-service profile: how much of the time each activity worked, and what each
 //! link measured. Every figure carries its count or says 'not enough data'.
 //!
-//! Read in this order: the model here; `share` (activities); `series`, `trials`, `radio`,
-//! `link` and `frameworks` (links); `build`, which puts them together.
+//! Read in this order: the model here; `columns` (one pass over the ledger), `share`,
+//! `limits` and `trend` (activities); `series`, `trials`, `radio`, `link`, `steady`,
+//! `delivered` and `frameworks` (links); `needs` (what the home says that it does);
+//! `build`, which puts them together.
 
 mod build;
+pub(crate) mod columns;
+mod delivered;
 mod frameworks;
+mod limits;
 mod link;
+mod needs;
 mod radio;
 mod series;
-mod share;
-mod trials;
+pub(crate) mod share;
+mod steady;
+#[cfg(test)]
+mod tests;
+mod trend;
+pub(crate) mod trials;
 
 use hearth_proto::{BudgetReport, Cause, Family, ProbeKind, Role, UnixMs};
 use serde::Serialize;
 
-use crate::ledger::{Counts, Limit};
+pub use build::Inputs;
+pub use delivered::{Beside, BusyHour, DeliveredProfile, HourFigures};
+pub use limits::{Factor, LimitShare};
+pub use needs::{Need, NeedVerdict, Needs};
 pub use radio::{LayerProfile, RadioProfile, WifiProfile};
+pub use share::LEAST_SHARE_MS;
+pub use steady::SteadyProfile;
+pub use trend::{Change, Direction, Previous, TREND_DAYS, Trend};
 pub use trials::{LoadedProfile, SpeedProfile, TestsProfile};
 
+use crate::ledger::{Counts, Limit};
 use crate::report::figure::Figure;
 use crate::report::names::{ActivityRef, LinkRef};
 
@@ -33,6 +50,8 @@ pub struct Profile {
     pub activities: Vec<ActivityProfile>,
     /// In the order the system prefers them.
     pub links: Vec<LinkProfile>,
+    /// What the home says that it does, and whether it gets it.
+    pub needs: Needs,
 }
 
 /// How well one activity worked.
@@ -52,6 +71,12 @@ pub struct ActivityProfile {
     pub peak_midday: Figure,
     /// What kept the link in use from OK most often, if anything did.
     pub limiting: Option<Limit>,
+    /// What decided the bad slots of the link in use, and how often.
+    pub limits: Vec<LimitShare>,
+    /// By the hours of the week.
+    pub week: WeekProfile,
+    /// Beside the period before.
+    pub trend: Trend,
     /// How far to trust it.
     pub confidence: Confidence,
     /// Why not more, in plain words.
@@ -90,6 +115,58 @@ pub struct Share {
     pub counts: Counts,
     /// Slots with evidence in which the throughput needed was not proven.
     pub unproven: u64,
+    /// At the two peaks.
+    pub peaks: Peaks,
+}
+
+/// The two peaks of a day, in local time, on all days and from Monday to Friday.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Peaks {
+    /// 20:00 to 22:00: leisure's.
+    pub evening: PeakShare,
+    /// The same from Monday to Friday; holidays are not known.
+    pub evening_weekdays: PeakShare,
+    /// 12:00 to 14:00: business's.
+    pub midday: PeakShare,
+    /// The same from Monday to Friday; holidays are not known.
+    pub midday_weekdays: PeakShare,
+}
+
+/// A share of a peak's time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PeakShare {
+    /// OK slots over slots with evidence, of those that begin in the peak.
+    pub worked: Figure,
+    /// Slots with evidence over slots not excluded.
+    pub coverage: Figure,
+    /// Days with evidence within the peak.
+    pub days: u64,
+}
+
+/// Shares by the hours of the week.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeekProfile {
+    /// On any link.
+    pub anywhere: Week,
+    /// On each link, in the profile's order.
+    pub links: Vec<Week>,
+}
+
+/// 168 hours in local time, Monday from midnight to one first. A slot counts in the
+/// hour that it starts in, so that a change of clocks loses none and doubles none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Week {
+    /// Share OK of the slots with evidence, from 0 to 1, to a hundredth of a per
+    /// cent; `None`: under 15 minutes of evidence.
+    pub worked: Vec<Option<f64>>,
+    /// The same in the worst of the hours that the cell stands for.
+    pub worst: Vec<Option<f64>>,
+    /// And in the best.
+    pub best: Vec<Option<f64>>,
+    /// Slots with evidence.
+    pub known: Vec<u64>,
+    /// Slots not excluded.
+    pub slots: Vec<u64>,
 }
 
 /// What one link measured.
@@ -109,6 +186,12 @@ pub struct LinkProfile {
     pub near: Vec<RttProfile>,
     /// DNS, TCP, TLS and HTTP, each phase alone.
     pub phases: Vec<PhaseProfile>,
+    /// How steady it was.
+    pub steady: SteadyProfile,
+    /// What it delivered, beside what was sold.
+    pub delivered: DeliveredProfile,
+    /// Its busy hours beside its quiet ones.
+    pub busy_hour: BusyHour,
     /// The household's own use of it.
     pub busy: BusyProfile,
     /// `bufferbloat_ms_v1`: p95 loaded RTT, of the worse direction, − p50 idle RTT.

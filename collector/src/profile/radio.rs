@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hearth_proto::{Cell, Layer, LinkSlot, Technology, Wifi};
+use hearth_proto::{Cell, Layer, Technology, Wifi};
 use serde::Serialize;
 
 use crate::report::figure::{Figure, Unit};
@@ -70,8 +70,8 @@ fn median(values: impl Iterator<Item = f64>, unit: Unit, what: &str) -> Figure {
     Figure::new(values[n.div_ceil(2) - 1], unit, n as u64, "slots")
 }
 
-fn technology(cells: &[Cell]) -> Technology {
-    let has = |layer| cells.iter().any(|c| c.layer == layer);
+fn technology(cells: &[(u32, Cell)]) -> Technology {
+    let has = |layer| cells.iter().any(|(_, c)| c.layer == layer);
     match (has(Layer::Lte), has(Layer::Nr)) {
         (true, true) => Technology::NrNsa,
         (false, true) => Technology::NrSa,
@@ -79,20 +79,26 @@ fn technology(cells: &[Cell]) -> Technology {
     }
 }
 
-pub(super) fn radio(records: &[&LinkSlot]) -> Option<RadioProfile> {
-    let read: Vec<&LinkSlot> = records.iter().copied().filter(|r| !r.cells.is_empty()).collect();
+/// Of cells by slot; `counts` says of each slot whether it counts.
+pub(super) fn radio(cells: &[(u32, Cell)], counts: &[bool]) -> Option<RadioProfile> {
+    let read: Vec<&[(u32, Cell)]> =
+        cells.chunk_by(|a, b| a.0 == b.0).filter(|slot| counts[slot[0].0 as usize]).collect();
     if read.is_empty() {
         return None;
     }
     let all = read.len() as u64;
     let share = |technology_: Technology| {
-        let n = read.iter().filter(|r| technology(&r.cells) == technology_).count();
+        let n = read.iter().filter(|slot| technology(slot) == technology_).count();
         let figure = Figure::new(n as f64 / all as f64, Unit::Ratio, all, "slots");
         (n > 0).then_some((technology_, figure))
     };
     let layer = |layer: Layer| {
-        let cells: Vec<&Cell> =
-            read.iter().flat_map(|r| &r.cells).filter(|c| c.layer == layer).collect();
+        let cells: Vec<&Cell> = read
+            .iter()
+            .flat_map(|slot| slot.iter())
+            .map(|(_, cell)| cell)
+            .filter(|c| c.layer == layer)
+            .collect();
         let tenths = |pick: fn(&Cell) -> Option<i32>, unit, what| {
             median(cells.iter().filter_map(|c| pick(c)).map(|v| f64::from(v) / 10.0), unit, what)
         };
@@ -111,12 +117,15 @@ pub(super) fn radio(records: &[&LinkSlot]) -> Option<RadioProfile> {
     Some(RadioProfile {
         technologies: technologies.into_iter().filter_map(share).collect(),
         layers: [Layer::Lte, Layer::Nr].into_iter().filter_map(layer).collect(),
-        roaming_slots: read.iter().filter(|r| r.cells.iter().any(|c| c.roaming)).count() as u64,
+        roaming_slots: read.iter().filter(|slot| slot.iter().any(|(_, c)| c.roaming)).count()
+            as u64,
     })
 }
 
-pub(super) fn wifi(records: &[&LinkSlot]) -> Option<WifiProfile> {
-    let read: Vec<Wifi> = records.iter().filter_map(|r| r.wifi).collect();
+/// Of readings by slot; `counts` says of each slot whether it counts.
+pub(super) fn wifi(readings: &[(u32, Wifi)], counts: &[bool]) -> Option<WifiProfile> {
+    let within = readings.iter().filter(|(slot, _)| counts[*slot as usize]);
+    let read: Vec<Wifi> = within.map(|(_, wifi)| *wifi).collect();
     let last = read.last()?;
     let sum = |of: fn(&Wifi) -> u32| read.iter().map(|w| u64::from(of(w))).sum::<u64>();
     let (sent, again) = (sum(|w| w.tx_packets), sum(|w| w.tx_retries));

@@ -1,30 +1,29 @@
-//! Shares of time: how much of it an activity worked, day by day and at peaks.
+//! Shares of time: how much of it an activity worked, by the hours of the week and
+//! at peaks, with what is not known kept apart.
 
-use std::ops::Range;
+use super::columns::{Column, Peak, Tally};
+use super::{Confidence, LimitShare, PeakShare, Peaks, Share, Week};
+use crate::ledger::{Counts, Limit};
+use crate::report::calendar::Calendar;
+use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
+use crate::report::interval::Resampler;
 
-use jiff::tz::TimeZone;
-
-use super::{ActivityProfile, Confidence, LinkShare, Share};
-use crate::gaps::activity::anywhere;
-use crate::ledger::{Cell, Counts, Ledger, Limit, State};
-use crate::report::days::Day;
-use crate::report::figure::{Figure, Interval, Unit};
-use crate::report::interval;
+/// The least evidence that any share of time rests on, in milliseconds. A run of a
+/// minute holds it even where its first and last slot are cut; a run of seconds
+/// proves nothing. What it is worth beyond that, [`Confidence`] says.
+pub const LEAST_SHARE_MS: u64 = 40_000;
 
 /// Evidence that a figure for a peak rests on at least.
 const PEAK_MS: u64 = 30 * 60_000;
 
+/// Evidence that a cell of the week rests on at least.
+const WEEK_HOUR_MS: u64 = 15 * 60_000;
+
 const HOUR_MS: u64 = 3_600_000;
 
-/// The slots of each local day.
-pub(super) fn day_slots(ledger: &Ledger, days: &[Day]) -> Vec<Range<usize>> {
-    days.iter().map(|d| ledger.grid.touched(d.span)).collect()
-}
-
-/// OK and known slots of a stretch.
-fn ok_of_known(column: &[Cell]) -> (u64, u64) {
-    let counts = Counts::of(column.iter().map(|c| c.state()));
-    (counts.ok, counts.known())
+/// How many slots make up so much time, at least one.
+pub(crate) fn slots_of(ms: u64, slot_ms: u64) -> u64 {
+    ms.div_ceil(slot_ms.max(1)).max(1)
 }
 
 /// Slots with evidence over slots that are not excluded.
@@ -36,53 +35,127 @@ pub(super) fn coverage(counts: &Counts) -> Figure {
     Figure::new(known as f64 / all as f64, Unit::Ratio, all, "slots")
 }
 
-/// With a bootstrap over days where there are two that differ, else with the
-/// bounds that the UNKNOWN slots leave: days that were all alike show no spread,
-/// which is not certainty.
-pub(super) fn share(column: &[Cell], days: &[Range<usize>]) -> Share {
-    let counts = Counts::of(column.iter().map(|c| c.state()));
-    let per_day: Vec<_> = days.iter().map(|d| ok_of_known(&column[d.clone()])).collect();
-    let worked = anywhere(column);
-    let worked = match interval::over_days(&per_day).filter(Interval::has_width) {
-        Some(interval) => worked.within(Some(interval)),
-        None => worked,
-    };
-    let unproven = |c: &&Cell| c.state() == State::Ok && c.is_unproven();
-    Share {
-        worked,
-        coverage: coverage(&counts),
-        counts,
-        unproven: column.iter().filter(unproven).count() as u64,
+/// What the UNKNOWN slots leave open: taken as bad, then as good.
+pub(crate) fn unknown_bounds(tally: &Tally) -> Interval {
+    let Tally { counts, undecided, .. } = tally;
+    let all = (counts.known() + counts.unknown).max(1) as f64;
+    Interval {
+        low: counts.ok as f64 / all,
+        high: (counts.ok + counts.unknown + undecided) as f64 / all,
+        level: None,
+        method: IntervalMethod::UnknownAsBadThenGood,
     }
 }
 
-fn peak(ledger: &Ledger, column: &[Cell], days: &[Day], hours: (i8, i8), tz: &TimeZone) -> Figure {
-    let per_day: Vec<(u64, u64)> = days
-        .iter()
-        .filter_map(|d| d.hours(hours.0, hours.1, tz))
-        .map(|span| ok_of_known(&column[ledger.grid.touched(span)]))
-        .collect();
-    let (ok, known) = per_day.iter().fold((0, 0), |sum, d| (sum.0 + d.0, sum.1 + d.1));
-    let need = PEAK_MS.div_ceil(u64::from(ledger.slot.ms())).max(1);
-    if known < need {
-        let why = format!("too little measured between {}:00 and {}:00", hours.0, hours.1);
-        return Figure::not_enough(why, known, need, "slots");
+/// A share with a bootstrap over days where there are two that differ, else with
+/// the bounds that the UNKNOWN slots leave: days that were all alike show no
+/// spread, which is not certainty.
+pub(crate) fn worked(
+    days: &[Tally],
+    need: u64,
+    why: impl Into<String>,
+    resampler: &mut Resampler,
+) -> Figure {
+    let total = days.iter().fold(Tally::default(), |mut sum, day| {
+        sum += *day;
+        sum
+    });
+    let (ok, known) = total.ok_of_known();
+    if known == 0 || known < need {
+        return Figure::not_enough(why, known, need.max(1), "slots");
     }
-    Figure::new(ok as f64 / known as f64, Unit::Ratio, known, "slots")
-        .within(interval::over_days(&per_day))
+    let over_days = resampler.share(days.iter().map(Tally::ok_of_known));
+    let interval = over_days.filter(Interval::has_width).unwrap_or_else(|| unknown_bounds(&total));
+    Figure::new(ok as f64 / known as f64, Unit::Ratio, known, "slots").within(Some(interval))
+}
+
+fn peak(days: &[Tally], need: u64, peak: Peak, resampler: &mut Resampler) -> PeakShare {
+    let hours = peak.hours();
+    let why = format!("too little measured between {}:00 and {}:00", hours.start, hours.end);
+    let total = days.iter().fold(Tally::default(), |mut sum, day| {
+        sum += *day;
+        sum
+    });
+    PeakShare {
+        worked: worked(days, need, why, resampler),
+        coverage: coverage(&total.counts),
+        days: days.iter().filter(|d| d.counts.known() > 0).count() as u64,
+    }
+}
+
+fn peaks(column: &Column, calendar: &Calendar, slot_ms: u64, resampler: &mut Resampler) -> Peaks {
+    let need = slots_of(PEAK_MS, slot_ms);
+    let mut of = |p: Peak, all: bool| {
+        let days = column.peaks[p as usize].iter().enumerate();
+        let chosen: Vec<Tally> =
+            days.filter(|(day, _)| all || calendar.is_weekday(*day)).map(|(_, t)| *t).collect();
+        peak(&chosen, need, p, resampler)
+    };
+    Peaks {
+        evening: of(Peak::Evening, true),
+        evening_weekdays: of(Peak::Evening, false),
+        midday: of(Peak::Midday, true),
+        midday_weekdays: of(Peak::Midday, false),
+    }
+}
+
+pub(super) fn share(
+    column: &Column,
+    calendar: &Calendar,
+    slot_ms: u64,
+    resampler: &mut Resampler,
+) -> Share {
+    let why = match column.total.counts.known() {
+        0 => "no slot has evidence for it",
+        _ => "too short a time was measured",
+    };
+    Share {
+        worked: worked(&column.days, slots_of(LEAST_SHARE_MS, slot_ms), why, resampler),
+        coverage: coverage(&column.total.counts),
+        counts: column.total.counts,
+        unproven: column.total.unproven,
+        peaks: peaks(column, calendar, slot_ms, resampler),
+    }
+}
+
+pub(super) fn week(column: &Column, slot_ms: u64) -> Week {
+    let need = slots_of(WEEK_HOUR_MS, slot_ms);
+    // Four decimals are a hundredth of a per cent: what a reader can see.
+    let rounded = |v: f64| (v * 10_000.0).round() / 10_000.0;
+    let mut week = Week::default();
+    for hour in &column.week {
+        let (ok, known) = hour.tally.ok_of_known();
+        let enough = known >= need;
+        week.worked.push(enough.then(|| rounded(ok as f64 / known as f64)));
+        let range = hour.range.filter(|_| enough);
+        week.worst.push(range.map(|r| rounded(r.0)));
+        week.best.push(range.map(|r| rounded(r.1)));
+        week.known.push(known);
+        week.slots.push(known + hour.tally.counts.unknown);
+    }
+    week
 }
 
 /// What kept a column from OK most often.
-fn limiting(column: &[Cell]) -> Option<Limit> {
-    let mut times = [0_u64; Limit::ALL.len()];
-    for cell in column.iter().filter(|c| c.state().is_bad()) {
-        times[cell.limit() as usize] += 1;
-    }
-    let most = Limit::ALL.into_iter().rev().max_by_key(|l| times[*l as usize])?;
-    (times[most as usize] > 0).then_some(most)
+pub(super) fn limiting(column: &Column) -> Option<Limit> {
+    let times = |limit: Limit| column.limits[limit as usize];
+    let most = Limit::ALL.into_iter().rev().max_by_key(|l| times(*l))?;
+    (times(most) > 0).then_some(most)
 }
 
-fn confidence(share: &Share, slot_ms: u64) -> (Confidence, Vec<String>) {
+/// Factors by how often each decided, the most frequent first.
+pub(super) fn shares_of(mut factors: Vec<(super::Factor, u64)>) -> Vec<LimitShare> {
+    let all: u64 = factors.iter().map(|f| f.1).sum();
+    factors.retain(|f| f.1 > 0);
+    factors.sort_by_key(|(factor, slots)| (std::cmp::Reverse(*slots), *factor));
+    let share = |slots: u64| Figure::new(slots as f64 / all as f64, Unit::Ratio, all, "bad slots");
+    factors
+        .into_iter()
+        .map(|(factor, slots)| LimitShare { factor, slots, share: share(slots) })
+        .collect()
+}
+
+pub(super) fn confidence(share: &Share, slot_ms: u64) -> (Confidence, Vec<String>) {
     let known_ms = share.counts.known() * slot_ms;
     let coverage = share.coverage.value().unwrap_or(0.0);
     let mut why = Vec::new();
@@ -108,39 +181,4 @@ fn confidence(share: &Share, slot_ms: u64) -> (Confidence, Vec<String>) {
         );
     }
     (level, why)
-}
-
-pub(super) fn activity(
-    ledger: &Ledger,
-    activity: usize,
-    days: &[Day],
-    slots: &[Range<usize>],
-    tz: &TimeZone,
-) -> ActivityProfile {
-    let everywhere = share(ledger.anywhere(activity), slots);
-    let first: &[Cell] = ledger.in_use().map_or(&[], |l| ledger.column(l, activity));
-    let (confidence, confidence_why) = confidence(&everywhere, u64::from(ledger.slot.ms()));
-    let peak = |hours| match first {
-        [] => Figure::not_enough("the home has no link", 0, 1, "links"),
-        column => peak(ledger, column, days, hours, tz),
-    };
-    let links: Vec<LinkShare> = ledger
-        .links
-        .iter()
-        .map(|link| LinkShare {
-            link: link.clone(),
-            share: share(ledger.column(link.index, activity), slots),
-        })
-        .collect();
-    ActivityProfile {
-        activity: ledger.activities[activity].clone(),
-        in_use: ledger.in_use().map(|l| links[l].share.clone()),
-        anywhere: everywhere,
-        links,
-        peak_evening: peak((20, 22)),
-        peak_midday: peak((12, 14)),
-        limiting: limiting(first),
-        confidence,
-        confidence_why,
-    }
 }

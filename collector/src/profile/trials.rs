@@ -13,9 +13,9 @@ use crate::report::figure::{Figure, Unit};
 use crate::report::interval;
 
 /// The fewest tests that a median or a share is read from.
-const FEWEST: usize = 3;
+pub(crate) const FEWEST: usize = 3;
 /// The fewest that support p5: one beyond it.
-const P5: usize = 20;
+pub(crate) const P5: usize = 20;
 
 /// A link's tests over the span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,7 +72,7 @@ pub(super) struct Gathered {
 }
 
 /// A nearest-rank percentile of values, where there are `need`.
-fn rank(mut values: Vec<f64>, q: f64, need: usize, unit: Unit, what: &str) -> Figure {
+pub(crate) fn rank(mut values: Vec<f64>, q: f64, need: usize, unit: Unit, what: &str) -> Figure {
     if values.len() < need {
         let why = format!("too few tests with {what}");
         return Figure::not_enough(why, values.len() as u64, need as u64, "tests");
@@ -121,19 +121,56 @@ fn worse(a: &Figure, b: &Figure, least: bool) -> Figure {
     }
 }
 
-pub(super) fn gather(history: &History, ledger: &Ledger, link: usize) -> Gathered {
+/// A link's tests that began in slots that are not excluded.
+fn tests<'h>(history: &'h History, ledger: &Ledger, link: usize) -> Vec<&'h TestResult> {
     let of = &history.links[link];
     let connection = ledger.connection(link);
     let counts = |test: &TestResult| {
         let slot = ledger.grid.slot_of(test.start);
         slot.is_some_and(|slot| connection[slot].state() != State::Excluded)
     };
-    let tests: Vec<&TestResult> = history
+    history
         .tests
         .iter()
         .filter(|(agent, t)| *agent == of.agent && t.link == of.info.link && counts(t))
         .map(|(_, test)| test)
-        .collect();
+        .collect()
+}
+
+/// The tests that tell a link's speed: the responsiveness tests run to their end,
+/// or, where there was none, the capacity tests, which estimate it.
+pub(crate) fn telling<'h>(
+    history: &'h History,
+    ledger: &Ledger,
+    link: usize,
+) -> (Option<TestKind>, Vec<(&'h TestResult, &'h Figures)>) {
+    let all = tests(history, ledger, link);
+    for kind in TestKind::ALL {
+        let done: Vec<_> = all
+            .iter()
+            .filter(|t| t.kind == kind)
+            .filter_map(|t| match &t.outcome {
+                TestOutcome::Done(figures) => Some((*t, figures.as_ref())),
+                TestOutcome::Failed { .. } | TestOutcome::Skipped { .. } => None,
+            })
+            .collect();
+        if !done.is_empty() {
+            return (Some(kind), done);
+        }
+    }
+    (None, Vec::new())
+}
+
+/// The goodput of tests in one direction, in bit/s.
+pub(crate) fn goodput(
+    tests: &[(&TestResult, &Figures)],
+    pick: fn(&Figures) -> Option<&DirectionFigures>,
+) -> Vec<f64> {
+    tests.iter().filter_map(|t| pick(t.1)).map(|d| d.goodput_bps as f64).collect()
+}
+
+pub(super) fn gather(history: &History, ledger: &Ledger, link: usize) -> Gathered {
+    let tests = tests(history, ledger, link);
     let mut done: Vec<(&TestResult, &Figures)> = Vec::new();
     let (mut failed, mut skipped) = (0, [0_u64; SkipReason::ALL.len()]);
     for test in &tests {

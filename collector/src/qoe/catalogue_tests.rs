@@ -4,7 +4,7 @@ use super::super::activity::{Evidence, State, judge};
 use super::*;
 
 #[test]
-fn the_built_in_catalogue_holds_the_ten_activities() {
+fn the_built_in_catalogue_holds_the_twelve_activities_and_the_web() {
     let catalogue = Catalogue::built_in();
     let ids: Vec<_> = catalogue.activities.iter().map(|a| a.id.as_str()).collect();
     assert_eq!(
@@ -19,14 +19,59 @@ fn the_built_in_catalogue_holds_the_ten_activities() {
             "game",
             "web",
             "live-upload",
-            "alarm"
+            "alarm",
+            "web-shop",
+            "cloud-game",
+            "home-camera"
         ]
     );
     for domain in [Domain::Live, Domain::Work, Domain::Play, Domain::Care] {
         assert!(catalogue.activities.iter().any(|a| a.domains.contains(&domain)), "{domain}");
     }
-    assert_eq!(catalogue.get("game").unwrap().name, "Online game");
+    assert_eq!(catalogue.get("game").unwrap().name, "Competitive game");
     assert!(catalogue.get("Game").is_none());
+}
+
+#[test]
+fn every_number_shipped_says_where_it_comes_from() {
+    const NAMED: [&str; 9] = [
+        "own judgement",
+        "Microsoft, ",
+        "Zoom Support",
+        "3GPP TS 23.501",
+        "ITU-T G.114",
+        "IQB (m-lab/iqb@dbd7401)",
+        "NVIDIA, ",
+        "Netflix",
+        "YouTube",
+    ];
+    let catalogue = Catalogue::built_in();
+    assert!(catalogue.activities.len() >= 12);
+    for a in &catalogue.activities {
+        let numbers = (a.rop.iter().chain(&a.cpup).map(|s| &s.source))
+            .chain([&a.rop_loss.source, &a.cpup_loss.source, &a.ok_at.source])
+            .chain([&a.throughput_down.source, &a.throughput_up.source]);
+        for source in numbers {
+            let named =
+                NAMED.iter().any(|n| source.starts_with(n)) || source.contains("Riot Games");
+            assert!(named, "{}: {source}", a.id);
+            // A reason, not the bare word.
+            assert!(source.len() > "own judgement: ".len(), "{}: {source}", a.id);
+            assert!(
+                !source.contains("G.1010") || source.contains("from memory"),
+                "{}: {source}",
+                a.id
+            );
+        }
+        let needs_speed = a.throughput_down.value.get() > 0.0 && a.throughput_up.value.get() > 0.0;
+        assert!(needs_speed, "{}", a.id);
+        assert!(!a.domains.is_empty());
+        // A sentence about what one sees, not about packets.
+        assert!(a.failing.ends_with('.') && a.failing.contains(' '), "{}", a.id);
+        for jargon in ["latency", "packet", "jitter", "RTT", "throughput", "bandwidth"] {
+            assert!(!a.failing.contains(jargon), "{}: {}", a.id, a.failing);
+        }
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(super) fn value(value: f64, unit: Unit) -> String {
         Unit::Ms if value < 10.0 => format!("{value:.2} ms"),
         Unit::Ms => format!("{value:.1} ms"),
         Unit::Ratio => percent(value),
+        Unit::Points => points(value),
         Unit::Hours => length((value * 3_600_000.0).round() as u64),
         Unit::Bytes => scaled(value, "B"),
         Unit::Bps => scaled(value, "bit/s"),
@@ -32,6 +33,12 @@ pub(super) fn loss(figure: &Figure) -> String {
         }
         None => short(figure),
     }
+}
+
+/// A change of a share, in hundredths of the whole: `+0.4 points`.
+pub(crate) fn points(value: f64) -> String {
+    let points = value * 100.0;
+    if points.abs() < 0.005 { "±0 points".to_owned() } else { format!("{points:+.2} points") }
 }
 
 fn scaled(value: f64, unit: &str) -> String {

@@ -1,10 +1,11 @@
 //! The gap report as tables.
 
 use super::Style;
-use super::figures::{figure, range, short};
+use super::figures::{figure, range, short, value};
 use super::table::{Align, Table};
 use crate::gaps::{Extent, Gaps, Incident, IncidentKind};
 use crate::report::days::{length, local};
+use crate::report::figure::{Figure, Unit};
 
 fn extent(e: Extent) -> String {
     if e.slots == 0 { "0".into() } else { length(e.ms) }
@@ -79,7 +80,102 @@ pub fn gaps(gaps: &Gaps, style: &Style) -> String {
         figure(&need.bytes)
     );
     out += &style.paragraph("", &text);
-    out + &style.paragraph("", &format!("switch-over time: {}", figure(&gaps.switch_over)))
+    for cap in &need.caps {
+        let text = format!(
+            "of the {} a month that {} ({}) includes: {} in the median month, {} in the worst of \
+             ten",
+            value(cap.cap_bytes as f64, Unit::Bytes),
+            cap.link,
+            cap.product.as_deref().unwrap_or("product not told"),
+            times(&cap.p50_of_cap),
+            times(&cap.p90_of_cap)
+        );
+        out += &style.paragraph("", &text);
+    }
+    out += &style.paragraph("", &format!("switch-over time: {}", figure(&gaps.switch_over)));
+    out + &recurring(gaps, style)
+}
+
+/// A need over a cap.
+fn times(of_cap: &Figure) -> String {
+    of_cap.value().map_or_else(|| figure(of_cap), |v| format!("{v:.2} of it"))
+}
+
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// What recurs: congestion by hour of the day, and the worst hours of the week.
+fn recurring(gaps: &Gaps, style: &Style) -> String {
+    let mut out = String::from("\n");
+    out += &style.heading("Recurring congestion (local time)");
+    let mut table = Table::new(&[
+        ("link", Align::Left),
+        ("hour", Align::Right),
+        ("days", Align::Right),
+        ("share of days", Align::Right),
+        ("between", Align::Left),
+        ("slower by", Align::Right),
+        ("where", Align::Left),
+    ]);
+    let mut quiet = Vec::new();
+    for c in &gaps.congestion {
+        match &c.not_enough {
+            Some(few) => quiet.push(format!(
+                "{}: not enough data ({} of {} {})",
+                c.link.label, few.have, few.need, few.of
+            )),
+            None if c.hours.is_empty() => {
+                quiet.push(format!("{}: none found on {} days", c.link.label, c.days));
+            }
+            None => {}
+        }
+        for h in &c.hours {
+            let of = h.share.measured().map_or(0, |m| m.count);
+            table.row([
+                c.link.label.clone(),
+                format!("{:02}:00", h.hour),
+                format!("{} of {of}, {} at weekends", h.days, h.weekend_days),
+                figure(&h.share),
+                range(&h.share),
+                figure(&h.rise),
+                h.segment.words().into(),
+            ]);
+        }
+    }
+    if !table.is_empty() {
+        out += &table.render(style.width);
+    }
+    if !quiet.is_empty() {
+        out += &style.paragraph("", &quiet.join("; "));
+    }
+    out.push('\n');
+    out += &style.heading("Worst hours of the week (anywhere, local time)");
+    if gaps.worst_hours.is_empty() {
+        let why = "none: an hour is ranked if it was measured on two days or more and was bad";
+        return out + &style.paragraph("", why);
+    }
+    let mut table = Table::new(&[
+        ("activity", Align::Left),
+        ("hour", Align::Left),
+        ("bad", Align::Right),
+        ("between", Align::Left),
+        ("of slots", Align::Right),
+        ("unknown", Align::Right),
+        ("days bad", Align::Right),
+    ]);
+    for w in &gaps.worst_hours {
+        let day = WEEKDAYS[usize::from(w.weekday.clamp(1, 7)) - 1];
+        table.row([
+            w.activity.name.clone(),
+            format!("{day} {:02}:00", w.hour),
+            figure(&w.bad),
+            range(&w.bad),
+            w.slots.known().to_string(),
+            w.slots.unknown.to_string(),
+            format!("{} of {}", w.bad_days, w.days),
+        ]);
+    }
+    out += &table.render(style.width);
+    out
 }
 
 fn left_off(out: &mut String, n: u64, style: &Style) {

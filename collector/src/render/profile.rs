@@ -45,6 +45,9 @@ pub fn profile(profile: &Profile, style: &Style) -> String {
         }
         out += &table.render(style.width);
     }
+    out.push('\n');
+    out += &super::weekly::weekly(profile, style);
+    out += &super::needs::needs(&profile.needs, style);
     for link in &profile.links {
         out.push('\n');
         out += &self::link(link, style);
@@ -125,6 +128,7 @@ fn link(link: &LinkProfile, style: &Style) -> String {
         figure(&busy.tx_peak_bps)
     );
     out += &style.paragraph("", &use_of);
+    out += &super::delivered::delivered(link, style);
     out += &super::measured::measured(link, style);
     let (scored, unscored): (Vec<_>, Vec<_>) =
         link.frameworks.iter().partition(|f| f.score.value().is_some());

@@ -11,6 +11,8 @@ pub enum Unit {
     Ms,
     /// A share from 0 to 1.
     Ratio,
+    /// How much greater one share is than another, from -1 to 1.
+    Points,
     /// Hours.
     Hours,
     /// Bytes.

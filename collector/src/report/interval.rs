@@ -30,30 +30,130 @@ pub(crate) fn wilson(hits: u64, n: u64) -> Option<Interval> {
 /// The 95 % interval of a share from its days' (hits, slots), by resampling whole
 /// days. `None` for under two days with evidence.
 pub(crate) fn over_days(days: &[(u64, u64)]) -> Option<Interval> {
-    let days: Vec<(u64, u64)> = days.iter().copied().filter(|d| d.1 > 0).collect();
-    if days.len() < 2 {
-        return None;
+    Resampler::new().share(days.iter().copied())
+}
+
+/// Draws of whole days, each made once for all shares over as many days: a profile
+/// has hundreds of shares over the same month.
+#[derive(Debug, Default)]
+pub(crate) struct Resampler {
+    // By the number of days, and by which of two independent draws.
+    draws: Vec<((usize, u64), Draws)>,
+}
+
+/// How often each day was drawn in each resample: day by day, resample by resample.
+#[derive(Debug)]
+struct Draws(Vec<f32>);
+
+impl Draws {
+    fn of(days: usize, seed: u64) -> Self {
+        let mut times = vec![0.0; days * RESAMPLES];
+        let mut random = SplitMix(SEED ^ seed);
+        for resample in 0..RESAMPLES {
+            for _ in 0..days {
+                times[random.below(days) * RESAMPLES + resample] += 1.0;
+            }
+        }
+        Self(times)
     }
-    let mut random = SplitMix(0x9e37_79b9_7f4a_7c15);
-    let mut shares: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            let (hits, n) = (0..days.len()).fold((0, 0), |(hits, n), _| {
-                let day = days[random.below(days.len())];
-                (hits + day.0, n + day.1)
-            });
-            hits as f64 / n as f64
-        })
-        .collect();
-    shares.sort_by(f64::total_cmp);
+
+    /// Each resample's sum of the days' values.
+    fn sums(&self, values: impl Iterator<Item = u64>) -> Vec<f32> {
+        let mut sums = vec![0.0_f32; RESAMPLES];
+        for (times, value) in self.0.chunks_exact(RESAMPLES).zip(values) {
+            // Most days have nothing that failed.
+            if value > 0 {
+                let value = value as f32;
+                sums.iter_mut().zip(times).for_each(|(sum, times)| *sum += times * value);
+            }
+        }
+        sums
+    }
+}
+
+/// The first of the two independent draws, and the second.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+const SECOND: u64 = 0x5851_f42d_4c95_7f2d;
+
+/// Days with evidence: those that a share rests on.
+fn with_evidence(days: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    days.filter(|d| d.1 > 0).map(|(hits, n)| (hits.min(n), n)).collect()
+}
+
+fn share_of(days: &[(u64, u64)]) -> f64 {
     let total = days.iter().fold((0, 0), |(hits, n), d| (hits + d.0, n + d.1));
-    let share = total.0 as f64 / total.1 as f64;
+    total.0 as f64 / total.1 as f64
+}
+
+/// The ends of the middle 95 %, widened to hold the value found.
+fn middle(mut resampled: Vec<f32>, found: f64) -> Interval {
     let cut = RESAMPLES / 40;
-    Some(Interval {
-        low: shares[cut].min(share),
-        high: shares[RESAMPLES - 1 - cut].max(share),
+    let (_, high, _) = resampled.select_nth_unstable_by(RESAMPLES - 1 - cut, f32::total_cmp);
+    let high = f64::from(*high);
+    let (_, low, _) = resampled.select_nth_unstable_by(cut, f32::total_cmp);
+    Interval {
+        low: f64::from(*low).min(found),
+        high: high.max(found),
         level: Some(0.95),
         method: IntervalMethod::BootstrapOverDays,
-    })
+    }
+}
+
+impl Resampler {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    fn draws(&mut self, days: usize, seed: u64) -> &Draws {
+        let place = self.draws.iter().position(|(key, _)| *key == (days, seed));
+        let place = place.unwrap_or_else(|| {
+            self.draws.push(((days, seed), Draws::of(days, seed)));
+            self.draws.len() - 1
+        });
+        &self.draws[place].1
+    }
+
+    /// Each resample's share.
+    fn shares(&mut self, days: &[(u64, u64)], seed: u64) -> Vec<f32> {
+        let draws = self.draws(days.len(), seed);
+        // What failed is summed, since most days have none of it.
+        let failed = draws.sums(days.iter().map(|(hits, n)| n - hits));
+        let n = draws.sums(days.iter().map(|d| d.1));
+        failed.into_iter().zip(n).map(|(failed, n)| (1.0 - failed / n).clamp(0.0, 1.0)).collect()
+    }
+
+    /// The 95 % interval of a share from its days' (hits, slots). `None` for under
+    /// two days with evidence.
+    pub(crate) fn share(&mut self, days: impl Iterator<Item = (u64, u64)>) -> Option<Interval> {
+        let days = with_evidence(days);
+        if days.len() < 2 {
+            return None;
+        }
+        let found = share_of(&days);
+        let alike = days.iter().all(|d| d.0 * days[0].1 == days[0].0 * d.1);
+        if alike {
+            let method = IntervalMethod::BootstrapOverDays;
+            return Some(Interval { low: found, high: found, level: Some(0.95), method });
+        }
+        let shares = self.shares(&days, 0);
+        Some(middle(shares, found))
+    }
+
+    /// The 95 % interval of how much greater one period's share is than another's.
+    /// `None` where either has under two days with evidence.
+    pub(crate) fn change(
+        &mut self,
+        now: impl Iterator<Item = (u64, u64)>,
+        before: impl Iterator<Item = (u64, u64)>,
+    ) -> Option<Interval> {
+        let (now, before) = (with_evidence(now), with_evidence(before));
+        if now.len() < 2 || before.len() < 2 {
+            return None;
+        }
+        let found = share_of(&now) - share_of(&before);
+        let (now, before) = (self.shares(&now, 0), self.shares(&before, SECOND));
+        Some(middle(now.into_iter().zip(before).map(|(a, b)| a - b).collect(), found))
+    }
 }
 
 /// The generator `SplitMix64`: small, and the same in every release, as a library's generator
@@ -95,6 +195,18 @@ mod tests {
         assert!((same.high - same.low).abs() < 1e-12);
         let mixed = over_days(&[(100, 100), (0, 100), (100, 100), (100, 100)]).unwrap();
         assert!(mixed.low < 0.5 && mixed.high > 0.9, "{mixed:?}");
+    }
+
+    #[test]
+    fn a_change_is_told_from_chance() {
+        let mut resampler = Resampler::new();
+        let good = [(100, 100), (98, 100), (99, 100), (100, 100)];
+        let bad = [(80, 100), (85, 100), (82, 100), (79, 100)];
+        let worse = resampler.change(bad.into_iter(), good.into_iter()).unwrap();
+        assert!(worse.high < 0.0 && worse.low > -0.3, "{worse:?}");
+        let same = resampler.change(good.into_iter(), good.into_iter()).unwrap();
+        assert!(same.low <= 0.0 && 0.0 <= same.high, "{same:?}");
+        assert!(resampler.change(good.into_iter(), [(1, 1)].into_iter()).is_none());
     }
 
     proptest! {

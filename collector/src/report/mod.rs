@@ -1,6 +1,7 @@
 //! A household's report: everything the collector says of a home over a span,
 //! from its history. Read `figure` and `names` first: every report uses them.
 
+pub(crate) mod calendar;
 pub(crate) mod days;
 pub mod figure;
 pub(crate) mod interval;
@@ -12,6 +13,7 @@ use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+pub(crate) use calendar::period_before;
 pub use figure::{Figure, Interval, IntervalMethod, Measured, NotEnough, Unit};
 pub use names::{ActivityRef, LinkRef};
 
@@ -19,9 +21,10 @@ use crate::gaps::Gaps;
 use crate::history::{History, Span};
 use crate::homes::Home;
 use crate::ledger::{Ledger, LedgerSummary};
-use crate::profile::Profile;
+use crate::profile::{Inputs, Previous, Profile};
 use crate::promise::Promises;
 use crate::qoe::catalogue::Catalogue;
+use crate::remedies::Remedies;
 use crate::statement::{Statement, zone};
 
 /// Everything said of one household over one span.
@@ -47,12 +50,15 @@ pub struct Report {
     pub gaps: Gaps,
     /// What came of what was promised.
     pub promises: Promises,
+    /// What would help, and what would not.
+    pub remedies: Remedies,
     /// For the customer.
     pub statement: Statement,
 }
 
 /// Judges a household's history by a catalogue and draws up its report at `now`,
-/// local times by `tz`, beside what is told of its `home`. The ledger comes with it for whoever draws its strips.
+/// local times by `tz`, beside what is told of its `home`. The ledger comes with it
+/// for whoever draws its strips.
 pub fn household_report(
     history: &History,
     home: &Home,
@@ -60,10 +66,29 @@ pub fn household_report(
     tz: &TimeZone,
     now: UnixMs,
 ) -> (Ledger, Report) {
+    household_report_after(history, None, home, catalogue, tz, now)
+}
+
+/// The same, with trends against the period `before`.
+pub fn household_report_after(
+    history: &History,
+    before: Option<&History>,
+    home: &Home,
+    catalogue: &Catalogue,
+    tz: &TimeZone,
+    now: UnixMs,
+) -> (Ledger, Report) {
     let ledger = Ledger::build(history, catalogue);
-    let profile = Profile::build(history, &ledger, tz);
-    let gaps = Gaps::build(history, &ledger, tz);
+    let previous = before.map(|h| Previous::of(&Ledger::build(h, catalogue), tz));
+    let given = Inputs {
+        home: Some(home),
+        previous: previous.as_ref(),
+        ..Inputs::new(history, &ledger, catalogue, tz)
+    };
+    let profile = Profile::build(&given);
+    let gaps = Gaps::build(history, &ledger, tz).beside(&home.plans);
     let promises = Promises::judge(history, home, &ledger, tz);
+    let remedies = Remedies::build(&given, &profile, &gaps);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
@@ -76,6 +101,7 @@ pub fn household_report(
         profile,
         gaps,
         promises,
+        remedies,
         statement,
     };
     (ledger, report)

@@ -7,18 +7,20 @@
 //! power cut interrupts is lost with it, and a new boot starts after it.
 
 mod slot;
+mod tested;
 mod trouble;
 
 use std::collections::VecDeque;
 
 use hearth_proto::{
     AgentId, BootId, DefaultRoute, Event, EventKind, HouseholdId, LinkInfo, LinkName, Record, Role,
-    Seq, SlotLength, Technology, UnixMs, Vantage,
+    Seq, SlotLength, Technology, TestResult, UnixMs, Vantage, Wifi,
 };
 
 use super::script::{Script, Times, Trouble};
 use crate::models::{Model, ModelError, Random};
 use slot::LinkState;
+pub use tested::Line;
 
 /// Milliseconds between probes of a kind; 0: never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,9 @@ pub struct HomeLink {
     pub metric: u32,
     /// What it is like.
     pub model: Model,
+    /// The Wi-Fi between the agent's device and the link's box, as read at good
+    /// times; `None`: a cable.
+    pub wifi: Option<Wifi>,
 }
 
 impl HomeLink {
@@ -108,6 +113,9 @@ pub struct Household {
     pub span: Times,
     /// What happens.
     pub script: Script,
+    /// What its agent tested, in order of time; each is told after the slot in
+    /// which it began, unless the power was out.
+    pub tests: Vec<TestResult>,
     /// The same seed makes the same records.
     pub seed: u64,
 }
@@ -131,7 +139,13 @@ impl Household {
         let link = |name: &str, technology, metric, model: &str, base_us: Option<f64>| {
             let mut model = Model::built_in(model)?;
             model.rtt.base_us = base_us.unwrap_or(model.rtt.base_us);
-            Ok::<_, HouseholdError>(HomeLink { name: name.parse()?, technology, metric, model })
+            Ok::<_, HouseholdError>(HomeLink {
+                name: name.parse()?,
+                technology,
+                metric,
+                model,
+                wifi: None,
+            })
         };
         let slot = SlotLength::MINUTE;
         let length = span.to.since(span.from);
@@ -152,6 +166,7 @@ impl Household {
             mute: Vec::new(),
             span,
             script: Script::ordinary(span, seed),
+            tests: Vec::new(),
             seed,
         })
     }
@@ -266,6 +281,7 @@ impl Records<'_> {
             let mut summary = state.measure(slot, from, self.home.slot, &troubles);
             events.extend(state.take_events());
             summary.busy = Some(slot::idle());
+            summary.wifi = self.home.links[i].wifi.map(|w| troubles.heard(w, measured));
             summaries.push(summary);
         }
         // The household uses the first link that is up.
@@ -273,12 +289,19 @@ impl Records<'_> {
             let hour = slot.from.0.rem_euclid(86_400_000) as f64 / 3.6e6;
             used.busy = Some(slot::traffic(&mut self.traffic, hour, self.home.slot));
         }
+        for trouble in self.home.script.within(slot) {
+            if let Trouble::FullQueue { link, tx_bps, .. } = trouble {
+                summaries[*link].busy = Some(slot::uploading(*tx_bps, self.home.slot));
+            }
+        }
         events.sort_by_key(|e| e.0);
         let events = events.into_iter().map(|(at, kind)| {
             let at_boot_ms = at.since(started).max(0) as u64;
             Record::Event(Event { at, at_boot_ms, kind })
         });
-        for record in events.chain(summaries.into_iter().map(Record::Slot)) {
+        let begun = |t: &&TestResult| measured.holds(t.start);
+        let tests = self.home.tests.iter().filter(begun).cloned().map(Record::Test);
+        for record in events.chain(summaries.into_iter().map(Record::Slot)).chain(tests) {
             self.seq += 1;
             self.ready.push_back(Reported { boot, seq: Seq(self.seq), record });
         }

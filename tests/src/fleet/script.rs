@@ -75,6 +75,18 @@ pub enum Trouble {
         /// When.
         times: Times,
     },
+    /// The home's own uploads fill a link's queue before the access line: all beyond
+    /// the box waits in it.
+    FullQueue {
+        /// Which link.
+        link: usize,
+        /// When.
+        times: Times,
+        /// What the queue adds to a round trip.
+        extra_us: f64,
+        /// The upload's rate in bit/s, which is all that the line has.
+        tx_bps: u64,
+    },
     /// The reflector alone loses, over whichever link it is asked.
     BadReflector {
         /// When.
@@ -98,6 +110,7 @@ impl Trouble {
             | Self::HomeWifi { times, .. }
             | Self::CoreOutage { times, .. }
             | Self::BoxOutage { times, .. }
+            | Self::FullQueue { times, .. }
             | Self::BadReflector { times, .. }
             | Self::PowerCut { times } => *times,
         }
@@ -110,6 +123,7 @@ impl Trouble {
             Self::Congestion { link, .. }
             | Self::HomeWifi { link, .. }
             | Self::CoreOutage { link, .. }
+            | Self::FullQueue { link, .. }
             | Self::BoxOutage { link, .. } => *link == i,
             Self::BadReflector { .. } | Self::PowerCut { .. } => true,
         }
@@ -209,7 +223,7 @@ impl Script {
                 }
                 Trouble::Congestion { .. } => &mut congested,
                 Trouble::HomeWifi { .. } => &mut wifi,
-                Trouble::BadReflector { .. } => continue,
+                Trouble::FullQueue { .. } | Trouble::BadReflector { .. } => continue,
             };
             to.push(trouble.times());
         }

@@ -6,6 +6,7 @@ use axum::response::Html;
 
 use super::frame::{Clock, Frame};
 use super::incidents::{IncidentView, MANY, more, worst};
+use super::recurring::{self, CongestionRow, HourRow};
 use super::{Chrome, judged};
 use crate::console::failure::Failure;
 use crate::console::look::{Look as _, Shown};
@@ -23,6 +24,10 @@ struct GapsPage {
     rescue_words: String,
     rescue: Vec<RescueRow>,
     need: Vec<(&'static str, Shown)>,
+    caps: Vec<(String, String, Shown, Shown)>,
+    congestion: Vec<CongestionRow>,
+    quiet: Vec<String>,
+    worst: Vec<HourRow>,
     fate: Vec<(String, Shown, String)>,
     incidents: Vec<IncidentView>,
     incidents_more: Option<String>,
@@ -76,6 +81,10 @@ fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> GapsPage {
             ("A month's data, one in ten is worse", Shown::of(&need.bytes_p90)),
             ("Time to switch over", Shown::of(&gaps.switch_over)),
         ],
+        caps: recurring::caps(gaps),
+        congestion: recurring::congestion(gaps),
+        quiet: recurring::quiet(gaps),
+        worst: recurring::worst(gaps),
         fate: gaps
             .shared_fate
             .iter()

@@ -2,16 +2,21 @@
 //! reports, in words. Read `frame` first: what all pages of a household share.
 
 mod activities;
+mod areas;
 mod assets;
 mod frame;
 mod gaps;
+mod help;
 mod home;
 mod homes;
 mod incidents;
 mod measured;
 mod profile;
+mod recurring;
 mod statement;
+mod week;
 
+pub(super) use areas::areas;
 pub(super) use assets::{favicon, statement_style, style};
 pub(super) use gaps::gaps;
 pub(super) use home::home;
@@ -29,6 +34,7 @@ use super::failure::Failure;
 use super::query::{Pairs, Range};
 use super::source::Examined;
 use super::theme::Theme;
+use crate::history::Span;
 use crate::report::Report;
 use frame::Clock;
 use hearth_proto::HouseholdId;
@@ -71,9 +77,22 @@ async fn judged<P: Template + Send + 'static>(
     pairs: &Pairs,
     page: impl FnOnce(&Report, &Range, &Clock) -> P + Send + 'static,
 ) -> Result<Html<String>, Failure> {
+    judged_by(ConsoleState::examine, state, household, pairs, page).await
+}
+
+/// How a page wants a home judged.
+type Examine = fn(&ConsoleState, &HouseholdId, Span) -> Result<Examined, Failure>;
+
+async fn judged_by<P: Template + Send + 'static>(
+    examine: Examine,
+    state: ConsoleState,
+    household: HouseholdId,
+    pairs: &Pairs,
+    page: impl FnOnce(&Report, &Range, &Clock) -> P + Send + 'static,
+) -> Result<Html<String>, Failure> {
     let range = state.range(&household, pairs).await?;
     let page = state.blocking(move |s| {
-        let Examined { report, zone, .. } = s.examine(&household, range.span)?;
+        let Examined { report, zone, .. } = examine(s, &household, range.span)?;
         let at = Clock::new(s.now(), &zone, report.ledger.slot_ms);
         Ok(page(&report, &range, &at))
     });

@@ -6,7 +6,9 @@ use axum::response::Html;
 use hearth_proto::{Role, TestKind};
 
 use super::frame::{Clock, Frame};
-use super::{Chrome, home, judged};
+use super::help::{NeedRow, RemedyView};
+use super::week::WeekView;
+use super::{Chrome, help, home, judged_by, week};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
 use crate::console::query::{Home, Pairs, Range};
@@ -24,6 +26,10 @@ struct ProfilePage {
     frame: Frame,
     lead: String,
     activities: Vec<ActivityRow>,
+    weeks: Vec<WeekView>,
+    needs: Vec<NeedRow>,
+    help_for: String,
+    remedies: Vec<RemedyView>,
     links: Vec<LinkView>,
 }
 
@@ -33,7 +39,8 @@ struct ActivityRow {
     in_use: Shown,
     evening: Shown,
     midday: Shown,
-    limit: &'static str,
+    trend: Shown,
+    limit: String,
     confidence: &'static str,
     why: Vec<String>,
 }
@@ -70,7 +77,8 @@ pub(in crate::console) async fn profile(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
-    judged(state, id, &pairs, move |report, range, at| page(report, range, at, theme)).await
+    let page = move |report: &Report, range: &Range, at: &Clock| page(report, range, at, theme);
+    judged_by(ConsoleState::examine_after, state, id, &pairs, page).await
 }
 
 fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> ProfilePage {
@@ -91,8 +99,25 @@ fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> ProfilePage
         frame: Frame::new(report, range, "/profile", at),
         lead,
         activities: profile.activities.iter().map(activity).collect(),
+        weeks: week::weeks(profile),
+        needs: help::needs(&profile.needs),
+        help_for: help_for(report),
+        remedies: help::remedies(&report.remedies),
         links: profile.links.iter().map(link).collect(),
     }
+}
+
+fn help_for(report: &Report) -> String {
+    let remedies = &report.remedies;
+    let link = remedies.link.as_ref().map_or("this home", |l| l.label.as_str());
+    let decide = if remedies.declared {
+        "the activities that the home declared decide"
+    } else {
+        "the home declared no activities, so all of them decide"
+    };
+    format!(
+        "What was measured on {link}, judged again as each remedy alone would have made it; {decide}."
+    )
 }
 
 fn activity(a: &ActivityProfile) -> ActivityRow {
@@ -105,7 +130,8 @@ fn activity(a: &ActivityProfile) -> ActivityRow {
             .map_or_else(|| Shown::plain(words::NONE, "no link"), |share| Shown::of(&share.worked)),
         evening: Shown::of(&a.peak_evening),
         midday: Shown::of(&a.peak_midday),
-        limit: a.limiting.map_or(words::NONE, |l| l.words()),
+        trend: week::trend(&a.trend.anywhere),
+        limit: limit(a),
         confidence: match a.confidence {
             Confidence::Low => "low",
             Confidence::Medium => "medium",
@@ -113,6 +139,22 @@ fn activity(a: &ActivityProfile) -> ActivityRow {
         },
         why: a.confidence_why.clone(),
     }
+}
+
+/// What decided most of the bad slots.
+fn limit(a: &ActivityProfile) -> String {
+    let most = a.limits.first().and_then(|l| Some((l, l.share.value()?)));
+    most.map_or_else(
+        || words::NONE.to_owned(),
+        |(l, share)| {
+            format!(
+                "{}, {} of {} bad slots",
+                l.factor.words(),
+                words::percent(share),
+                words::count(l.share.measured().map_or(0, |m| m.count))
+            )
+        },
+    )
 }
 
 fn link(l: &LinkProfile) -> LinkView {
@@ -142,6 +184,18 @@ fn link(l: &LinkProfile) -> LinkView {
             ("rpm_draft09, up", Shown::of(&l.tests.up.rpm_draft09)),
             ("Loaded RTT p50, up", Shown::of(&l.tests.up.loaded_rtt_p50)),
             ("Loaded RTT p95, up", Shown::of(&l.tests.up.loaded_rtt_p95)),
+            ("Delivered down, of what was sold", Shown::of(&l.delivered.down.p50_of_max)),
+            ("Delivered up, of what was sold", Shown::of(&l.delivered.up.p50_of_max)),
+            ("Tests under the least speed sold, down", Shown::of(&l.delivered.down.under_min)),
+            ("Tests under the least speed sold, up", Shown::of(&l.delivered.up.under_min)),
+            ("RTT p95, 20:00 to 22:00", Shown::of(&l.busy_hour.busy.rtt_p95)),
+            ("RTT p95, 2:00 to 6:00", Shown::of(&l.busy_hour.quiet.rtt_p95)),
+            ("Loss, 20:00 to 22:00", Shown::of(&l.busy_hour.busy.loss)),
+            ("Loss, 2:00 to 6:00", Shown::of(&l.busy_hour.quiet.loss)),
+            ("Median test down, 20:00 to 22:00", Shown::of(&l.busy_hour.busy.goodput_down)),
+            ("Median test down, 2:00 to 6:00", Shown::of(&l.busy_hour.quiet.goodput_down)),
+            ("RTT p95 over p50", Shown::of(&l.steady.rtt_spread_p95)),
+            ("Time up per outage", Shown::of(&l.steady.up_per_outage)),
         ]
         .into_iter()
         .chain(l.tests.speeds.iter().flat_map(speeds))

@@ -237,6 +237,7 @@ impl LinkState {
         let reflector_loss = troubles.reflector_loss(at);
         let (wifi_us, wifi_loss) = troubles.wifi(at);
         let (full_us, full_loss) = troubles.congestion(at);
+        let queue_us = troubles.queue_us(at);
         for i in 0..self.tallies.len() {
             if !self.tallies[i].is_due(at.0) {
                 continue;
@@ -247,10 +248,14 @@ impl LinkState {
                 None if self.mute.contains(&role) => Err(Cause::Timeout),
                 None => self.home_us(wifi_us, wifi_loss).and_then(|home| match role {
                     Role::Gateway if self.vantage == Vantage::Device => Ok(home),
-                    Role::Gateway => Ok(home + GATEWAY_SHARE * self.path_us(0.0, 0.0)?),
-                    Role::FirstHop => Ok(home + FIRST_HOP_SHARE * self.path_us(0.0, 0.0)?),
+                    Role::Gateway => {
+                        Ok(home + queue_us + GATEWAY_SHARE * self.path_us(0.0, 0.0)?)
+                    }
+                    Role::FirstHop => {
+                        Ok(home + queue_us + FIRST_HOP_SHARE * self.path_us(0.0, 0.0)?)
+                    }
                     Role::Reflector if self.random.chance(reflector_loss) => Err(Cause::Timeout),
-                    _ => Ok(home + self.path_us(full_us, full_loss)?),
+                    _ => Ok(home + queue_us + self.path_us(full_us, full_loss)?),
                 }),
             };
             let server_us = match self.tallies[i].key.probe {
@@ -296,6 +301,12 @@ impl LinkState {
 /// A counted link that the household does not use.
 pub(super) fn idle() -> Busy {
     Busy::default()
+}
+
+/// A link whose upload is full: acknowledgements come back.
+pub(super) fn uploading(tx_bps: u64, length: SlotLength) -> Busy {
+    let tx_bytes = tx_bps * u64::from(length.ms()) / 8_000;
+    Busy { rx_bytes: tx_bytes / 40, tx_bytes, rx_peak_bps: tx_bps / 40, tx_peak_bps: tx_bps }
 }
 
 /// What a household carries in a slot at `hour` of the day: little at night, most

@@ -1,6 +1,6 @@
 //! What a script does to one link within one slot.
 
-use hearth_proto::{Cause, DownCause, Role, UnixMs, Vantage};
+use hearth_proto::{Cause, DownCause, Role, UnixMs, Vantage, Wifi};
 
 use crate::fleet::script::{Script, Times, Trouble};
 
@@ -10,6 +10,7 @@ pub(super) struct Troubles {
     outages: Vec<(Times, Cut)>,
     congestion: Vec<(Times, f64, f64)>,
     wifi: Vec<(Times, f64, f64)>,
+    queues: Vec<(Times, f64, f64)>,
     reflector: Vec<(Times, f64)>,
 }
 
@@ -72,6 +73,9 @@ impl Troubles {
                 Trouble::HomeWifi { times, extra_us, loss, .. } => {
                     found.wifi.push((*times, *extra_us, *loss));
                 }
+                Trouble::FullQueue { times, extra_us, .. } => {
+                    found.queues.push((*times, *extra_us, 0.0));
+                }
                 Trouble::BadReflector { times, loss } => found.reflector.push((*times, *loss)),
                 _ => {}
             }
@@ -93,9 +97,30 @@ impl Troubles {
         Self::extra(&self.wifi, at, false)
     }
 
+    /// A Wi-Fi as read over `slot`: in bad times weaker by 20 dB, at a tenth of its
+    /// rates.
+    pub(super) fn heard(&self, good: Wifi, slot: Times) -> Wifi {
+        if self.wifi.iter().all(|w| w.0.shared_ms(slot) == 0) {
+            return good;
+        }
+        Wifi {
+            signal_dbm: good.signal_dbm - 20,
+            signal_worst_dbm: good.signal_worst_dbm - 20,
+            rx_kbps: good.rx_kbps.map(|r| r / 10),
+            tx_kbps: good.tx_kbps.map(|r| r / 10),
+            tx_retries: good.tx_packets / 3,
+            ..good
+        }
+    }
+
     /// (extra mean round trip, loss) of a full network at `at`.
     pub(super) fn congestion(&self, at: UnixMs) -> (f64, f64) {
         Self::extra(&self.congestion, at, true)
+    }
+
+    /// Extra mean round trip of the home's own full queue at `at`.
+    pub(super) fn queue_us(&self, at: UnixMs) -> f64 {
+        Self::extra(&self.queues, at, false).0
     }
 
     /// (extra mean round trip, loss) of what is full or slow at `at`.

@@ -1,0 +1,124 @@
+//! A mobile backup: what worked on a mobile link of the home while it failed on the main
+//! one. Only a link that was measured here counts: that a mobile network is good on average
+//! says nothing of this home.
+
+use super::replay::{Mark, Replay};
+use super::thresholds as at;
+use super::{Gain, Remedy, RemedyKind, Verdict};
+use crate::gaps::Gaps;
+use crate::ledger::State;
+use crate::report::names::LinkRef;
+use crate::statement::percent;
+
+const KIND: RemedyKind = RemedyKind::MobileBackup;
+
+/// How the bad time of the activities that decide fares on the backups.
+#[derive(Default)]
+struct Bad {
+    carried: u64,
+    failed: u64,
+    unknown: u64,
+}
+
+fn bad(replay: &Replay<'_>, marks: &[Vec<Option<Mark>>]) -> Bad {
+    let mut bad = Bad::default();
+    for mark in replay.deciding().flat_map(|a| marks[a].iter().flatten()) {
+        *match mark {
+            Mark::Stays => &mut bad.failed,
+            Mark::Perhaps => &mut bad.unknown,
+            Mark::Saved | Mark::Surely => &mut bad.carried,
+        } += 1;
+    }
+    bad
+}
+
+/// Outages of the main link, and those in which every backup failed with it.
+fn fates(gaps: &Gaps) -> Option<(u64, u64)> {
+    let fates = gaps.shared_fate.iter().map(|f| (f.incidents, f.common_incidents));
+    // The backup that shares least is the one that saves.
+    fates.min_by_key(|f| f.1)
+}
+
+fn names(links: &[LinkRef]) -> String {
+    links.iter().map(|l| l.label.as_str()).collect::<Vec<_>>().join(" and ")
+}
+
+pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
+    let ledger = replay.ledger();
+    let backups: Vec<&LinkRef> = ledger
+        .links
+        .iter()
+        .filter(|l| l.technology.is_mobile() && l.index != replay.link)
+        .collect();
+    if backups.is_empty() {
+        let why = "no mobile link was measured";
+        return Remedy::new(KIND, Verdict::CannotSay, why);
+    }
+    let marks = replay.marks_of_bad(|a, slot, _| {
+        let on = |l: &&LinkRef| ledger.column(l.index, a)[slot];
+        let mut best = Mark::Stays;
+        for cell in backups.iter().map(on) {
+            best = best.max(match cell.state() {
+                State::Ok if cell.is_unproven() => Mark::Saved,
+                State::Ok => Mark::Surely,
+                State::Unknown => Mark::Perhaps,
+                State::Degraded | State::Down | State::Excluded => Mark::Stays,
+            });
+        }
+        best
+    });
+    let bad = bad(replay, &marks);
+    let gains: Vec<Gain> = replay.gains(&marks);
+    let named: Vec<LinkRef> = backups.iter().map(|l| (*l).clone()).collect();
+    let named = names(&named);
+    let mut remedy = replay.judge(
+        KIND,
+        gains,
+        &format!("{named} worked while {} failed", replay.label()),
+        || match (bad.carried + bad.failed, bad.unknown) {
+            (0, 0) => format!("{} never failed", replay.label()),
+            (0, _) => format!("{named} was not measured while {} failed", replay.label()),
+            _ => format!(
+                "{named} carried {} of the time in which something failed on {}",
+                percent(bad.carried as f64 / (bad.carried + bad.failed) as f64),
+                replay.label()
+            ),
+        },
+    );
+    let decided = bad.carried + bad.failed;
+    if decided == 0 && bad.unknown > 0 {
+        remedy.verdict = Verdict::CannotSay;
+    }
+    if remedy.verdict != Verdict::Recommended {
+        return remedy;
+    }
+    let shared = fates(gaps).filter(|(outages, common)| {
+        *outages >= at::SHARED_INCIDENTS && *common as f64 >= *outages as f64 * at::SHARED_FATE
+    });
+    if let Some((outages, common)) = shared {
+        remedy.verdict = Verdict::WouldNotHelp;
+        remedy.why.insert(
+            0,
+            format!("it fails together with {}: in {common} of {outages} outages", replay.label()),
+        );
+    } else if (bad.carried as f64) < decided as f64 * at::CARRIED {
+        remedy.verdict = Verdict::WouldNotHelp;
+        remedy.why.insert(
+            0,
+            format!(
+                "it carried only {} of the time in which something failed",
+                percent(bad.carried as f64 / decided as f64)
+            ),
+        );
+    } else if is_in_place(replay, &backups) {
+        remedy.verdict = Verdict::InPlace;
+    }
+    remedy.why.push("The time that devices take to change over is not taken off".to_owned());
+    remedy
+}
+
+/// Whether one of the backups is among what the home was sold.
+fn is_in_place(replay: &Replay<'_>, backups: &[&LinkRef]) -> bool {
+    let Some(home) = replay.given.home else { return false };
+    home.plans.iter().any(|plan| backups.iter().any(|l| l.link.as_str() == plan.link))
+}

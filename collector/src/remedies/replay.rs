@@ -1,0 +1,363 @@
+//! The main link's slots judged again. What a remedy makes of a bad slot is a [`Mark`];
+//! marks become shares with bounds here and nowhere else, so that no remedy can make
+//! anything worse than it was.
+
+use hearth_proto::{DirectionFigures, Figures, TestKind};
+
+use super::thresholds as at;
+use super::{Gain, Remedy, RemedyKind, Verdict};
+use crate::history::columns::{LinkColumns, known};
+use crate::homes::Sold;
+use crate::ledger::{Cell, Ledger, State};
+use crate::profile::columns::Tally;
+use crate::profile::share::unknown_bounds;
+use crate::profile::trials::{goodput, telling};
+use crate::profile::{Inputs, LinkProfile, Profile};
+use crate::qoe::activity::{Prepared, Requirement, State as Verdicted, loss_lower_bound, state};
+use crate::report::calendar::Calendar;
+use crate::report::days::length;
+use crate::report::figure::{Figure, Interval, Unit};
+use crate::report::interval::Resampler;
+use crate::report::names::ActivityRef;
+use crate::statement::percent;
+
+/// What a remedy makes of a bad slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mark {
+    /// It stays bad.
+    Stays,
+    /// The evidence does not tell.
+    Perhaps,
+    /// It would have worked.
+    Saved,
+    /// It would have worked even on a cautious reckoning.
+    Surely,
+}
+
+/// Round trips in ms at p50, p95 and p99, −∞ where unknown, and loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Far {
+    pub(super) ms: [f64; 3],
+    pub(super) lost: u32,
+    pub(super) tried: u32,
+}
+
+impl Far {
+    pub(super) fn is_ok_for(&self, requirement: &Requirement) -> bool {
+        let low = loss_lower_bound(self.lost, self.tried);
+        let evidence = Prepared::read(self.ms, low, self.lost, self.tried);
+        self.tried > 0 && state(requirement, &evidence) == Verdicted::Ok
+    }
+}
+
+/// A speed that tests told, in bit/s.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Speed {
+    pub(super) median: f64,
+    pub(super) best: f64,
+    pub(super) tests: usize,
+}
+
+/// A home's main link, ready to be judged again.
+pub(super) struct Replay<'a> {
+    pub(super) given: &'a Inputs<'a>,
+    pub(super) profile: &'a Profile,
+    /// The main link.
+    pub(super) link: usize,
+    pub(super) calendar: Calendar,
+    decided_by: &'a [ActivityRef],
+    resampler: Resampler,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(
+        given: &'a Inputs<'a>,
+        profile: &'a Profile,
+        link: usize,
+        decided_by: &'a [ActivityRef],
+    ) -> Self {
+        let calendar = Calendar::of(given.ledger, given.tz);
+        Self { given, profile, link, calendar, decided_by, resampler: Resampler::new() }
+    }
+
+    pub(super) fn ledger(&self) -> &'a Ledger {
+        self.given.ledger
+    }
+
+    pub(super) fn columns(&self) -> &'a LinkColumns {
+        &self.given.ledger.columns.links[self.link]
+    }
+
+    pub(super) fn of_link(&self) -> &'a LinkProfile {
+        &self.profile.links[self.link]
+    }
+
+    pub(super) fn label(&self) -> &'a str {
+        &self.given.ledger.links[self.link].label
+    }
+
+    pub(super) fn slot_ms(&self) -> u64 {
+        u64::from(self.given.ledger.slot.ms())
+    }
+
+    /// The plan of the main link.
+    pub(super) fn sold(&self) -> Option<&'a Sold> {
+        let name = self.given.ledger.links[self.link].link.as_str();
+        self.given.home?.plans.iter().find(|sold| sold.link == name)
+    }
+
+    pub(super) fn requirement(&self, activity: usize) -> Option<&'a Requirement> {
+        let id = &self.given.ledger.activities[activity].id;
+        self.given.catalogue.get(id).map(crate::qoe::catalogue::Activity::requirement)
+    }
+
+    /// The places of the activities that decide.
+    pub(super) fn deciding(&self) -> impl Iterator<Item = usize> + '_ {
+        let all = self.given.ledger.activities.iter().enumerate();
+        all.filter(|(_, a)| self.decided_by.contains(a)).map(|(place, _)| place)
+    }
+
+    pub(super) fn cells(&self, activity: usize) -> &'a [Cell] {
+        self.given.ledger.column(self.link, activity)
+    }
+
+    /// Why nothing can be said, where too little was measured.
+    pub(super) fn too_short(&self) -> Option<String> {
+        let known = |c: &&Cell| c.state().is_known();
+        let connection = self.ledger().connection(self.link);
+        let known_ms = connection.iter().filter(known).count() as u64 * self.slot_ms();
+        let days = self.calendar.days.len() as u64;
+        (known_ms < at::LEAST_EVIDENCE_MS || days < at::LEAST_DAYS).then(|| {
+            format!(
+                "too little was measured: {} of the {} on {} days that it takes",
+                length(known_ms),
+                length(at::LEAST_EVIDENCE_MS),
+                at::LEAST_DAYS
+            )
+        })
+    }
+
+    /// The share of an activity as it was.
+    pub(super) fn share_now(&self, activity: usize) -> Option<f64> {
+        let (ok, known) = Tally::of(self.cells(activity)).ok_of_known();
+        (known > 0).then(|| ok as f64 / known as f64)
+    }
+
+    /// The far evidence of a slot.
+    pub(super) fn far(&self, slot: usize) -> Far {
+        let far = &self.columns().far;
+        Far {
+            ms: [far.p50_ms[slot], far.p95_ms[slot], far.p99_ms[slot]].map(f64::from),
+            lost: far.lost[slot],
+            tried: far.tried[slot],
+        }
+    }
+
+    /// The median of a column over the slots that are `of_use`; `None` for under `fewest`.
+    pub(super) fn median(
+        column: &[f32],
+        of_use: impl Fn(usize) -> bool,
+        fewest: usize,
+    ) -> Option<f64> {
+        let mut values: Vec<f32> = (0..column.len())
+            .filter(|slot| column[*slot].is_finite() && of_use(*slot))
+            .map(|slot| column[slot])
+            .collect();
+        if values.len() < fewest.max(1) {
+            return None;
+        }
+        let middle = values.len().div_ceil(2) - 1;
+        let (_, median, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
+        known(*median)
+    }
+
+    /// What the link's far end is like at `of_use` slots: the medians of its figures,
+    /// −∞ where a percentile is seldom known.
+    pub(super) fn usual(&self, of_use: impl Fn(usize) -> bool, fewest: usize) -> Option<[f64; 3]> {
+        let far = &self.columns().far;
+        let median = |column| Self::median(column, &of_use, fewest);
+        let p50 = median(&far.p50_ms)?;
+        let or_unknown = |ms: Option<f64>| ms.unwrap_or(f64::NEG_INFINITY);
+        Some([p50, or_unknown(median(&far.p95_ms)), or_unknown(median(&far.p99_ms))])
+    }
+
+    /// The link's speed in one direction, where tests told it.
+    pub(super) fn speed(
+        &self,
+        pick: fn(&Figures) -> Option<&DirectionFigures>,
+    ) -> Option<(TestKind, Speed)> {
+        let (kind, tests) = telling(self.given.history, self.ledger(), self.link);
+        let mut speeds = goodput(&tests, pick);
+        if speeds.len() < at::SPEED_TESTS {
+            return None;
+        }
+        speeds.sort_by(f64::total_cmp);
+        let median = speeds[speeds.len().div_ceil(2) - 1];
+        let best = speeds.last().copied().unwrap_or(median);
+        Some((kind?, Speed { median, best, tests: speeds.len() }))
+    }
+
+    /// What a remedy makes of every slot with evidence, activity by activity; `None`: it
+    /// worked as it was.
+    pub(super) fn marks(
+        &self,
+        mark: impl Fn(usize, usize, Cell) -> Option<Mark>,
+    ) -> Vec<Vec<Option<Mark>>> {
+        (0..self.ledger().activities.len())
+            .map(|a| {
+                let cells = self.cells(a).iter().enumerate();
+                let of = |(slot, cell): (usize, &Cell)| mark(a, slot, *cell);
+                cells.map(|c| if c.1.state().is_known() { of(c) } else { None }).collect()
+            })
+            .collect()
+    }
+
+    /// The same where only slots that the ledger calls bad may change.
+    pub(super) fn marks_of_bad(
+        &self,
+        mark: impl Fn(usize, usize, Cell) -> Mark,
+    ) -> Vec<Vec<Option<Mark>>> {
+        self.marks(|a, slot, cell| cell.state().is_bad().then(|| mark(a, slot, cell)))
+    }
+
+    /// What a remedy does for each activity.
+    pub(super) fn gains(&mut self, marks: &[Vec<Option<Mark>>]) -> Vec<Gain> {
+        marks.iter().enumerate().map(|(a, marks)| self.gain(a, marks)).collect()
+    }
+
+    fn gain(&mut self, activity: usize, marks: &[Option<Mark>]) -> Gain {
+        let cells = self.cells(activity);
+        let mut days = vec![Day::default(); self.calendar.days.len()];
+        for stretch in &self.calendar.stretches {
+            let day = &mut days[stretch.day];
+            for slot in stretch.slots.clone() {
+                let state = cells[slot].state();
+                day.unknown += u64::from(state == State::Unknown);
+                if !state.is_known() {
+                    continue;
+                }
+                day.known += 1;
+                let Some(mark) = marks[slot] else {
+                    day.ok += 1;
+                    continue;
+                };
+                day.perhaps += u64::from(mark >= Mark::Perhaps);
+                day.saved += u64::from(mark >= Mark::Saved);
+                day.surely += u64::from(mark == Mark::Surely);
+            }
+        }
+        self.figures(activity, &days)
+    }
+
+    fn figures(&mut self, activity: usize, days: &[Day]) -> Gain {
+        let sum = days.iter().fold(Day::default(), Day::plus);
+        let name = self.ledger().activities[activity].clone();
+        let helped = days.iter().filter(|d| d.saved > 0).count() as u64;
+        if sum.known == 0 {
+            let none = Figure::not_enough("no slot has evidence for it", 0, 1, "slots");
+            return Gain {
+                activity: name,
+                now: none.clone(),
+                with: none.clone(),
+                gain: none,
+                gained_ms: 0,
+                days: 0,
+            };
+        }
+        let all = (sum.known + sum.unknown) as f64;
+        let share = |ok: u64| ok as f64 / sum.known as f64;
+        let mut tally = Tally::default();
+        (tally.counts.ok, tally.counts.unknown) = (sum.ok, sum.unknown);
+        tally.counts.degraded = sum.known - sum.ok;
+        let now = unknown_bounds(&tally);
+        let with = Interval {
+            low: (sum.ok + sum.surely) as f64 / all,
+            high: (sum.ok + sum.perhaps + sum.unknown) as f64 / all,
+            ..now
+        };
+        let over_days = self.resampler.share(days.iter().map(|d| (d.saved, d.known)));
+        let figure = |ok| Figure::new(share(ok), Unit::Ratio, sum.known, "slots");
+        Gain {
+            activity: name,
+            now: figure(sum.ok).within(Some(now)),
+            with: figure(sum.ok + sum.saved).within(Some(with)),
+            gain: Figure::new(share(sum.saved), Unit::Points, sum.known, "slots").within(over_days),
+            gained_ms: sum.saved * self.slot_ms(),
+            days: helped,
+        }
+    }
+
+    /// Whether a gain is enough, and more than chance.
+    pub(super) fn is_worth(gain: &Gain) -> bool {
+        let low = gain.gain.interval().map_or(0.0, |i| i.low);
+        gain.gain.value().is_some_and(|g| g >= at::LEAST_GAIN)
+            && low > 0.0
+            && gain.days >= at::LEAST_DAYS_HELPED
+    }
+
+    /// Recommended where one of the activities that decide gains enough.
+    pub(super) fn judge(
+        &self,
+        kind: RemedyKind,
+        gains: Vec<Gain>,
+        helps: &str,
+        else_why: impl FnOnce() -> String,
+    ) -> Remedy {
+        let mut remedy = Remedy { kind, verdict: Verdict::WouldNotHelp, why: Vec::new(), gains };
+        let best = remedy.best(self.decided_by);
+        if let Some(best) = best.filter(|g| Self::is_worth(g)) {
+            let said = format!("{helps}: {}", said(best));
+            remedy.verdict = Verdict::Recommended;
+            remedy.why.push(said);
+        } else {
+            let best = best.filter(|g| g.gained_ms > 0).map(said);
+            remedy.why.push(else_why());
+            remedy.why.extend(best.map(|said| format!("At best {said}")));
+        }
+        remedy
+    }
+}
+
+/// A gain in a sentence's end.
+pub(super) fn said(gain: &Gain) -> String {
+    let share = |f: &Figure| f.value().map_or_else(|| "unknown".to_owned(), percent);
+    let range = match gain.with.interval() {
+        Some(i) if i.has_width() => {
+            format!(" (between {} and {})", percent(i.low), percent(i.high))
+        }
+        _ => String::new(),
+    };
+    let days = if gain.days == 1 { "day" } else { "days" };
+    format!(
+        "{} would have worked {} of the time{range} instead of {}, {} more on {} {days}",
+        gain.activity.name,
+        share(&gain.with),
+        share(&gain.now),
+        length(gain.gained_ms),
+        gain.days
+    )
+}
+
+/// Slots of a day.
+#[derive(Debug, Clone, Copy, Default)]
+struct Day {
+    ok: u64,
+    known: u64,
+    unknown: u64,
+    surely: u64,
+    saved: u64,
+    perhaps: u64,
+}
+
+impl Day {
+    fn plus(self, other: &Self) -> Self {
+        Self {
+            ok: self.ok + other.ok,
+            known: self.known + other.known,
+            unknown: self.unknown + other.unknown,
+            surely: self.surely + other.surely,
+            saved: self.saved + other.saved,
+            perhaps: self.perhaps + other.perhaps,
+        }
+    }
+}
