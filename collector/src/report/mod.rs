@@ -22,6 +22,7 @@ use crate::history::{History, Span};
 use crate::homes::Home;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::profile::{Inputs, Previous, Profile};
+use crate::promise::Promises;
 use crate::qoe::catalogue::Catalogue;
 use crate::remedies::Remedies;
 use crate::statement::{Statement, zone};
@@ -49,6 +50,8 @@ pub struct Report {
     pub gaps: Gaps,
     /// What would help, and what would not.
     pub remedies: Remedies,
+    /// What came of what was promised.
+    pub promises: Promises,
     /// For the customer.
     pub statement: Statement,
 }
@@ -85,6 +88,7 @@ pub fn household_report_after(
     let profile = Profile::build(&given);
     let gaps = Gaps::build(history, &ledger, tz);
     let remedies = Remedies::build(&given, &profile, &gaps);
+    let promises = Promises::judge(history, home, &ledger, tz);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
@@ -97,6 +101,7 @@ pub fn household_report_after(
         profile,
         gaps,
         remedies,
+        promises,
         statement,
     };
     (ledger, report)
