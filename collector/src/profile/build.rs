@@ -111,7 +111,7 @@ impl Profile {
             activities: (0..ledger.activities.len())
                 .map(|a| activity(given, &calendar, a, &mut resampler))
                 .collect(),
-            needs: needs::needs(given, &calendar, &links, &mut resampler),
+            needs: needs::needs(given, &calendar, &links),
             links,
         }
     }
