@@ -112,7 +112,7 @@ fn what_limited_an_activity_names_the_percentile() {
     let link = fibre()
         .trouble(0, HOUR, What::Access)
         .trouble(2 * HOUR, 5 * HOUR, What::Slow(200))
-        .trouble(6 * HOUR, 7 * HOUR, What::Loss(0.6));
+        .trouble(6 * HOUR, 7 * HOUR, What::Loss(0.8));
     let game = activity(&profile(&script(1, link).history()), "game").clone();
     let found: Vec<(Factor, u64)> = game.limits.iter().map(|l| (l.factor, l.slots)).collect();
     assert_eq!(found, [(Factor::RttP50, 180), (Factor::Outage, 60), (Factor::Loss, 60)]);
