@@ -151,6 +151,15 @@ impl Cell {
         cells.iter().fold(0, |apart, cell| apart | (cell.0 ^ first.0)) == 0
     }
 
+    /// Whether two columns hold the same, many cells at a time.
+    pub(crate) fn are_equal(a: &[Self], b: &[Self]) -> bool {
+        const MANY: usize = 1024;
+        let alike = |(a, b): (&[Self], &[Self])| {
+            a.iter().zip(b).fold(0, |apart, (a, b)| apart | (a.0 ^ b.0)) == 0
+        };
+        a.len() == b.len() && a.chunks(MANY).zip(b.chunks(MANY)).all(alike)
+    }
+
     /// What limited it.
     pub const fn limit(self) -> Limit {
         Limit::ALL[(self.0 >> LIMIT_SHIFT & 7) as usize]

@@ -1,5 +1,7 @@
 //! History and ledger in, profile out.
 
+use std::rc::Rc;
+
 use jiff::tz::TimeZone;
 
 use super::columns::Column;
@@ -9,7 +11,7 @@ use super::trend::{Previous, trend};
 use super::{ActivityProfile, LinkShare, Profile, WeekProfile, link, needs};
 use crate::history::History;
 use crate::homes::Home;
-use crate::ledger::Ledger;
+use crate::ledger::{Cell, Ledger};
 use crate::qoe::catalogue::{Activity, Catalogue};
 use crate::report::calendar::Calendar;
 use crate::report::figure::Figure;
@@ -44,22 +46,33 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// One pass over each of a link's columns, or the home's. Activities with like needs
+/// have like columns, and what was read once is shared.
+fn columns<'l>(cells: impl Iterator<Item = &'l [Cell]>, calendar: &Calendar) -> Vec<Rc<Column>> {
+    let mut read: Vec<(&[Cell], Rc<Column>)> = Vec::new();
+    for cells in cells {
+        let like = read.iter().find(|(other, _)| Cell::are_equal(other, cells));
+        let column = like.map_or_else(|| Rc::new(Column::of(cells, calendar)), |l| l.1.clone());
+        read.push((cells, column));
+    }
+    read.into_iter().map(|r| r.1).collect()
+}
+
 fn activity(
     given: &Inputs<'_>,
     calendar: &Calendar,
     a: usize,
+    everywhere: &Column,
+    columns: &[&Column],
     resampler: &mut Resampler,
 ) -> ActivityProfile {
     let ledger = given.ledger;
     let slot_ms = u64::from(ledger.slot.ms());
-    let everywhere = Column::of(ledger.anywhere(a), calendar);
-    let columns: Vec<Column> =
-        (0..ledger.links.len()).map(|l| Column::of(ledger.column(l, a), calendar)).collect();
-    let anywhere = share(&everywhere, calendar, slot_ms, resampler);
+    let anywhere = share(everywhere, calendar, slot_ms, resampler);
     let links: Vec<LinkShare> = ledger
         .links
         .iter()
-        .zip(&columns)
+        .zip(columns)
         .map(|(link, column)| LinkShare {
             link: link.clone(),
             share: share(column, calendar, slot_ms, resampler),
@@ -76,17 +89,17 @@ fn activity(
         anywhere,
         peak_evening: peaks.as_ref().map_or_else(no_link, |p| p.evening.worked.clone()),
         peak_midday: peaks.map_or_else(no_link, |p| p.midday.worked),
-        limiting: first.and_then(|l| limiting(&columns[l])),
-        limits: first.map_or_else(Vec::new, |l| limits(ledger, l, a, &columns[l], requirement)),
+        limiting: first.and_then(|l| limiting(columns[l])),
+        limits: first.map_or_else(Vec::new, |l| limits(ledger, l, a, columns[l], requirement)),
         week: WeekProfile {
-            anywhere: week(&everywhere, slot_ms),
+            anywhere: week(everywhere, slot_ms),
             links: columns.iter().map(|c| week(c, slot_ms)).collect(),
         },
         trend: trend(
             ledger,
             a,
-            &everywhere,
-            first.map(|l| (&ledger.links[l], &columns[l])),
+            everywhere,
+            first.map(|l| (&ledger.links[l], columns[l])),
             given.previous,
             resampler,
         ),
@@ -105,13 +118,21 @@ impl Profile {
         let home = Column::of(ledger.home(), &calendar);
         let links: Vec<_> =
             (0..ledger.links.len()).map(|l| link::link(given, &calendar, l)).collect();
+        let all = 0..ledger.activities.len();
+        let everywhere = columns(all.clone().map(|a| ledger.anywhere(a)), &calendar);
+        let by_link: Vec<Vec<Rc<Column>>> = (0..ledger.links.len())
+            .map(|l| columns(all.clone().map(|a| ledger.column(l, a)), &calendar))
+            .collect();
         Self {
             coverage: coverage(&home.total.counts),
             days: home.days.iter().filter(|d| d.counts.known() > 0).count() as u64,
-            activities: (0..ledger.activities.len())
-                .map(|a| activity(given, &calendar, a, &mut resampler))
+            activities: all
+                .map(|a| {
+                    let of_links: Vec<&Column> = by_link.iter().map(|l| l[a].as_ref()).collect();
+                    activity(given, &calendar, a, &everywhere[a], &of_links, &mut resampler)
+                })
                 .collect(),
-            needs: needs::needs(given, &calendar, &links, &mut resampler),
+            needs: needs::needs(given, &calendar, &links),
             links,
         }
     }

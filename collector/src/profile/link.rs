@@ -37,8 +37,9 @@ impl Slots {
         Self { counts, ranges }
     }
 
-    fn all(&self) -> impl Iterator<Item = usize> + '_ {
-        self.ranges.iter().flat_map(Clone::clone)
+    /// The values of a column that count.
+    fn values<'c, T>(&'c self, column: &'c [T]) -> impl Iterator<Item = &'c T> {
+        self.ranges.iter().flat_map(|range| &column[range.clone()])
     }
 }
 
@@ -64,7 +65,7 @@ fn time(ledger: &Ledger, link: usize) -> LinkTime {
 }
 
 fn busy(busy: &BusyColumns, slots: &Slots) -> BusyProfile {
-    let n = slots.all().filter(|slot| busy.counted[*slot]).count() as u64;
+    let n = slots.values(&busy.counted).filter(|counted| **counted).count() as u64;
     let figure = |value: u64, unit| {
         if n == 0 {
             let why = "the interface does not count the home's own traffic";
@@ -73,8 +74,7 @@ fn busy(busy: &BusyColumns, slots: &Slots) -> BusyProfile {
         Figure::new(value as f64, unit, n, "slots")
     };
     let within = |column: &[u64], add: fn(u64, u64) -> u64| {
-        let ranges = slots.ranges.iter();
-        ranges.flat_map(|r| &column[r.clone()]).fold(0, |sum, value| add(sum, *value))
+        slots.values(column).fold(0, |sum, value| add(sum, *value))
     };
     BusyProfile {
         rx_bytes: figure(within(&busy.rx_bytes, u64::saturating_add), Unit::Bytes),
@@ -152,7 +152,7 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
     let outages = runs(out, BRIDGE);
     let known = connection.iter().filter(|c| c.state().is_known()).count() as u64;
     let tests = super::trials::gather(history, ledger, link);
-    let own = |column: &[u64]| slots.all().map(|s| column[s]).fold(0, u64::saturating_add);
+    let own = |column: &[u64]| slots.values(column).fold(0, |sum: u64, n| sum.saturating_add(*n));
     let far = best.map(|b| &series[b]);
     let busy = busy(&columns.busy, &slots);
     LinkProfile {

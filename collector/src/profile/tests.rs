@@ -112,7 +112,7 @@ fn what_limited_an_activity_names_the_percentile() {
     let link = fibre()
         .trouble(0, HOUR, What::Access)
         .trouble(2 * HOUR, 5 * HOUR, What::Slow(200))
-        .trouble(6 * HOUR, 7 * HOUR, What::Loss(0.6));
+        .trouble(6 * HOUR, 7 * HOUR, What::Loss(0.8));
     let game = activity(&profile(&script(1, link).history()), "game").clone();
     let found: Vec<(Factor, u64)> = game.limits.iter().map(|l| (l.factor, l.slots)).collect();
     assert_eq!(found, [(Factor::RttP50, 180), (Factor::Outage, 60), (Factor::Loss, 60)]);
@@ -300,4 +300,17 @@ fn a_plan_that_is_too_slow_for_a_need_is_told() {
     let why = need.why.join("; ");
     assert!(why.contains("needs 8.0 Mbit/s up, and FTTP eth0 was sold with up to 5.0"), "{why}");
     assert!(why.contains("gave 4.0 Mbit/s in half of 4 tests"), "{why}");
+}
+
+#[test]
+fn hours_that_are_not_whole_in_utc_are_read_from_the_records() {
+    // 20:00 in Kathmandu is 14:15 UTC.
+    let link = fibre().trouble(14 * HOUR + HOUR / 4, 16 * HOUR + HOUR / 4, What::Slow(60));
+    let history = script(1, link).history();
+    let there = TimeZone::get("Asia/Kathmandu").unwrap();
+    let hours = |tz| profile_of(&history, &Home::default(), None, tz).links[0].busy_hour.clone();
+    let found = hours(&there).busy;
+    assert_eq!(found.rtt_p50.measured().unwrap().count, 120 * 30);
+    assert!(found.rtt_p50.value().unwrap() > 75.0, "{found:?}");
+    assert!(hours(&TimeZone::UTC).busy.rtt_p50.value().unwrap() < 25.0);
 }

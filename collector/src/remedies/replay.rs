@@ -287,15 +287,18 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether a gain is enough, and more than chance.
-    pub(super) fn is_worth(gain: &Gain) -> bool {
-        let low = gain.gain.interval().map_or(0.0, |i| i.low);
+    /// Whether a gain is worth a change.
+    fn is_enough(gain: &Gain) -> bool {
         gain.gain.value().is_some_and(|g| g >= at::LEAST_GAIN)
-            && low > 0.0
-            && gain.days >= at::LEAST_DAYS_HELPED
     }
 
-    /// Recommended where one of the activities that decide gains enough.
+    /// Whether a gain is more than chance.
+    fn is_sure(gain: &Gain) -> bool {
+        let low = gain.gain.interval().map_or(0.0, |i| i.low);
+        low > 0.0 && gain.days >= at::LEAST_DAYS_HELPED
+    }
+
+    /// Recommended where one of the activities that decide surely gains enough.
     pub(super) fn judge(
         &self,
         kind: RemedyKind,
@@ -305,10 +308,14 @@ impl<'a> Replay<'a> {
     ) -> Remedy {
         let mut remedy = Remedy { kind, verdict: Verdict::WouldNotHelp, why: Vec::new(), gains };
         let best = remedy.best(self.decided_by);
-        if let Some(best) = best.filter(|g| Self::is_worth(g)) {
+        if let Some(best) = best.filter(|g| Self::is_enough(g)) {
+            let sure = Self::is_sure(best);
             let said = format!("{helps}: {}", said(best));
-            remedy.verdict = Verdict::Recommended;
+            remedy.verdict = if sure { Verdict::Recommended } else { Verdict::CannotSay };
             remedy.why.push(said);
+            if !sure {
+                remedy.why.push("Those are too few days to tell it from chance".to_owned());
+            }
         } else {
             let best = best.filter(|g| g.gained_ms > 0).map(said);
             remedy.why.push(else_why());

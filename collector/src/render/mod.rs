@@ -1,7 +1,6 @@
 //! Reports as text for a terminal and as JSON. Read `table` first, then
 //! `figures`, then one file per report.
 
-mod areas;
 mod delivered;
 mod figures;
 mod gaps;
@@ -9,8 +8,8 @@ mod measured;
 mod needs;
 mod profile;
 mod promises;
-mod simulation;
 mod remedies;
+mod simulation;
 mod statement;
 pub mod table;
 mod trials;
@@ -18,15 +17,14 @@ mod weekly;
 
 use serde::Serialize;
 
-pub use areas::areas;
 pub use figures::figure;
 pub(crate) use figures::points;
 pub use gaps::gaps;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use promises::promises;
-pub use simulation::simulation;
 pub use remedies::remedies;
+pub use simulation::simulation;
 pub use statement::statement;
 pub(crate) use trials::doubt;
 pub use trials::{cause_words, order_json, outcome, skip_words, test_json, test_outcome};

@@ -48,10 +48,10 @@ pub struct Report {
     pub profile: Profile,
     /// What did not, where, and what would have helped.
     pub gaps: Gaps,
-    /// What came of what was promised.
-    pub promises: Promises,
     /// What would help, and what would not.
     pub remedies: Remedies,
+    /// What came of what was promised.
+    pub promises: Promises,
     /// For the customer.
     pub statement: Statement,
 }
@@ -87,8 +87,8 @@ pub fn household_report_after(
     };
     let profile = Profile::build(&given);
     let gaps = Gaps::build(history, &ledger, tz).beside(&home.plans);
-    let promises = Promises::judge(history, home, &ledger, tz);
     let remedies = Remedies::build(&given, &profile, &gaps);
+    let promises = Promises::judge(history, home, &ledger, tz);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
@@ -100,8 +100,8 @@ pub fn household_report_after(
         ledger: ledger.summary(),
         profile,
         gaps,
-        promises,
         remedies,
+        promises,
         statement,
     };
     (ledger, report)

@@ -155,11 +155,25 @@ async fn an_empty_collector_says_what_will_come() {
 async fn a_home_shows_a_strip_per_link_and_activity_and_anywhere() {
     let console = console_of(&["maple-17"]).await;
     let page = get(console.at, "/households/maple-17").await.body;
-    assert_eq!(page.matches("class=\"strip\"").count(), 3 * 10);
-    assert_eq!(page.matches("class=\"strip any\"").count(), 10);
+    assert_eq!(page.matches("class=\"strip\"").count(), 3 * 13);
+    assert_eq!(page.matches("class=\"strip any\"").count(), 13);
     // The outage of 15 minutes stands in the table, with its reason.
     assert!(page.contains("<td class=\"num\">15 min</td>"), "the outage's length");
     assert!(page.contains("net.ipv4.ping_group_range"), "the remedy");
+}
+
+#[tokio::test]
+async fn a_profile_says_when_it_works_and_what_would_help() {
+    let console = console_of(&["maple-17"]).await;
+    let answer = get(console.at, "/households/maple-17/profile").await;
+    html::check(&answer.body, false);
+    for words in ["What would help", "Hours of the week", "Beside the period before"] {
+        assert!(answer.body.contains(words), "{words}");
+    }
+    assert!(answer.body.contains("A mobile backup:"), "each remedy is named");
+    let api = get(console.at, "/api/v1/households/maple-17/remedies").await.body;
+    let remedies: serde_json::Value = serde_json::from_str(&api).unwrap();
+    assert_eq!(remedies["remedies"].as_array().unwrap().len(), 6);
 }
 
 #[tokio::test]
