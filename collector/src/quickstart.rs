@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hearth_agent::config::{
-    Collector, Config, HostPort, LinkSettings, Pace, StampSettings, Target,
-    TestSettings, Wording,
+    Collector, Config, HostPort, LinkSettings, Pace, StampSettings, Target, TestSettings, Wording,
 };
 use hearth_agent::measure::{self, latency};
 use hearth_agent::probe::outlet::Outlet;

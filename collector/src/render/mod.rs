@@ -1,6 +1,7 @@
 //! Reports as text for a terminal and as JSON. Read `table` first, then
 //! `figures`, then one file per report.
 
+mod areas;
 mod delivered;
 mod figures;
 mod gaps;
@@ -17,6 +18,7 @@ mod weekly;
 
 use serde::Serialize;
 
+pub use areas::areas;
 pub use figures::figure;
 pub(crate) use figures::points;
 pub use gaps::gaps;
