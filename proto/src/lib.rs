@@ -3,14 +3,15 @@
 //! Read in this order: [`ids`] and [`time`], then [`link`], [`sample`],
 //! [`distribution`], [`radio`], [`slot`], [`trial`] (heavier tests) and [`event`]
 //! (what is measured), [`plan`] (what is asked of an agent), [`stamp`] (the
-//! probe's packets) and [`convert`], the only door between these types and the
-//! generated ones of [`wire`]. Nothing here reads a clock, a file or a socket.
+//! probe's packets), [`load`] (how tests fill a connection) and [`convert`], the only
+//! door between these types and the generated ones of [`wire`]. Nothing here reads a clock, a file or a socket.
 
 pub mod convert;
 pub mod distribution;
 pub mod event;
 pub mod ids;
 pub mod link;
+pub mod load;
 pub mod plan;
 pub mod radio;
 pub mod sample;

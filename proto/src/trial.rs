@@ -191,8 +191,18 @@ pub struct DirectionFigures {
     pub tcp_f: Distribution,
     /// Microseconds of the TLS handshake beside the load, over its round trips.
     pub tls_f: Distribution,
-    /// Microseconds of a request beside the load.
+    /// Microseconds of a request beside the load: [`Self::loaded_rtt`].
     pub http_f: Distribution,
-    /// Microseconds of a request on the loaded connections: `loaded_rtt_*`.
+    /// Microseconds of a request on the loaded connections.
     pub http_l: Distribution,
+}
+
+impl DirectionFigures {
+    /// `loaded_rtt_down`, `loaded_rtt_up`: microseconds of a request on a connection of
+    /// its own, beside the load. So were the idle round trips measured, and so it is the
+    /// link that is measured: on the loaded connections a request also waits for their
+    /// senders, and for what they lost to be sent again. RPM is made of both.
+    pub fn loaded_rtt(&self) -> &Distribution {
+        &self.http_f
+    }
 }

@@ -254,9 +254,9 @@ fn loaded_by_hearth(programs: &Programs, direction: Direction) -> anyhow::Result
     let report = bench.hearth(direction)?;
     let word = word(direction);
     for (name, key) in [
-        ("Hearth, exchanges on loaded connections", "loaded_rtt"),
+        ("Hearth, exchanges on the loaded connections", "http_l"),
         ("Hearth, TCP handshakes beside them", "tcp_f"),
-        ("Hearth, exchanges beside them", "http_f"),
+        ("Hearth, exchanges beside them: `loaded_rtt`", "loaded_rtt"),
     ] {
         let rtt = &report[key];
         let (p50, p95) = (figure(rtt, "p50_ms")?, figure(rtt, "p95_ms")?);

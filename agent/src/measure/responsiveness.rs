@@ -93,7 +93,7 @@ pub struct Loaded {
     pub measured_ms: u32,
     /// Payload bytes of the stable part.
     pub bytes: u64,
-    /// Exchanges on the loaded connections.
+    /// `loaded_rtt_*`: the exchanges beside the load.
     pub loaded_rtt: Rtt,
     /// TCP handshakes beside the load.
     pub tcp_f: Rtt,
@@ -101,6 +101,8 @@ pub struct Loaded {
     pub tls_f: Rtt,
     /// Exchanges beside the load.
     pub http_f: Rtt,
+    /// Exchanges on the loaded connections, their senders' own queues included.
+    pub http_l: Rtt,
 }
 
 /// Round trips; `null` where there are too few for the figure.
@@ -131,10 +133,11 @@ impl Loaded {
             flows: figures.flows,
             measured_ms: figures.measured_ms,
             bytes: figures.bytes,
-            loaded_rtt: Rtt::of(&figures.http_l),
+            loaded_rtt: Rtt::of(figures.loaded_rtt()),
             tcp_f: Rtt::of(&figures.tcp_f),
             tls_f: Rtt::of(&figures.tls_f),
             http_f: Rtt::of(&figures.http_f),
+            http_l: Rtt::of(&figures.http_l),
         }
     }
 }
@@ -268,6 +271,9 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
             _ => "not enough data for RPM, ".into(),
         };
         row(out, &format!("{name} loaded"), &format!("{rpm}RTT p50 {p50}, p95 {p95}"))?;
+        let own = loaded.http_l;
+        let (p50, p95) = (in_ms(own.p50_ms), in_ms(own.p95_ms));
+        row(out, "", &format!("on the loaded connections: p50 {p50}, p95 {p95}"))?;
     }
     row(out, "idle RTT p50", &in_ms(report.idle_rtt.p50_ms))?;
     row(out, "bufferbloat", &in_ms(report.bufferbloat_ms))?;
@@ -316,7 +322,8 @@ mod tests {
             tcp_f: distribution(ms),
             tls_f: distribution(ms),
             http_f: distribution(ms),
-            http_l: distribution(ms),
+            // Not the link's: it must not be taken for its round trips.
+            http_l: distribution(3 * ms),
         };
         let figures = Figures {
             down: Some(direction(50)),
@@ -341,7 +348,8 @@ mod tests {
         assert_eq!(json["down"]["confidence"], "high");
         assert_eq!(json["down"]["loaded_rtt"]["count"], 40);
         assert_eq!(json["cost"]["rx_bytes"], 100_000_000);
-        for key in ["flows", "measured_ms", "bytes", "tcp_f", "tls_f", "http_f"] {
+        assert_eq!(json["up"]["loaded_rtt"], json["up"]["http_f"]);
+        for key in ["flows", "measured_ms", "bytes", "tcp_f", "tls_f", "http_f", "http_l"] {
             assert!(!json["up"][key].is_null(), "{key}");
         }
         // The worse direction's.

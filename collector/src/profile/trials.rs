@@ -101,7 +101,7 @@ fn speeds(kind: TestKind, done: &[(&TestResult, &Figures)]) -> Option<SpeedProfi
 fn loaded(directions: &[&DirectionFigures]) -> LoadedProfile {
     let mut times = Merger::new();
     for d in directions {
-        times.add(&d.http_l);
+        times.add(d.loaded_rtt());
     }
     let times = times.finish();
     let rpms = directions.iter().filter_map(|d| d.rpm).map(|(rpm, _)| f64::from(rpm)).collect();

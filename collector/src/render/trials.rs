@@ -52,7 +52,7 @@ fn direction(name: &str, d: &DirectionFigures) -> String {
         _ => {}
     }
     if let (Some(p50), Some(p95)) =
-        (d.http_l.supported_percentile_ms(0.5), d.http_l.supported_percentile_ms(0.95))
+        (d.loaded_rtt().supported_percentile_ms(0.5), d.loaded_rtt().supported_percentile_ms(0.95))
     {
         text += &format!(", loaded RTT p50 {}, p95 {}", value(p50, Unit::Ms), value(p95, Unit::Ms));
         // Never without them: a mean of two rates hides a long queue.
@@ -119,9 +119,12 @@ pub fn test_json(test: &TestResult) -> serde_json::Value {
             "flows": d.flows,
             "rpm_draft09": d.rpm.map(|r| r.0),
             "rpm_confidence": d.rpm.map(|r| r.1),
-            "loaded_rtt_p50_ms": d.http_l.supported_percentile_ms(0.5),
-            "loaded_rtt_p95_ms": d.http_l.supported_percentile_ms(0.95),
-            "loaded_rtt_count": d.http_l.count(),
+            "loaded_rtt_p50_ms": d.loaded_rtt().supported_percentile_ms(0.5),
+            "loaded_rtt_p95_ms": d.loaded_rtt().supported_percentile_ms(0.95),
+            "loaded_rtt_count": d.loaded_rtt().count(),
+            "http_l_p50_ms": d.http_l.supported_percentile_ms(0.5),
+            "http_l_p95_ms": d.http_l.supported_percentile_ms(0.95),
+            "http_l_count": d.http_l.count(),
         })
     };
     let outcome = match &test.outcome {

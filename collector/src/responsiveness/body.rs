@@ -10,13 +10,9 @@ use rand::RngExt as _;
 
 use super::connection::Life;
 
-/// Payload of an HTTP/2 DATA frame that fills a TLS record (16,384 octets) together
-/// with the frame's header (9 octets). A fuller frame would end in a record of a few
-/// octets, which costs as much to send.
-const CHUNK: usize = 16_384 - 9;
 /// Octets before what is sent repeats: more than the window of any compressing
 /// middlebox.
-const POOL: usize = 64 * CHUNK;
+const POOL: usize = 1 << 20;
 
 /// Random, so that nothing on the way can shrink it; shared by all, so that nothing
 /// is copied.
@@ -62,9 +58,13 @@ impl Body for Content {
             Self::Short(octets) => octets.take(),
             Self::Endless(endless) if endless.life.is_over() => None,
             Self::Endless(endless) => {
+                let octets = endless.life.frame();
+                if endless.at + octets > POOL {
+                    endless.at = 0;
+                }
                 let from = endless.at;
-                endless.at = (from + CHUNK) % POOL;
-                Some(Bytes::from_static(&INCOMPRESSIBLE[from..from + CHUNK]))
+                endless.at += octets;
+                Some(Bytes::from_static(&INCOMPRESSIBLE[from..from + octets]))
             }
         };
         Poll::Ready(octets.map(|octets| Ok(Frame::data(octets))))

@@ -1,24 +1,25 @@
 //! One client's connection, from the TLS handshake to its end.
 
 use std::convert::Infallible;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use hearth_proto::load::MOST_FRAME;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::server::Acceptor;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{DRAIN, Server, count, service, socket};
+use super::shallow::Shallow;
+use super::watched::Watched;
+use super::{DRAIN, Server, count, service};
 use crate::serve::Shutdown;
 
 /// Bytes that an upload may send before it hears from us: more than any access link's
@@ -26,8 +27,8 @@ use crate::serve::Shutdown;
 const WINDOW: u32 = 32 << 20;
 /// Largest frame taken: a whole one is held for each connection.
 const MAX_FRAME: u32 = 64 << 10;
-/// Bytes of a download that may wait for the connection.
-const SEND_BUFFER: usize = 512 * 1024;
+/// Bytes of a download that may wait to be framed. Probes pass them by.
+const SEND_BUFFER: usize = 4 * MOST_FRAME;
 /// Largest head of a request.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -38,6 +39,7 @@ pub(super) struct Life {
     received: AtomicU64,
     allowed: u64,
     over: AtomicBool,
+    frame: AtomicUsize,
 }
 
 impl Life {
@@ -58,6 +60,28 @@ impl Life {
         self.over.load(Ordering::Relaxed) || self.has_spent_all()
     }
 
+    pub(super) fn has_sent(&self, bytes: usize) {
+        count(&self.sent, bytes as u64);
+    }
+
+    pub(super) fn has_received(&self, bytes: usize) {
+        count(&self.received, bytes as u64);
+    }
+
+    /// Bytes sent, TLS and HTTP included.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Payload bytes of a download's next frame.
+    pub(super) fn frame(&self) -> usize {
+        self.frame.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_frame(&self, bytes: usize) {
+        self.frame.store(bytes, Ordering::Relaxed);
+    }
+
     fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
@@ -71,7 +95,7 @@ pub(super) async fn serve(
     shutdown: &Shutdown,
 ) {
     let life = Arc::new(Life::new(server.limits.bytes));
-    match talk(stream, peer, server, shutdown, &life).await {
+    match talk(stream, server, shutdown, &life).await {
         Ok(()) => {}
         Err(Ended::Handshake(error)) => {
             count(&server.counters.failed_handshakes, 1);
@@ -99,27 +123,29 @@ enum Ended {
 
 async fn talk(
     stream: TcpStream,
-    peer: SocketAddr,
     server: &Arc<Server>,
     shutdown: &Shutdown,
     life: &Arc<Life>,
 ) -> Result<(), Ended> {
     let local = stream.local_addr().map_err(Ended::Handshake)?;
-    if let Err(error) = socket::prepare(&stream) {
-        tracing::debug!(%peer, %error, "the connection keeps the system's settings");
-    }
-    let watched = Watched { stream, life: Arc::clone(life) };
+    let watched = match Watched::new(stream, Arc::clone(life)) {
+        Ok(watched) => watched,
+        // It broke before it began.
+        Err(error) => return Err(Ended::Handshake(error)),
+    };
     let handshake = tokio::select! {
         () = shutdown.begun() => return Ok(()),
         handshake = timeout(server.limits.handshake, shake_hands(watched, server)) => handshake,
     };
-    let stream = match handshake {
+    let mut stream = match handshake {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(Ended::Handshake(error)),
         Err(late) => return Err(Ended::Handshake(late.into())),
     };
+    // A frame and what may come before it, so that it is one write.
+    stream.get_mut().1.set_buffer_limit(Some(2 * MOST_FRAME));
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(Shallow::new(stream));
     let service = {
         let (server, life) = (Arc::clone(server), Arc::clone(life));
         service_fn(move |request| {
@@ -204,64 +230,4 @@ where
     // What it still says no longer matters.
     let _ = timeout(DRAIN / 2, connection).await;
     if reason == "shutdown" { Ok(()) } else { Err(Ended::Cut(reason)) }
-}
-
-/// A stream whose bytes are counted.
-struct Watched {
-    stream: TcpStream,
-    life: Arc<Life>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        count(&self.life.received, (buf.filled().len() - before) as u64);
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.sent(polled)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.sent(polled)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-impl Watched {
-    fn sent(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = polled {
-            count(&self.life.sent, bytes as u64);
-        }
-        polled
-    }
 }

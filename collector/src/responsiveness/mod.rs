@@ -9,18 +9,20 @@
 //!
 //! Read in this order: [`document`] (discovery), [`service`] (what is answered),
 //! [`body`] (what is sent), [`limits`] (bounds and who gets in), [`tls`]
-//! (certificates and ciphers), [`socket`] (the system's side), `connection` (one
-//! client's life).
+//! (certificates and ciphers), [`socket`] (the system's side), `watched` and `shallow`
+//! (streams that count and hold little back), `connection` (one client's life).
 
 mod body;
 mod connection;
 pub mod document;
 mod limits;
 mod service;
+mod shallow;
 mod socket;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+mod watched;
 
 pub use limits::Limits;
 pub use socket::bind;

@@ -3,17 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use hearth_proto::load::CONGESTION_CONTROLS;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
 /// Connections that may wait to be taken.
 const BACKLOG: i32 = 1024;
-/// Bytes that may lie in the kernel unsent. What lies there delays a probe on the same
-/// connection, and that delay would be the server's and not the network's (the
-/// draft's "Server-Side Influence"). A dozen connections share a slow line: at
-/// 20 Mbit/s each 16 KiB of all of them are 80 ms.
-const NOT_SENT_LOW_WATER: u32 = 16 * 1024;
-
 /// A TCP listener for [`super::run`] at `addr`. An IPv6 one takes no IPv4, so that both
 /// can share a port.
 ///
@@ -32,8 +27,16 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Sends at once, and holds back little. Buffer sizes are the kernel's to tune.
-pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// Sends at once, by the congestion control of a load where the system allows it. The
+/// answer is how many bytes a segment carries. Buffer sizes are the kernel's to tune.
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<usize> {
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_notsent_lowat(NOT_SENT_LOW_WATER)
+    let socket = SockRef::from(stream);
+    CONGESTION_CONTROLS.iter().any(|name| socket.set_tcp_congestion(name.as_bytes()).is_ok());
+    Ok(socket.tcp_mss()? as usize)
+}
+
+/// Lets no more than so many bytes lie in the kernel unsent.
+pub(super) fn hold(stream: &TcpStream, bytes: usize) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_notsent_lowat(bytes as u32)
 }

@@ -56,8 +56,8 @@ pub(crate) fn direction(bps: u64, rtt_us: u32, estimate: bool) -> DirectionFigur
         rpm: (!estimate).then_some((60_000_000 / rtt_us, Confidence::Medium)),
         tcp_f: Distribution::new(),
         tls_f: Distribution::new(),
-        http_f: Distribution::new(),
-        http_l: (0..200).map(|i| rtt_us + i * 400).collect(),
+        http_f: (0..200).map(|i| rtt_us + i * 400).collect(),
+        http_l: Distribution::new(),
     }
 }
 

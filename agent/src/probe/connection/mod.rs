@@ -23,6 +23,7 @@
 //! ```
 
 mod meter;
+mod shallow;
 mod stream;
 
 use std::io;
@@ -42,6 +43,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use meter::{Account, Meter, link_header};
+pub use shallow::Shallow;
 pub use stream::{Counted, TooMuch, USUALLY_ALLOWED};
 
 use super::outlet::{Outlet, OutletError};

@@ -3,13 +3,17 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
+use hearth_proto::load::{CONGESTION_CONTROLS, SendDepth};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::meter::Meter;
+use crate::clock;
 
 /// A TCP stream, every octet of which its [`Meter`] counts. Dropping it closes
 /// the connection.
@@ -24,6 +28,15 @@ pub struct Counted {
     /// How many octets may come still, and may come in all.
     left: u64,
     allowed: u64,
+    held: Option<Held>,
+}
+
+/// How much a sender of load holds back, and who is to know.
+#[derive(Debug)]
+struct Held {
+    depth: SendDepth,
+    since: Instant,
+    frame: Arc<AtomicUsize>,
 }
 
 /// The far end sent more than it was asked for: whatever it is up to, a household
@@ -42,7 +55,7 @@ pub const USUALLY_ALLOWED: u64 = 128 * 1024;
 impl Counted {
     pub(super) fn new(inner: TcpStream, meter: Arc<Meter>) -> Self {
         let (left, allowed) = (USUALLY_ALLOWED, USUALLY_ALLOWED);
-        Self { inner, meter, ahead: Vec::new(), start: 0, end: 0, left, allowed }
+        Self { inner, meter, ahead: Vec::new(), start: 0, end: 0, left, allowed, held: None }
     }
 
     /// Lets so many octets come in all, TLS and headers included; more are an error
@@ -86,9 +99,47 @@ impl Counted {
     /// # Errors
     /// When the system refuses.
     pub fn bear_load(&self, unsent: u32) -> io::Result<()> {
+        self.abort_when_dropped()?;
+        SockRef::from(&self.inner).set_tcp_notsent_lowat(unsent)
+    }
+
+    /// Makes closing abort the connection (RST), so that what is still queued is
+    /// not sent.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn abort_when_dropped(&self) -> io::Result<()> {
+        SockRef::from(&self.inner).set_linger(Some(std::time::Duration::ZERO))
+    }
+
+    /// Lets no more octets wait in the socket than the connection carries in a few
+    /// milliseconds, from now on, and asks for the congestion control of a load. The
+    /// answer is how many octets a frame of the load may have, kept up to date.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn hold_little(&mut self) -> io::Result<Arc<AtomicUsize>> {
         let socket = SockRef::from(&self.inner);
-        socket.set_linger(Some(std::time::Duration::ZERO))?;
-        socket.set_tcp_notsent_lowat(unsent)
+        // Where the system allows none of them, its own is used.
+        CONGESTION_CONTROLS.iter().any(|name| socket.set_tcp_congestion(name.as_bytes()).is_ok());
+        let segment = socket.tcp_mss()?;
+        let depth = SendDepth::new(segment as usize);
+        let frame = Arc::new(AtomicUsize::new(depth.frame()));
+        socket.set_tcp_notsent_lowat(depth.octets() as u32)?;
+        self.held = Some(Held { depth, since: clock::now(), frame: Arc::clone(&frame) });
+        Ok(frame)
+    }
+
+    /// The socket took so many octets.
+    fn wrote(&mut self, octets: usize) -> io::Result<()> {
+        self.meter.sent(octets);
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let age = clock::now().saturating_duration_since(held.since);
+        if held.depth.look(age, self.meter.payload().tx) {
+            held.frame.store(held.depth.frame(), Ordering::Relaxed);
+            SockRef::from(&self.inner).set_tcp_notsent_lowat(held.depth.octets() as u32)?;
+        }
+        Ok(())
     }
 
     fn take_ahead(&mut self, buffer: &mut ReadBuf<'_>) {
@@ -141,7 +192,7 @@ impl AsyncWrite for Counted {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let n = ready!(Pin::new(&mut this.inner).poll_write(cx, data))?;
-        this.meter.sent(n);
+        this.wrote(n)?;
         Poll::Ready(Ok(n))
     }
 
@@ -152,7 +203,7 @@ impl AsyncWrite for Counted {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let n = ready!(Pin::new(&mut this.inner).poll_write_vectored(cx, data))?;
-        this.meter.sent(n);
+        this.wrote(n)?;
         Poll::Ready(Ok(n))
     }
 

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
+use hearth_proto::load::MOST_FRAME;
 use hearth_proto::{Cause, Family};
 use http::{Method, Request};
 use reqwest::Url;
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 
-use super::super::connection::{Account, ConnectError, Counted, Meter, Tls, connect};
+use super::super::connection::{Account, ConnectError, Meter, Shallow, Tls, connect};
 use super::super::heavy::TestError;
 use super::super::outlet::Outlet;
 
@@ -22,13 +23,10 @@ pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 const WINDOW: u32 = 16 * 1024 * 1024;
 /// Octets read from a loaded socket at once.
 const READ_AHEAD: usize = 256 * 1024;
-/// Octets that may wait unsent in a loaded socket: what waits there is neither
-/// sent nor able to be taken back, and delays the probes that come behind it.
-const UNSENT: u32 = 16 * 1024;
 /// Octets of an answer's header fields.
 const MOST_HEADERS: u32 = 16 * 1024;
-/// The same in HTTP/2.
-const UNFRAMED: usize = 128 * 1024;
+/// Octets of an upload that may wait to be framed.
+const UNFRAMED: usize = 2 * MOST_FRAME;
 /// Larger frames mean less work for each octet.
 const FRAME: u32 = 64 * 1024;
 
@@ -121,11 +119,13 @@ pub(super) struct Route {
 /// A connection, not driven yet.
 pub(super) struct Opened {
     pub(super) send: SendRequest<Bytes>,
-    pub(super) connection: Connection<TlsStream<Counted>, Bytes>,
+    pub(super) connection: Connection<Shallow, Bytes>,
     pub(super) meter: Arc<Meter>,
     pub(super) tcp: Duration,
     /// Over its round trips.
     pub(super) tls: Duration,
+    /// Octets that a frame of the load may have.
+    pub(super) frame: Arc<AtomicUsize>,
 }
 
 impl Route {
@@ -140,30 +140,34 @@ impl Route {
         let meter = Arc::clone(tcp.stream.meter());
         let mut http = Builder::new();
         http.enable_push(false).max_header_list_size(MOST_HEADERS);
+        let mut frame = Arc::default();
         if load {
+            let refused = |source| ConnectError::Tcp { to: self.to, source };
             tcp.stream.read_ahead(READ_AHEAD);
             // The test's own limit holds over all its connections together.
             tcp.stream.allow(u64::MAX);
-            tcp.stream
-                .bear_load(UNSENT)
-                .map_err(|source| ConnectError::Tcp { to: self.to, source })?;
+            tcp.stream.abort_when_dropped().map_err(refused)?;
+            frame = tcp.stream.hold_little().map_err(refused)?;
             http.initial_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
                 .max_send_buffer_size(UNFRAMED)
                 .max_frame_size(FRAME);
         }
-        let secured = match self.tls.handshake(tcp.stream, &self.name).await {
+        let mut secured = match self.tls.handshake(tcp.stream, &self.name).await {
             Err(error) if error.is_no_protocol() => return Err(ExchangeError::NotHttp2),
             secured => secured?,
         };
         if secured.protocol.as_deref() != Some(b"h2") {
             return Err(ExchangeError::NotHttp2);
         }
+        // A frame and what may come before it, so that it is one write.
+        secured.stream.get_mut().1.set_buffer_limit(Some(UNFRAMED));
         let tls = secured.took / secured.round_trips;
-        let (send, connection) = timeout(EXCHANGE_TIMEOUT, http.handshake(secured.stream))
-            .await
-            .map_err(|_| ExchangeError::Timeout)??;
-        Ok(Opened { send, connection, meter, tcp: tcp.took, tls })
+        let (send, connection) =
+            timeout(EXCHANGE_TIMEOUT, http.handshake(Shallow::new(secured.stream)))
+                .await
+                .map_err(|_| ExchangeError::Timeout)??;
+        Ok(Opened { send, connection, meter, tcp: tcp.took, tls, frame })
     }
 }
 
@@ -216,7 +220,7 @@ pub(super) async fn get(
 
 /// Drives a connection while something is done with it.
 pub(super) async fn beside<T>(
-    connection: Connection<TlsStream<Counted>, Bytes>,
+    connection: Connection<Shallow, Bytes>,
     doing: impl Future<Output = Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
     tokio::select! {

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
+use hearth_proto::load::MOST_FRAME;
 use http::Method;
 use reqwest::Url;
 use tokio::sync::mpsc;
@@ -18,9 +19,6 @@ use super::super::heavy::Direction;
 use super::engine::Probe;
 use super::exchange::{ExchangeError, Route, beside, get, request};
 use crate::clock;
-
-/// Octets handed to HTTP/2 at once.
-const CHUNK: usize = 64 * 1024;
 
 /// A loaded connection, as the one who watches over it sees it.
 #[derive(Debug)]
@@ -97,7 +95,7 @@ pub(super) async fn bear(
                 Direction::Up => {
                     let (response, stream) =
                         send.send_request(request(&Method::POST, &url), false)?;
-                    transmit(stream, response, &data, &moved).await?;
+                    transmit(stream, response, &data, &opened.frame, &moved).await?;
                 }
             }
             if moved.load(Ordering::Relaxed) == before {
@@ -126,10 +124,13 @@ async fn transmit(
     mut stream: SendStream<Bytes>,
     mut response: ResponseFuture,
     data: &Bytes,
+    frame: &AtomicUsize,
     moved: &AtomicU64,
 ) -> Result<(), ExchangeError> {
     loop {
-        stream.reserve_capacity(CHUNK);
+        // What is handed over at once is one frame.
+        let most = frame.load(Ordering::Relaxed).min(data.len());
+        stream.reserve_capacity(most);
         let capacity = poll_fn(|cx| {
             if let Poll::Ready(answer) = std::pin::Pin::new(&mut response).poll(cx) {
                 return Poll::Ready(Err(answer));
@@ -139,7 +140,7 @@ async fn transmit(
         .await;
         match capacity {
             Ok(Some(capacity)) => {
-                let octets = capacity?.min(data.len());
+                let octets = capacity?.min(most);
                 stream.send_data(data.slice(..octets), false)?;
                 moved.fetch_add(octets as u64, Ordering::Relaxed);
             }
@@ -153,7 +154,7 @@ async fn transmit(
 /// What an upload consists of: nothing that could be compressed on the way.
 pub(super) fn incompressible() -> Bytes {
     use rand::RngExt;
-    let mut octets = vec![0_u8; CHUNK];
+    let mut octets = vec![0_u8; MOST_FRAME];
     rand::make_rng::<rand::rngs::SmallRng>().fill(&mut octets[..]);
     octets.into()
 }

@@ -131,7 +131,7 @@ fn test(t: &TestResult, link: String, span: Span, at: &Clock) -> TestRow {
             {
                 let Some(d) = found else { continue };
                 *shown = rate(d);
-                let at = |p| d.http_l.supported_percentile_ms(p).map(words::ms);
+                let at = |p| d.loaded_rtt().supported_percentile_ms(p).map(words::ms);
                 // RPM never without them: a mean of two rates hides a long queue.
                 let (Some(p50), Some(p95)) = (at(0.5), at(0.95)) else { continue };
                 loaded.push(format!("{name} {p50} / {p95}"));
