@@ -114,7 +114,10 @@ impl<'s> ByHour<'s> {
 
 /// Intervals by the days that they are of: an outage hits many activities alike.
 #[derive(Default)]
-pub(super) struct Intervals(Vec<(Vec<(u64, u64)>, Option<Interval>)>);
+pub(super) struct Intervals(Vec<(BadOfKnown, Option<Interval>)>);
+
+/// Slots bad and known of each day.
+type BadOfKnown = Vec<(u64, u64)>;
 
 impl Intervals {
     fn over(&mut self, days: Vec<(u64, u64)>) -> Option<Interval> {

@@ -19,7 +19,7 @@ pub(crate) fn not_ok(column: &[Cell]) -> impl Iterator<Item = (usize, Cell)> + '
 
 /// Whether all of a chunk is OK, in one comparison where it is whole.
 fn all_ok(chunk: &[Cell]) -> bool {
-    match <&[Cell; AT_ONCE]>::try_from(chunk) {
+    match <[Cell; AT_ONCE]>::try_from(chunk) {
         Ok(whole) => Cell::all_ok(whole),
         Err(_) => chunk.iter().all(|c| c.state() == State::Ok),
     }
@@ -123,7 +123,9 @@ mod tests {
             let mut slots = Slots::none(column.len());
             let bad: Vec<usize> =
                 (0..column.len()).filter(|s| column[*s].state().is_bad()).collect();
-            bad.iter().for_each(|s| slots.put(*s));
+            for slot in &bad {
+                slots.put(*slot);
+            }
             prop_assert_eq!(slots.rising().collect::<Vec<_>>(), bad);
         }
     }

@@ -102,8 +102,11 @@ impl<'h> Witness<'h> {
             }
             _ if slots.len() < LONG => p95(series()),
             _ => {
-                let parts =
-                    self.ledger.columns.over(self.history, self.link.index, &[slots.clone()]);
+                let parts = self.ledger.columns.over(
+                    self.history,
+                    self.link.index,
+                    std::slice::from_ref(&slots),
+                );
                 let of = parts.iter().zip(&self.columns.series).filter(|(_, s)| is(&s.key));
                 of_times(&Distribution::merge_all(of.map(|(tally, _)| &tally.times)))
             }

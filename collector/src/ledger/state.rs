@@ -146,9 +146,8 @@ impl Cell {
     }
 
     /// Whether all of these are OK, in one comparison.
-    pub(crate) const fn all_ok(cells: &[Self; 8]) -> bool {
-        let [a, b, c, d, e, f, g, h] = *cells;
-        let word = u64::from_ne_bytes([a.0, b.0, c.0, d.0, e.0, f.0, g.0, h.0]);
+    pub(crate) fn all_ok(cells: [Self; 8]) -> bool {
+        let word = u64::from_ne_bytes(cells.map(|c| c.0));
         // Of each byte, the state found and whether it is excluded.
         let state = u64::from_ne_bytes([0b111 | EXCLUDED; 8]);
         word & state == u64::from_ne_bytes([State::Ok as u8; 8])
