@@ -1,16 +1,15 @@
-//! A roll-up over many homes: what one home costs, and what is held.
+//! A roll-up over many homes: what one home costs.
 //!
 //! Virtual homes of three links and 60 s slots, each judged and added, one after
-//! the other on one core. Shown: the median time of each step, what the process
-//! holds for all of them, and what 100,000 homes would take, were each like these.
+//! the other on one core. Shown: the median time of each step, and what 100,000
+//! homes would take, were each like these.
 //!
 //! `cargo bench -p hearth-tests --bench areas [-- --homes 1000 --days 1]`
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use std::fs;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::Parser;
 use hearth_collector::areas::{Contribution, K, RollUp};
 use hearth_collector::gaps::Gaps;
@@ -43,14 +42,6 @@ struct Args {
     bench: bool,
 }
 
-/// Bytes that the process holds.
-fn resident() -> anyhow::Result<f64> {
-    let statm = fs::read_to_string("/proc/self/statm")?;
-    let pages = statm.split(' ').nth(1).context("statm has a second field")?;
-    let pages: f64 = pages.parse()?;
-    Ok(pages * 4096.0)
-}
-
 fn home(number: u64, area: u64) -> Home {
     let of = |what: &str, n: u64| Some(format!("{what}-{}", number / n.max(1)));
     Home {
@@ -72,7 +63,6 @@ fn main() -> anyhow::Result<()> {
     let mut rollup = RollUp::new(Span { from: times.from, to: times.to }, &catalogue, &tz);
     let steps = ["ledger with columns", "gaps", "contribution", "add"];
     let mut took: [Vec<Duration>; 4] = Default::default();
-    let mut before = 0.0;
     for number in 0..args.homes {
         let history = Household::ordinary(&format!("h{number}"), times, number)?.history();
         let told = home(number, args.area);
@@ -89,12 +79,7 @@ fn main() -> anyhow::Result<()> {
         lap(2);
         rollup.add(&contribution);
         lap(3);
-        // The first homes fill what the allocator keeps.
-        if number == args.homes / 10 {
-            before = resident()?;
-        }
     }
-    let held = (resident()? - before) / (args.homes - args.homes / 10) as f64;
     let clock = Instant::now();
     let report = rollup.report(K::default());
     let drawing = clock.elapsed();
@@ -122,11 +107,6 @@ fn main() -> anyhow::Result<()> {
         drawing.as_secs_f64() * 1e3,
         report.incidents.len()
     );
-    println!("held per home {held:>12.0} octets, areas' own sums among them");
-    println!(
-        "100,000 homes alike: {:.0} core-minutes without reading, {:.0} MB held",
-        sum * MANY / 60_000.0,
-        held * MANY / 1e6
-    );
+    println!("100,000 homes alike: {:.0} core-minutes without reading", sum * MANY / 60_000.0);
     Ok(())
 }
