@@ -64,12 +64,12 @@ enum Command {
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::GapsArgs),
+    /// Gaps of areas and of all homes, and what hit many of them at once.
+    Areas(areas::AreasArgs),
     /// Whether what was promised to a household was kept, by which rule.
     Promises(report::ReportArgs),
     /// What a proposed promise would have come to, had it been made before.
     Promise(promise::PromiseArgs),
-    /// Gaps of areas and of all homes, and what hit many of them at once.
-    Areas(areas::AreasArgs),
     /// A household's statement, in plain words.
     Statement(report::StatementArgs),
     /// The ledger itself: a letter a slot, per link and activity.
@@ -246,9 +246,9 @@ pub fn main() -> ExitCode {
         Command::Home(args) => home::run(args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
+        Command::Areas(args) => areas::run(&args),
         Command::Promises(args) => report::promises(&args),
         Command::Promise(args) => promise::run(&args),
-        Command::Areas(args) => areas::run(&args),
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),

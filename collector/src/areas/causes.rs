@@ -93,7 +93,9 @@ pub(super) fn rank(universe: &Universe<'_>, hit: &[usize]) -> Vec<Cause> {
         }
     }
     let mut homes = BySets::new();
-    sets.values().for_each(|s| *homes.entry(*s).or_default() += 1);
+    for of in sets.values() {
+        *homes.entry(*of).or_default() += 1;
+    }
     let ranked: Vec<u32> = (0..found.len()).map(|bit| 1 << bit).collect();
     let shown = showable(&homes, &ranked, universe.k);
     let kept = found.into_iter().enumerate().filter(|(bit, _)| shown & (1 << bit) != 0);

@@ -72,6 +72,7 @@ pub(super) struct HourTimes {
 }
 
 /// One home's part of a roll-up.
+#[expect(clippy::struct_excessive_bools, reason = "each is a set that the home is in or not")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contribution {
     pub(super) place: Place,

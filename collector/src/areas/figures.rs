@@ -219,9 +219,8 @@ fn withheld(of: &'static str, k: K) -> Figure {
     Figure::not_enough("withheld, or too few homes to be told apart", 0, k.homes(), of)
 }
 
-fn unknown_bounds(low: f64, high: f64) -> Option<Interval> {
-    let method = IntervalMethod::UnknownAsBadThenGood;
-    Some(Interval { low, high, level: None, method })
+fn unknown_bounds(low: f64, high: f64) -> Interval {
+    Interval { low, high, level: None, method: IntervalMethod::UnknownAsBadThenGood }
 }
 
 fn group_activity(name: &ActivityRef, a: &Activity, k: K) -> Option<GroupActivity> {
@@ -235,15 +234,17 @@ fn group_activity(name: &ActivityRef, a: &Activity, k: K) -> Option<GroupActivit
             if decided == 0 {
                 return Figure::not_enough("no primary link failed beside one", 0, 1, "homes");
             }
-            Figure::new(share(t.saved, decided), Unit::Ratio, n, "homes")
-                .within(unknown_bounds(share(t.saved, bad), share(t.saved + t.undecided, bad)))
+            Figure::new(share(t.saved, decided), Unit::Ratio, n, "homes").within(Some(
+                unknown_bounds(share(t.saved, bad), share(t.saved + t.undecided, bad)),
+            ))
         },
     );
     Some(GroupActivity {
         activity: name.clone(),
         homes,
-        anywhere: Figure::new(share(t.ok, t.ok + t.bad), Unit::Ratio, homes, "homes")
-            .within(unknown_bounds(share(t.ok, all), share(t.ok + t.unknown + t.unproven, all))),
+        anywhere: Figure::new(share(t.ok, t.ok + t.bad), Unit::Ratio, homes, "homes").within(Some(
+            unknown_bounds(share(t.ok, all), share(t.ok + t.unknown + t.unproven, all)),
+        )),
         lost_ms: t.bad,
         primary: a.primary.map_or_else(
             || withheld("homes measured", k),

@@ -97,6 +97,8 @@ fn add<'c>(homes: impl IntoIterator<Item = &'c Contribution>) -> RollUp {
     all
 }
 
+type Counted<'f> = &'f dyn Fn(&Group) -> Option<u64>;
+
 /// Every number of homes that a group's figures name.
 fn named(group: &Group) -> Vec<u64> {
     let count = |f: &Figure| f.measured().filter(|m| m.of == "homes").map(|m| m.count);
@@ -171,7 +173,7 @@ proptest! {
                 let id = &catalogue().activities[a].id;
                 g.activities.iter().find(|x| x.activity.id == *id).cloned()
             };
-            let figures: [&dyn Fn(&Group) -> Option<u64>; 3] = [
+            let figures: [Counted<'_>; 3] = [
                 &|g| of(g).map(|x| x.homes),
                 &|g| of(g).and_then(|x| count(&x.primary)),
                 &|g| of(g).and_then(|x| count(&x.rescue)),

@@ -121,7 +121,7 @@ impl Sums {
         }
         for c in &home.carried {
             let set = sets::technology(c.technology);
-            let held = &mut self.technologies.entry(set).or_default();
+            let held = self.technologies.entry(set).or_default();
             held.0 = Some(c.technology);
             let sum = &mut held.1;
             (sum.homes, sum.up, sum.down) = (sum.homes + 1, sum.up + c.up, sum.down + c.down);

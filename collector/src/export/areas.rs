@@ -261,3 +261,14 @@ pub fn tables(report: &AreasReport) -> Vec<Table> {
         segments(report),
     ]
 }
+
+/// The tables' columns, by name, in their order.
+pub const SCHEMAS: [(&str, &[Column]); 7] = [
+    ("activities", ACTIVITIES),
+    ("incidents", INCIDENTS),
+    ("causes", CAUSES),
+    ("losses", LOST),
+    ("technologies", TECHNOLOGIES),
+    ("hours", HOURS),
+    ("segments", SEGMENTS),
+];

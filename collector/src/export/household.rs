@@ -224,3 +224,12 @@ pub fn tables(household: &HouseholdId, gaps: &Gaps) -> Vec<Table> {
         backup(household, gaps),
     ]
 }
+
+/// The tables' columns, by name, in their order.
+pub const SCHEMAS: [(&str, &[Column]); 5] = [
+    ("incidents", INCIDENTS),
+    ("activities", ACTIVITIES),
+    ("hours", HOURS),
+    ("congestion", CONGESTION),
+    ("backup", BACKUP),
+];

@@ -96,3 +96,47 @@ pub fn bytes(table: &Table, format: Format) -> Result<Vec<u8>, ExportError> {
             .map_err(|source| ExportError::Parquet { table: table.name, source }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn schema(report: &str, tables: &[(&str, &[Column])]) -> String {
+        let mut text = String::new();
+        for (name, columns) in tables {
+            write!(
+                text,
+                "\n### `{report}`: `{name}`\n\n| column | type | says |\n| --- | --- | --- |\n"
+            )
+            .unwrap();
+            for c in *columns {
+                writeln!(text, "| `{}` | {} | {} |", c.name, c.kind.name(), c.about).unwrap();
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_documented_schemas_are_those_written() {
+        let docs = include_str!("../../../docs/exports.md");
+        let both = schema("gaps", &household::SCHEMAS) + &schema("areas", &areas::SCHEMAS);
+        let at = docs.find("\n### `gaps`").expect("the schemas begin");
+        assert!(docs[at..] == both, "docs/exports.md should end in:\n{both}");
+    }
+
+    #[test]
+    fn a_column_names_its_unit_and_no_two_are_called_alike() {
+        for (table, columns) in household::SCHEMAS.iter().chain(&areas::SCHEMAS) {
+            let mut names: Vec<&str> = columns.iter().map(|c| c.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), columns.len(), "{table}");
+            for c in columns.iter().filter(|c| c.kind == Kind::Float) {
+                let units = ["_ratio", "_ms", "_hours", "_bytes", "_homes", "phi"];
+                assert!(units.iter().any(|u| c.name.ends_with(u)), "{table}.{}", c.name);
+            }
+        }
+    }
+}

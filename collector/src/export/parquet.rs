@@ -157,7 +157,9 @@ mod tests {
         #[test]
         fn any_table_reads_back_as_it_was_written(rows in prop::collection::vec(row(), 0..20)) {
             let mut table = Table::new("t", COLUMNS);
-            rows.into_iter().for_each(|r| table.row(r));
+            for row in rows {
+                table.row(row);
+            }
             let file = bytes::Bytes::from(super::bytes(&table).unwrap());
             let reader = SerializedFileReader::new(file).unwrap();
             let rows: Vec<Vec<Value>> = reader

@@ -1,7 +1,7 @@
 //! One activity's gaps: anywhere, saved, unsaved, rescue.
 
-use super::runs::{Part, runs};
-use super::{ActivityGaps, Extent};
+use super::runs::{Part, runs_among};
+use super::{ActivityGaps, Extent, scan};
 use crate::ledger::{Cell, Counts, Ledger, State};
 use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
 
@@ -9,18 +9,18 @@ pub(super) fn bounds(low: f64, high: f64) -> Interval {
     Interval { low, high, level: None, method: IntervalMethod::UnknownAsBadThenGood }
 }
 
-fn states(column: &[Cell]) -> impl Iterator<Item = State> + '_ {
-    column.iter().map(|c| c.state())
-}
-
 /// `anywhere(u)`.
 pub(crate) fn anywhere(column: &[Cell]) -> Figure {
-    let counts = Counts::of(states(column));
+    share_of(&scan::counts(column), column)
+}
+
+fn share_of(counts: &Counts, column: &[Cell]) -> Figure {
     let (known, unknown) = (counts.known(), counts.unknown);
     if known == 0 {
         return Figure::not_enough("no slot has evidence for it", 0, 1, "slots");
     }
-    let undecided = column.iter().filter(|c| c.state().is_bad() && c.is_unproven()).count() as u64;
+    let bad = scan::not_ok(column).map(|(_, c)| c).filter(|c| c.state().is_bad());
+    let undecided = bad.filter(|c| c.is_unproven()).count() as u64;
     let all = (known + unknown) as f64;
     Figure::new(counts.ok as f64 / known as f64, Unit::Ratio, known, "slots").within(Some(bounds(
         counts.ok as f64 / all,
@@ -79,33 +79,39 @@ pub(super) fn gaps(
     let extent = |slots: u64| Extent { slots, ms: slots * slot_ms };
 
     let (mut saved, mut unsaved, mut undecided) = (0, 0, 0);
-    let mut rescued = vec![Part::Other; first.len()];
-    for (slot, cell) in first.iter().enumerate().filter(|(_, c)| c.state().is_bad()) {
+    let mut counts = Counts::default();
+    let (mut bad, mut rescued) = (Vec::new(), Vec::new());
+    for (slot, cell) in scan::not_ok(first) {
+        counts.add(cell.state());
+        if !cell.state().is_bad() {
+            continue;
+        }
+        bad.push((slot, Part::Bad));
         let backup = |s: fn(State) -> bool| columns.iter().any(|c| s(c[slot].state()));
-        debug_assert!(cell.state().is_known());
         if backup(|s| s == State::Ok) {
             saved += 1;
-            rescued[slot] = Part::Bad;
+            rescued.push((slot, Part::Bad));
         } else {
             unsaved += 1;
             undecided += u64::from(backup(|s| !s.is_known()));
         }
     }
+    counts.ok = first.len() as u64 - counts.total();
+    let anywhere_slots = scan::counts(everywhere);
     let rescue = Rescue {
         saved_ms: saved * slot_ms,
         unsaved_ms: unsaved * slot_ms,
         undecided_ms: undecided * slot_ms,
-        times: runs(rescued, 0).len() as u64,
+        times: runs_among(rescued, 0).len() as u64,
         switch_over_ms,
         backups: backups.len(),
     };
-    let bad = states(first).map(|s| if s.is_bad() { Part::Bad } else { Part::Other });
-    let longest = runs(bad, 0).iter().map(|r| r.bad as u64).max().unwrap_or(0);
+    let longest = runs_among(bad, 0).iter().map(|r| r.bad as u64).max().unwrap_or(0);
     ActivityGaps {
         activity: ledger.activities[activity].clone(),
-        primary: Counts::of(states(first)),
-        anywhere_slots: Counts::of(states(everywhere)),
-        anywhere: anywhere(everywhere),
+        primary: counts,
+        anywhere_slots,
+        anywhere: share_of(&anywhere_slots, everywhere),
         saved: extent(saved),
         unsaved: extent(unsaved),
         undecided: extent(undecided),

@@ -2,7 +2,6 @@
 
 use jiff::tz::TimeZone;
 
-use super::segment::Records;
 use super::{Gaps, activity, congestion, hours, incidents, together};
 use crate::history::History;
 use crate::ledger::Ledger;
@@ -21,19 +20,10 @@ impl Gaps {
         let backups: Vec<usize> = (0..ledger.links.len())
             .filter(|l| ledger.links[*l].technology.is_mobile() && Some(*l) != primary)
             .collect();
-        let records: Vec<Records<'_>> = ledger
-            .links
-            .iter()
-            .zip(&history.links)
-            .map(|(link, h)| {
-                let mut by_start: Vec<_> = h.slots.iter().collect();
-                by_start.sort_by_key(|s| s.start);
-                Records { link, by_start }
-            })
-            .collect();
-        let links = incidents::of_links(history, ledger, &records);
-        let household = incidents::of_household(history, ledger, &records);
+        let links = incidents::of_links(history, ledger);
+        let household = incidents::of_household(history, ledger);
         let stretches = hours::stretches(ledger, tz);
+        let (places, mut intervals) = (hours::ByHour::of(&stretches), hours::Intervals::default());
         let activities = 0..ledger.activities.len();
         let by_hour: Vec<_> =
             activities.clone().map(|a| hours::counts(ledger.anywhere(a), &stretches)).collect();
@@ -42,7 +32,7 @@ impl Gaps {
             backups: backups.iter().map(|b| ledger.links[*b].clone()).collect(),
             worst_hours: activities
                 .clone()
-                .flat_map(|a| hours::worst(ledger, a, &by_hour[a], &stretches))
+                .flat_map(|a| hours::worst(ledger, a, &by_hour[a], &places, &mut intervals))
                 .collect(),
             hours: by_hour,
             congestion: (0..ledger.links.len())
@@ -58,7 +48,7 @@ impl Gaps {
             shared_fate: primary
                 .map(|p| backups.iter().map(|b| together::shared_fate(ledger, p, *b)).collect())
                 .unwrap_or_default(),
-            backup_need: together::backup_need(history, ledger, primary, tz),
+            backup_need: together::backup_need(ledger, primary, &stretches, tz),
             switch_over: Figure::not_enough(
                 "agents of this version do not observe traffic moving to another link",
                 0,

@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use super::{HOURS_OF_WEEK, WorstHour};
+use super::{HOURS_OF_WEEK, WorstHour, scan};
 use crate::ledger::{Cell, Counts, Ledger};
 use crate::report::days::{days, local};
-use crate::report::figure::{Figure, Unit};
+use crate::report::figure::{Figure, Interval, Unit};
 use crate::report::interval::over_days;
 
 /// The fewest days that an hour of the week is ranked from.
@@ -67,35 +67,67 @@ pub(crate) fn stretches(ledger: &Ledger, tz: &TimeZone) -> Vec<Stretch> {
 pub(crate) fn counts(column: &[Cell], stretches: &[Stretch]) -> Vec<Counts> {
     let mut hours = vec![Counts::default(); HOURS_OF_WEEK];
     for s in stretches {
-        let found = Counts::of(column[s.slots.clone()].iter().map(|c| c.state()));
-        add(&mut hours[s.hour_of_week], found);
+        hours[s.hour_of_week].ok += s.slots.len() as u64;
+    }
+    let mut at = 0;
+    for (slot, cell) in scan::not_ok(column) {
+        while stretches.get(at).is_some_and(|s| s.slots.end <= slot) {
+            at += 1;
+        }
+        let Some(s) = stretches.get(at).filter(|s| s.slots.start <= slot) else { continue };
+        let hour = &mut hours[s.hour_of_week];
+        hour.ok -= 1;
+        hour.add(cell.state());
     }
     hours
-}
-
-fn add(sum: &mut Counts, more: Counts) {
-    sum.ok += more.ok;
-    sum.degraded += more.degraded;
-    sum.down += more.down;
-    sum.unknown += more.unknown;
-    sum.excluded += more.excluded;
 }
 
 fn bad(c: &Counts) -> u64 {
     c.degraded + c.down
 }
 
-/// (bad, known) of each day's stretch of one hour of the week.
-fn by_day(column: &[Cell], stretches: &[Stretch], hour: usize) -> Vec<(u64, u64)> {
-    let mut days: Vec<(usize, (u64, u64))> = Vec::new();
-    for s in stretches.iter().filter(|s| s.hour_of_week == hour) {
-        let c = Counts::of(column[s.slots.clone()].iter().map(|c| c.state()));
-        match days.last_mut() {
-            Some((day, sum)) if *day == s.day => *sum = (sum.0 + bad(&c), sum.1 + c.known()),
-            _ => days.push((s.day, (bad(&c), c.known()))),
+/// Stretches by the hour of the week that they are in.
+pub(super) struct ByHour<'s>(Vec<Vec<&'s Stretch>>);
+
+impl<'s> ByHour<'s> {
+    pub(super) fn of(stretches: &'s [Stretch]) -> Self {
+        let mut hours = vec![Vec::new(); HOURS_OF_WEEK];
+        for s in stretches {
+            hours[s.hour_of_week].push(s);
         }
+        Self(hours)
     }
-    days.into_iter().map(|d| d.1).filter(|d| d.1 > 0).collect()
+
+    /// (bad, known) of each day's stretch of one hour of the week.
+    fn days(&self, column: &[Cell], hour: usize) -> Vec<(u64, u64)> {
+        let mut days: Vec<(usize, (u64, u64))> = Vec::new();
+        for s in &self.0[hour] {
+            let c = scan::counts(&column[s.slots.clone()]);
+            match days.last_mut() {
+                Some((day, sum)) if *day == s.day => *sum = (sum.0 + bad(&c), sum.1 + c.known()),
+                _ => days.push((s.day, (bad(&c), c.known()))),
+            }
+        }
+        days.into_iter().map(|d| d.1).filter(|d| d.1 > 0).collect()
+    }
+}
+
+/// Intervals by the days that they are of: an outage hits many activities alike.
+#[derive(Default)]
+pub(super) struct Intervals(Vec<(BadOfKnown, Option<Interval>)>);
+
+/// Slots bad and known of each day.
+type BadOfKnown = Vec<(u64, u64)>;
+
+impl Intervals {
+    fn over(&mut self, days: Vec<(u64, u64)>) -> Option<Interval> {
+        if let Some(known) = self.0.iter().find(|k| k.0 == days) {
+            return known.1;
+        }
+        let interval = over_days(&days);
+        self.0.push((days, interval));
+        interval
+    }
 }
 
 /// The worst hours of one activity: those bad on two days or more first, then by
@@ -104,7 +136,8 @@ pub(super) fn worst(
     ledger: &Ledger,
     activity: usize,
     hours: &[Counts],
-    stretches: &[Stretch],
+    by_hour: &ByHour<'_>,
+    intervals: &mut Intervals,
 ) -> Vec<WorstHour> {
     let column = ledger.anywhere(activity);
     let share = |c: &Counts| bad(c) as f64 / c.known() as f64;
@@ -115,7 +148,7 @@ pub(super) fn worst(
     let mut found: Vec<WorstHour> = ranked
         .into_iter()
         .filter_map(|hour| {
-            let days = by_day(column, stretches, hour);
+            let days = by_hour.days(column, hour);
             if days.len() < DAYS {
                 return None;
             }
@@ -135,8 +168,8 @@ pub(super) fn worst(
     found.truncate(WORST);
     for w in &mut found {
         let hour = usize::from(w.weekday - 1) * 24 + usize::from(w.hour);
-        let days = by_day(column, stretches, hour);
-        w.bad = w.bad.clone().within(over_days(&days));
+        let interval = intervals.over(by_hour.days(column, hour));
+        w.bad = w.bad.clone().within(interval);
     }
     found
 }

@@ -5,8 +5,9 @@
 
 use hearth_proto::{Event, EventKind, UnixMs};
 
-use super::runs::{BRIDGE, Part, Run, runs};
-use super::segment::{Records, segment};
+use super::runs::{BRIDGE, Part, Run, runs_among};
+use super::scan::{self, Slots};
+use super::segment::Witness;
 use super::{Edge, Incident, IncidentKind, MOST_INCIDENTS, Segment};
 use crate::history::{History, LinkHistory, Span};
 use crate::ledger::{Cell, Ledger, Limit, State};
@@ -48,28 +49,32 @@ struct Found {
 
 /// The runs of both kinds in a column of the connection and those of activities.
 fn find(connection: &[Cell], activities: &[&[Cell]]) -> Vec<Found> {
-    let out = |c: &Cell| c.limit() == Limit::Outage;
-    let outage = connection.iter().map(|c| match c.state() {
-        State::Excluded => Part::Barrier,
-        _ if out(c) => Part::Bad,
-        _ => Part::Other,
-    });
-    let mut poor = vec![false; connection.len()];
-    for column in activities {
-        for (poor, cell) in poor.iter_mut().zip(*column) {
-            *poor |= cell.state() == State::Degraded && !out(cell);
+    let out = |c: Cell| c.limit() == Limit::Outage;
+    // Outages and exclusions, which no degradation reaches over.
+    let mut barriers = Slots::none(connection.len());
+    let mut outage = Vec::new();
+    for (slot, cell) in scan::not_ok(connection) {
+        let excluded = cell.state() == State::Excluded;
+        if excluded || out(cell) {
+            barriers.put(slot);
+            outage.push((slot, if excluded { Part::Barrier } else { Part::Bad }));
         }
     }
-    let degradation = connection.iter().zip(&poor).map(|(c, poor)| match c.state() {
-        State::Excluded => Part::Barrier,
-        _ if out(c) => Part::Barrier,
-        _ if *poor => Part::Bad,
-        _ => Part::Other,
-    });
+    let mut marked = barriers.clone();
+    for column in activities {
+        for (slot, cell) in scan::not_ok(column) {
+            if cell.state() == State::Degraded && !out(cell) {
+                marked.put(slot);
+            }
+        }
+    }
+    let degradation = marked
+        .rising()
+        .map(|slot| (slot, if barriers.holds(slot) { Part::Barrier } else { Part::Bad }));
     let found = |kind| move |run| Found { kind, run };
     let mut all: Vec<Found> =
-        runs(outage, BRIDGE).into_iter().map(found(IncidentKind::Outage)).collect();
-    all.extend(runs(degradation, BRIDGE).into_iter().map(found(IncidentKind::Degradation)));
+        runs_among(outage, BRIDGE).into_iter().map(found(IncidentKind::Outage)).collect();
+    all.extend(runs_among(degradation, BRIDGE).into_iter().map(found(IncidentKind::Degradation)));
     all
 }
 
@@ -103,17 +108,16 @@ fn outage_edges(
     run: Run,
     down: Option<UnixMs>,
     up: Option<UnixMs>,
-    own: Option<&Records<'_>>,
+    link: Option<usize>,
 ) -> (Edge, Option<Edge>) {
     let Span { from, to } = run.span(ledger);
     let slot_ms = i64::from(ledger.slot.ms());
     let down_ms = |slot: usize| {
-        let span = Span { from: ledger.at(slot), to: ledger.at(slot + 1) };
-        let records = own.map(|o| o.within(span)).unwrap_or_default();
-        records.iter().map(|r| i64::from(r.down_ms)).sum::<i64>().min(slot_ms)
+        let ms = link.map_or(0, |l| ledger.columns.links[l].down_ms[slot]);
+        i64::from(ms).min(slot_ms)
     };
     let probe = |at| Edge { at, to_the_probe: true, source: PROBE.to_owned() };
-    let part = |ms: i64| own.is_some() && ms > 0 && ms < slot_ms;
+    let part = |ms: i64| ms > 0 && ms < slot_ms;
     let start = down.map_or_else(
         || match down_ms(run.first) {
             ms if part(ms) && run.last > run.first => {
@@ -164,7 +168,7 @@ fn slot_edges(ledger: &Ledger, run: Run) -> (Edge, Option<Edge>) {
 }
 
 fn hit(ledger: &Ledger, run: Run, columns: &[&[Cell]]) -> Vec<ActivityRef> {
-    let bad = |c: &[Cell]| c[run.first..=run.last].iter().any(|c| c.state().is_bad());
+    let bad = |c: &[Cell]| scan::any_bad(&c[run.first..=run.last]);
     let hit = columns.iter().zip(&ledger.activities).filter(|(c, _)| bad(c));
     hit.map(|(_, activity)| activity.clone()).collect()
 }
@@ -196,7 +200,8 @@ fn assemble(
 }
 
 /// Each link's incidents.
-pub(super) fn of_links(history: &History, ledger: &Ledger, records: &[Records<'_>]) -> Listed {
+pub(super) fn of_links(history: &History, ledger: &Ledger) -> Listed {
+    let witnesses = Witness::all(history, ledger);
     let mut incidents = Vec::new();
     let mut left_off = 0;
     for (l, link) in ledger.links.iter().enumerate() {
@@ -210,21 +215,12 @@ pub(super) fn of_links(history: &History, ledger: &Ledger, records: &[Records<'_
             let edges = match found.kind {
                 IncidentKind::Outage => {
                     let (down, up) = by_events(ledger, found.run, &changes);
-                    outage_edges(ledger, found.run, down, up, Some(&records[l]))
+                    outage_edges(ledger, found.run, down, up, Some(l))
                 }
                 IncidentKind::Degradation => slot_edges(ledger, found.run),
             };
             let mut incident = assemble(ledger, &found, edges, &columns, connection);
-            let others: Vec<Records<'_>> = records
-                .iter()
-                .filter(|r| r.link.index != l)
-                .map(|r| Records {
-                    link: r.link,
-                    by_start: r.within(found.run.span(ledger)).to_vec(),
-                })
-                .collect();
-            (incident.segment, incident.evidence) =
-                segment(&records[l], &others, found.run.span(ledger), i64::from(ledger.slot.ms()));
+            (incident.segment, incident.evidence) = witnesses[l].segment(found.run, &witnesses);
             incident.worked_on = worked_on(ledger, found.run, l);
             incident.link = Some(link.clone());
             incidents.push(incident);
@@ -243,8 +239,7 @@ fn worked_on(ledger: &Ledger, run: Run, link: usize) -> Vec<crate::report::names
         (0..ledger.activities.len()).any(|a| {
             let own = &ledger.column(link, a)[slots.clone()];
             let theirs = &ledger.column(other, a)[slots.clone()];
-            own.iter().any(|c| c.state().is_bad())
-                && theirs.iter().filter(|c| c.state() == State::Ok).count() >= enough
+            scan::any_bad(own) && scan::counts(theirs).ok as usize >= enough
         })
     };
     let others = (0..ledger.links.len()).filter(|o| *o != link && carried(*o));
@@ -252,7 +247,8 @@ fn worked_on(ledger: &Ledger, run: Run, link: usize) -> Vec<crate::report::names
 }
 
 /// When some activity worked on no link.
-pub(super) fn of_household(history: &History, ledger: &Ledger, records: &[Records<'_>]) -> Listed {
+pub(super) fn of_household(history: &History, ledger: &Ledger) -> Listed {
+    let witnesses = Witness::all(history, ledger);
     let columns: Vec<&[Cell]> = (0..ledger.activities.len()).map(|a| ledger.anywhere(a)).collect();
     let changes: Vec<Vec<Change>> = history.links.iter().map(|l| changes(history, l)).collect();
     let (kept, left_off) = keep(find(ledger.home(), &columns));
@@ -271,12 +267,11 @@ pub(super) fn of_household(history: &History, ledger: &Ledger, records: &[Record
                 IncidentKind::Degradation => slot_edges(ledger, run),
             };
             let mut incident = assemble(ledger, &found, edges, &columns, ledger.home());
-            let span = run.span(ledger);
             let mut segments = Vec::new();
-            for (l, own) in records.iter().enumerate() {
+            for (l, own) in witnesses.iter().enumerate() {
                 let slots = &ledger.connection(l)[run.first..=run.last];
                 if slots.iter().any(|c| c.state().is_known()) {
-                    let (segment, evidence) = segment(own, &[], span, i64::from(ledger.slot.ms()));
+                    let (segment, evidence) = own.segment(run, &[]);
                     segments.push(segment);
                     let label = &own.link.label;
                     incident.evidence.push(format!(

@@ -2,7 +2,7 @@
 //! and what would have helped. Definitions: section 4 of the method.
 //!
 //! Read in this order: the model here; `activity` (anywhere, saved, unsaved,
-//! rescue); `runs`, `incidents` and `segment`; `together` (shared fate, backup
+//! rescue); `scan`, `runs`, `incidents` and `segment`; `together` (shared fate, backup
 //! need) and `caps` (that need beside what was sold); `congestion` and `hours`
 //! (what recurs); `build`, which puts them together.
 
@@ -15,6 +15,7 @@ mod congestion_tests;
 pub(crate) mod hours;
 mod incidents;
 pub(crate) mod runs;
+pub(crate) mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;

@@ -24,9 +24,17 @@ pub(crate) struct Run {
 
 /// All runs, by start.
 pub(crate) fn runs(parts: impl IntoIterator<Item = Part>, bridge: usize) -> Vec<Run> {
+    runs_among(parts.into_iter().enumerate(), bridge)
+}
+
+/// All runs, by start, of slots that rise; those left out are [`Part::Other`].
+pub(crate) fn runs_among(
+    parts: impl IntoIterator<Item = (usize, Part)>,
+    bridge: usize,
+) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut open = false;
-    for (slot, part) in parts.into_iter().enumerate() {
+    for (slot, part) in parts {
         match part {
             Part::Barrier => open = false,
             Part::Other => {}

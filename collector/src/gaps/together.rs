@@ -1,11 +1,14 @@
 //! Whether links fail together, and what a backup would have carried.
 
+use hearth_proto::UnixMs;
 use jiff::tz::TimeZone;
 
-use super::runs::{BRIDGE, Part, runs};
+use super::hours::Stretch;
+use super::runs::{BRIDGE, Part, Run, runs_among};
+use super::scan::{self, Slots};
 use super::{BackupNeed, SharedFate};
-use crate::history::{History, Span};
-use crate::ledger::{Cell, Ledger, Limit, State};
+use crate::history::Span;
+use crate::ledger::{Cell, Ledger, Limit};
 use crate::report::days::{Day, days};
 use crate::report::figure::{Figure, Unit};
 
@@ -19,32 +22,46 @@ fn is_out(cell: Cell) -> bool {
     cell.state().is_bad() && cell.limit() == Limit::Outage
 }
 
-fn bad(yes: bool) -> Part {
-    if yes { Part::Bad } else { Part::Other }
-}
-
-/// Over slots that are known on both links.
+/// Over slots that are known on both links; others are as if they were not there.
 pub(super) fn shared_fate(ledger: &Ledger, primary: usize, backup: usize) -> SharedFate {
-    let pairs: Vec<(bool, bool)> = ledger
-        .connection(primary)
-        .iter()
-        .zip(ledger.connection(backup))
-        .filter(|(f, m)| f.state().is_known() && m.state().is_known())
-        .map(|(f, m)| (is_out(*f), is_out(*m)))
-        .collect();
-    let any = runs(pairs.iter().map(|(f, m)| bad(*f || *m)), BRIDGE).len() as u64;
-    let outages = runs(pairs.iter().map(|(f, _)| bad(*f)), BRIDGE);
-    let common =
-        outages.iter().filter(|r| pairs[r.first..=r.last].iter().any(|(f, m)| *f && *m)).count();
-    let count = |of: fn(&(bool, bool)) -> bool| pairs.iter().filter(|p| of(p)).count() as f64;
-    let (f, m, both) = (count(|p| p.0), count(|p| p.1), count(|p| p.0 && p.1));
+    let columns = [ledger.connection(primary), ledger.connection(backup)];
+    let mut looked_at = Slots::none(ledger.slots());
+    for (slot, _) in columns.iter().flat_map(|c| scan::not_ok(c)) {
+        looked_at.put(slot);
+    }
+    let mut left_out = 0;
+    let (mut either, mut first, mut both) = (Vec::new(), Vec::new(), Vec::new());
+    let mut second = 0;
+    for slot in looked_at.rising() {
+        let [f, m] = columns.map(|c| c[slot]);
+        if !(f.state().is_known() && m.state().is_known()) {
+            left_out += 1;
+            continue;
+        }
+        let place = slot - left_out;
+        let (f, m) = (is_out(f), is_out(m));
+        second += usize::from(m);
+        for (list, yes) in [(&mut either, f || m), (&mut first, f), (&mut both, f && m)] {
+            if yes {
+                list.push((place, Part::Bad));
+            }
+        }
+    }
+    let any = runs_among(either, BRIDGE).len() as u64;
+    let outages = runs_among(first.iter().copied(), BRIDGE);
+    let within = |r: &&Run| {
+        let from = both.partition_point(|b| b.0 < r.first);
+        both.get(from).is_some_and(|b| b.0 <= r.last)
+    };
+    let common = outages.iter().filter(within).count();
     let factor = if any < INCIDENTS {
         Figure::not_enough("too few distinct outages of either link", any, INCIDENTS, "incidents")
-    } else if f < 1.0 || m < 1.0 {
+    } else if first.is_empty() || second == 0 {
         Figure::not_enough("one of the two links was never down", 0, 1, "outages of each link")
     } else {
-        let n = pairs.len() as f64;
-        Figure::new(both * n / (f * m), Unit::Factor, any, "incidents")
+        let n = (ledger.slots() - left_out) as f64;
+        let chance = first.len() as f64 * second as f64;
+        Figure::new(both.len() as f64 * n / chance, Unit::Factor, any, "incidents")
     };
     SharedFate {
         primary: ledger.links[primary].clone(),
@@ -55,62 +72,54 @@ pub(super) fn shared_fate(ledger: &Ledger, primary: usize, backup: usize) -> Sha
     }
 }
 
-/// One slot of the primary link, as far as its need goes.
-struct Use {
-    at: hearth_proto::UnixMs,
-    up_ms: u64,
-    down_ms: u64,
-    bytes: Option<u64>,
+/// What the primary link carried, and for how long it was down, by hour of the day
+/// and slot by slot.
+struct Uses {
+    /// Slots with evidence.
+    slots: u64,
+    /// Bytes and milliseconds up, of slots without down time, by hour.
+    hours: [(u64, u64); 24],
+    /// Slots with down time: when, in which hour of the day, how much.
+    down: Vec<(UnixMs, usize, u64)>,
 }
 
-fn uses(history: &History, ledger: &Ledger, primary: usize) -> Vec<Use> {
-    let mut uses = Vec::new();
-    ledger.grid.walk_within(&history.links[primary], |slot, record| {
-        let state = ledger.connection(primary)[slot].state();
-        if matches!(state, State::Unknown | State::Excluded) {
-            return;
-        }
-        let judged = u64::from(crate::ledger::merge::judged_ms(record));
-        let down_ms = u64::from(record.down_ms);
-        uses.push(Use {
-            at: record.start,
-            up_ms: judged.saturating_sub(down_ms),
-            down_ms,
-            bytes: record.busy.map(|b| b.rx_bytes.saturating_add(b.tx_bytes)),
-        });
-    });
-    uses
-}
-
-/// The mean rate of use in bytes per millisecond, by hour of the day.
-struct Rates {
-    hours: [Option<f64>; 24],
-    mean: Option<f64>,
-}
-
-impl Rates {
-    fn of(uses: &[Use], days: &[Day]) -> Self {
-        let mut hours = [(0_u64, 0_u64); 24];
-        for (u, day) in with_days(uses, days) {
-            if let Some(bytes) = u.bytes.filter(|_| u.down_ms == 0) {
-                let hour = &mut hours[day.hour_of(u.at)];
-                *hour = (hour.0 + bytes, hour.1 + u.up_ms);
+impl Uses {
+    fn of(ledger: &Ledger, primary: usize, stretches: &[Stretch]) -> Self {
+        let columns = &ledger.columns.links[primary];
+        let connection = ledger.connection(primary);
+        let mut uses = Self { slots: 0, hours: [(0, 0); 24], down: Vec::new() };
+        for s in stretches {
+            let hour = s.hour_of_week % 24;
+            for slot in s.slots.clone() {
+                if !connection[slot].state().is_known() {
+                    continue;
+                }
+                uses.slots += 1;
+                let down = u64::from(columns.down_ms[slot]);
+                if down > 0 {
+                    uses.down.push((ledger.at(slot), hour, down));
+                } else if columns.busy.counted[slot] {
+                    let bytes =
+                        columns.busy.rx_bytes[slot].saturating_add(columns.busy.tx_bytes[slot]);
+                    let sum = &mut uses.hours[hour];
+                    *sum = (sum.0 + bytes, sum.1 + u64::from(columns.judged_ms[slot]));
+                }
             }
         }
+        uses
+    }
+
+    /// The mean rate of use in bytes per millisecond, by hour of the day.
+    fn rates(&self) -> Rates {
         let rate = |(bytes, ms): (u64, u64)| (ms > 0).then(|| bytes as f64 / ms as f64);
-        let all = hours.iter().fold((0, 0), |sum, h| (sum.0 + h.0, sum.1 + h.1));
-        Self { hours: hours.map(rate), mean: rate(all) }
+        let all = self.hours.iter().fold((0, 0), |sum, h| (sum.0 + h.0, sum.1 + h.1));
+        Rates { hours: self.hours.map(rate), mean: rate(all) }
     }
 }
 
-fn with_days<'u>(uses: &'u [Use], days: &'u [Day]) -> impl Iterator<Item = (&'u Use, &'u Day)> {
-    let mut day = 0;
-    uses.iter().filter_map(move |u| {
-        while days.get(day).is_some_and(|d| d.span.to <= u.at) {
-            day += 1;
-        }
-        Some((u, days.get(day)?))
-    })
+struct Rates {
+    hours: [Option<f64>; 24],
+    mean: Option<f64>,
 }
 
 /// The calendar months that lie wholly within the span, as (first day, last day).
@@ -144,23 +153,25 @@ fn over_months(mut values: Vec<f64>, q: f64, unit: Unit) -> Figure {
 }
 
 pub(super) fn backup_need(
-    history: &History,
     ledger: &Ledger,
     primary: Option<usize>,
+    stretches: &[Stretch],
     tz: &TimeZone,
 ) -> BackupNeed {
     let days = days(ledger.span, tz);
-    let uses = primary.map(|p| uses(history, ledger, p)).unwrap_or_default();
-    let rates = Rates::of(&uses, &days);
+    let uses = primary.map(|p| Uses::of(ledger, p, stretches));
+    let uses = uses.unwrap_or(Uses { slots: 0, hours: [(0, 0); 24], down: Vec::new() });
+    let rates = uses.rates();
     // Bytes per slot with the primary down, and whether they can be said at all.
-    let need: Vec<(hearth_proto::UnixMs, f64, Option<f64>)> = with_days(&uses, &days)
-        .filter(|(u, _)| u.down_ms > 0)
-        .map(|(u, day)| {
-            let rate = rates.hours[day.hour_of(u.at)].or(rates.mean);
-            (u.at, u.down_ms as f64, rate.map(|r| r * u.down_ms as f64))
+    let need: Vec<(UnixMs, f64, Option<f64>)> = uses
+        .down
+        .iter()
+        .map(|(at, hour, ms)| {
+            let rate = rates.hours[*hour].or(rates.mean);
+            (*at, *ms as f64, rate.map(|r| r * *ms as f64))
         })
         .collect();
-    let slots = uses.len() as u64;
+    let slots = uses.slots;
     let hours = |ms: f64| ms / 3_600_000.0;
     let total = |from: &Span| {
         let inside = need.iter().filter(|n| n.0 >= from.from && n.0 < from.to);

@@ -160,6 +160,14 @@ impl Cell {
         a.len() == b.len() && a.chunks(MANY).zip(b.chunks(MANY)).all(alike)
     }
 
+    /// Whether all of these are OK, in one comparison.
+    pub(crate) fn all_ok(cells: [Self; 8]) -> bool {
+        let word = u64::from_ne_bytes(cells.map(|c| c.0));
+        // Of each byte, the state found and whether it is excluded.
+        let state = u64::from_ne_bytes([0b111 | EXCLUDED; 8]);
+        word & state == u64::from_ne_bytes([State::Ok as u8; 8])
+    }
+
     /// What limited it.
     pub const fn limit(self) -> Limit {
         Limit::ALL[(self.0 >> LIMIT_SHIFT & 7) as usize]

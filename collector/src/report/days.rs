@@ -55,12 +55,6 @@ impl Day {
     pub(crate) fn hours(&self, from: i8, to: i8, tz: &TimeZone) -> Option<Span> {
         Some(Span { from: at_hour(self.date, from, tz)?, to: at_hour(self.date, to, tz)? })
     }
-
-    /// Which of 24 equal parts of the day holds an instant in it.
-    pub(crate) fn hour_of(&self, at: UnixMs) -> usize {
-        let hour = at.since(self.span.from) * 24 / self.span.to.since(self.span.from).max(1);
-        hour.clamp(0, 23) as usize
-    }
 }
 
 /// For a person: `24 November 2026, 13:41:05`.

@@ -1,6 +1,7 @@
 //! The console over real sockets and a real store: every page of a street in
 //! which each state is to be seen.
 
+mod areas;
 mod homes;
 mod html;
 mod http;

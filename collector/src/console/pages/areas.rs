@@ -223,10 +223,11 @@ fn row(i: &AreaIncident, activity: Option<&str>, at: impl Fn(UnixMs) -> String) 
         i.usual, i.by_chance
     );
     if let Some(n) = i.restarted {
-        why.push_str(&format!(
-            " {} of their agents started anew when they came back, as after a power cut.",
-            words::count(n)
-        ));
+        why.extend([
+            " ",
+            &words::count(n),
+            " of their agents started anew when they came back, as after a power cut.",
+        ]);
     }
     Row {
         title: format!("{}: {} of {}", i.area, i.kind.name(), i.medium.words()),
