@@ -3,7 +3,7 @@
 //! Read in this order: the model here; `chosen` (which tests and times are evidence
 //! on a line); one file per rule, `bnetza`, `bead`, `ofcom` and `sla`; then
 //! [`guarantee`] (a proposed promise) and [`hours`] (when it counts), `groups` (for
-//! whom, so that nobody is found out) and [`replay`] (history held against it).
+//! whom, so that nobody is found out), [`replay`] (history held against it) and [`simulation`] (what came of it).
 
 mod bead;
 mod bnetza;
@@ -13,6 +13,7 @@ pub mod guarantee;
 pub mod hours;
 mod ofcom;
 pub mod replay;
+pub mod simulation;
 mod sla;
 #[cfg(test)]
 mod tests;

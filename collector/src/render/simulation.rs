@@ -5,7 +5,7 @@ use super::figures::{range, short};
 use super::table::{Align, Table};
 use crate::console::words::count as thousands;
 use crate::promise::guarantee::{Guarantee, Scope};
-use crate::promise::replay::{Mean, Row, Simulation};
+use crate::promise::simulation::{Mean, Row, Simulation};
 use crate::statement::percent;
 
 /// A simulation as text.
