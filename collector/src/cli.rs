@@ -4,6 +4,7 @@
 
 mod exclude;
 mod households;
+mod keygen;
 mod plan;
 mod quickstart;
 mod reflector;
@@ -13,6 +14,8 @@ mod run_now;
 mod score;
 mod serve;
 pub(crate) mod span;
+mod statement;
+mod verify;
 
 use std::future::Future;
 use std::io::{IsTerminal, Write};
@@ -59,7 +62,11 @@ enum Command {
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::ReportArgs),
     /// A household's statement, in plain words.
-    Statement(report::StatementArgs),
+    Statement(statement::StatementArgs),
+    /// Check a statement's file: its signature, what it shows, and its records.
+    Verify(verify::VerifyArgs),
+    /// Make a pair of keys to sign statements with.
+    Keygen(keygen::KeygenArgs),
     /// The ledger itself: a letter a slot, per link and activity.
     Ledger(report::ReportArgs),
     /// Score given figures by one framework.
@@ -233,7 +240,9 @@ pub fn main() -> ExitCode {
         Command::Households(args) => households::run(&args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
-        Command::Statement(args) => report::statement(&args),
+        Command::Statement(args) => statement::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),
         Command::Plan(args) => plan::run(args),

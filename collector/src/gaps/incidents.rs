@@ -6,6 +6,7 @@
 use hearth_proto::{Event, EventKind, UnixMs};
 
 use super::runs::{BRIDGE, Part, Run, runs};
+use super::fact::Fact;
 use super::segment::{Records, segment};
 use super::{Edge, Incident, IncidentKind, MOST_INCIDENTS, Segment};
 use crate::history::{History, LinkHistory, Span};
@@ -191,6 +192,7 @@ fn assemble(
         activities: hit(ledger, run, columns),
         segment: Segment::CannotTell,
         evidence: Vec::new(),
+        facts: Vec::new(),
         worked_on: Vec::new(),
     }
 }
@@ -223,8 +225,9 @@ pub(super) fn of_links(history: &History, ledger: &Ledger, records: &[Records<'_
                     by_start: r.within(found.run.span(ledger)).to_vec(),
                 })
                 .collect();
-            (incident.segment, incident.evidence) =
+            (incident.segment, incident.facts) =
                 segment(&records[l], &others, found.run.span(ledger), i64::from(ledger.slot.ms()));
+            incident.evidence = incident.facts.iter().map(Fact::words).collect();
             incident.worked_on = worked_on(ledger, found.run, l);
             incident.link = Some(link.clone());
             incidents.push(incident);
@@ -275,19 +278,16 @@ pub(super) fn of_household(history: &History, ledger: &Ledger, records: &[Record
             let mut segments = Vec::new();
             for (l, own) in records.iter().enumerate() {
                 let slots = &ledger.connection(l)[run.first..=run.last];
+                let label = own.link.label.clone();
                 if slots.iter().any(|c| c.state().is_known()) {
-                    let (segment, evidence) = segment(own, &[], span, i64::from(ledger.slot.ms()));
+                    let (segment, facts) = segment(own, &[], span, i64::from(ledger.slot.ms()));
                     segments.push(segment);
-                    let label = &own.link.label;
-                    incident.evidence.push(format!(
-                        "{label}: {}; {}",
-                        segment.words(),
-                        evidence.join("; ")
-                    ));
+                    incident.facts.push(Fact::OnLink { label, segment, facts });
                 } else {
-                    incident.evidence.push(format!("{}: not measured", own.link.label));
+                    incident.facts.push(Fact::LinkNotMeasured(label));
                 }
             }
+            incident.evidence = incident.facts.iter().map(Fact::words).collect();
             segments.dedup();
             if let [one] = segments[..] {
                 incident.segment = one;

@@ -7,6 +7,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod build;
+pub mod fact;
 mod incidents;
 pub(crate) mod runs;
 mod segment;
@@ -14,8 +15,9 @@ mod segment;
 mod tests;
 mod together;
 
+pub use fact::Fact;
 use hearth_proto::UnixMs;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, State};
 use crate::report::figure::Figure;
@@ -86,7 +88,7 @@ pub struct Extent {
 }
 
 /// What kind of trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentKind {
     /// Down.
@@ -96,7 +98,7 @@ pub enum IncidentKind {
 }
 
 /// Where the trouble lay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Segment {
     /// The home's own network: its router did not answer well.
@@ -158,6 +160,9 @@ pub struct Incident {
     pub segment: Segment,
     /// What speaks for that, one fact each.
     pub evidence: Vec<String>,
+    /// The same facts, for whoever says them in other words than `evidence`.
+    #[serde(skip)]
+    pub facts: Vec<Fact>,
     /// Links on which at least one of `activities` worked meanwhile.
     pub worked_on: Vec<LinkRef>,
 }

@@ -7,6 +7,7 @@
 use hearth_proto::{Distribution, DownCause, LinkSlot, ProbeKind, Role, Series, UnixMs, Vantage};
 
 use super::Segment;
+use super::fact::{Fact, Place, Times};
 use crate::history::Span;
 use crate::qoe::activity::loss_lower_bound;
 use crate::report::names::LinkRef;
@@ -94,32 +95,23 @@ impl Point {
         if lost * 2 >= tried || lossy || slow { Found::Bad } else { Found::Good }
     }
 
-    fn words(&self, name: &str) -> String {
+    fn fact(&self, place: Place) -> Fact {
         let Answers { answered, lost, .. } = self.during;
         let tried = answered + lost;
         if tried == 0 {
-            return format!("{name} was not probed");
+            return Fact::NotProbed(place);
         }
         if answered == 0 && self.around.answered == 0 {
-            return format!("{name} never answers, so it tells nothing");
+            return Fact::NeverAnswers(place);
         }
+        let us = |ms: f64| (ms * 1000.0).round() as u64;
         let times = match (self.during.ms, self.around.ms) {
             (Some([_, during]), Some([around, _])) => {
-                format!(", p95 {during:.1} ms (median around it {around:.1} ms)")
+                Some(Times { p95_us: us(during), median_around_us: us(around) })
             }
-            _ => String::new(),
+            _ => None,
         };
-        format!("{name} answered {answered} of {tried}{times}")
-    }
-}
-
-fn cause_words(cause: DownCause) -> &'static str {
-    match cause {
-        DownCause::Probes => "no far target answered",
-        DownCause::Carrier => "the system reported no carrier",
-        DownCause::Address => "the system reported no address on the link",
-        DownCause::Route => "the system reported no default route over the link",
-        DownCause::Interface => "the system reported that the interface was gone",
+        Fact::Answered { place, answered, tried, times }
     }
 }
 
@@ -129,7 +121,7 @@ pub(super) fn segment(
     others: &[Records<'_>],
     span: Span,
     slot_ms: i64,
-) -> (Segment, Vec<String>) {
+) -> (Segment, Vec<Fact>) {
     let during = own.within(span);
     let reach = AROUND_SLOTS * slot_ms;
     let before = own.within(Span { from: span.from.plus(-reach), to: span.from });
@@ -139,7 +131,7 @@ pub(super) fn segment(
 
     let cause = during.iter().filter(|s| s.down_ms > 0).find_map(|s| s.down_cause);
     if let Some(cause) = cause {
-        evidence.push(cause_words(cause).to_owned());
+        evidence.push(Fact::Down(cause));
     }
     let is_rtt = |s: &Series| {
         matches!(s.key.probe, ProbeKind::Stamp | ProbeKind::Icmp | ProbeKind::TcpConnect)
@@ -152,31 +144,31 @@ pub(super) fn segment(
         .collect();
     targets.sort_unstable();
     targets.dedup();
-    let far: Vec<(String, Point)> = targets
+    let far: Vec<(Place, Point)> = targets
         .iter()
         .map(|(role, target)| {
             let point = Point::of(during, &around, |s| {
                 is_rtt(s) && s.key.role == *role && s.key.target == *target
             });
-            let name = match (role, *target) {
-                (Role::Reflector, _) => "the reflector".to_owned(),
-                (_, target) => format!("target {target}"),
+            let place = match (role, *target) {
+                (Role::Reflector, _) => Place::Reflector,
+                (_, target) => Place::Target(target.to_owned()),
             };
-            (name, point)
+            (place, point)
         })
         .collect();
     let far_rise = far.iter().filter_map(|(_, p)| p.rise_ms()).reduce(f64::max);
     let far_found: Vec<Found> = far.iter().map(|(_, p)| p.found(Some(RISE_MS))).collect();
     let gateway = Point::of(during, &around, |s| s.key.role == Role::Gateway);
     let hop = Point::of(during, &around, |s| s.key.role == Role::FirstHop);
-    evidence.push(gateway.words("the gateway"));
-    evidence.push(hop.words("the first router beyond it"));
-    evidence.extend(far.iter().map(|(name, p)| p.words(name)));
+    evidence.push(gateway.fact(Place::Gateway));
+    evidence.push(hop.fact(Place::FirstHop));
+    evidence.extend(far.iter().map(|(place, p)| p.fact(place.clone())));
     for other in others {
         let records = other.within(span);
         let point = Point::of(records, &[], |s| is_rtt(s) && s.key.role == Role::Reflector);
         if point.during.answered > 0 {
-            evidence.push(point.words(&format!("over {}, the reflector", other.link.label)));
+            evidence.push(point.fact(Place::ReflectorOver(other.link.label.clone())));
         }
     }
 

@@ -13,7 +13,7 @@ mod share;
 mod trials;
 
 use hearth_proto::{BudgetReport, Cause, Family, ProbeKind, Role, UnixMs};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, Limit};
 pub use radio::{LayerProfile, RadioProfile, WifiProfile};
@@ -59,7 +59,7 @@ pub struct ActivityProfile {
 }
 
 /// How far to trust a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Confidence {
     /// Under an hour of evidence, or under half of the time covered.

@@ -1,7 +1,7 @@
 //! A figure is a value with its unit and sample count, or the plain statement
 //! that there is not enough data for it. Never a guess, never a bare number.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a figure is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,7 +32,7 @@ pub enum Unit {
 }
 
 /// How an interval was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntervalMethod {
     /// Wilson's score interval: the tests are independent.

@@ -17,10 +17,11 @@ pub use names::{ActivityRef, LinkRef};
 
 use crate::gaps::Gaps;
 use crate::history::{History, Span};
+use crate::homes::Home;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::profile::Profile;
 use crate::qoe::catalogue::Catalogue;
-use crate::statement::{Statement, zone};
+use crate::statement::Statement;
 
 /// Everything said of one household over one span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,7 +57,7 @@ pub fn household_report(
     let ledger = Ledger::build(history, catalogue);
     let profile = Profile::build(history, &ledger, tz);
     let gaps = Gaps::build(history, &ledger, tz);
-    let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
+    let statement = Statement::build(history, &Home::default(), &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
         span: ledger.span,
@@ -69,4 +70,9 @@ pub fn household_report(
         statement,
     };
     (ledger, report)
+}
+
+/// A time zone's name.
+pub(crate) fn zone(tz: &TimeZone) -> String {
+    tz.iana_name().unwrap_or("local time").to_owned()
 }
