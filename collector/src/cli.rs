@@ -3,6 +3,7 @@
 //! One file per subcommand in `cli/`, each with its arguments and its `run`.
 
 mod exclude;
+mod home;
 mod households;
 mod keygen;
 mod plan;
@@ -57,6 +58,8 @@ enum Command {
     Responsiveness(responsiveness::ResponsivenessArgs),
     /// List the households known.
     Households(households::HouseholdsArgs),
+    /// What is told of a home: its place, what it was sold, what it does and agrees to.
+    Home(home::HomeArgs),
     /// What works in a household, and what each link measured.
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
@@ -238,6 +241,7 @@ pub fn main() -> ExitCode {
         Command::Reflector(args) => reflector::run(&args),
         Command::Responsiveness(args) => responsiveness::run(&args),
         Command::Households(args) => households::run(&args),
+        Command::Home(args) => home::run(args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
         Command::Statement(args) => statement::run(&args),

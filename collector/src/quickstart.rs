@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 
 use crate::console::ConsoleState;
 use crate::history::Span;
+use crate::homes::Home;
 use crate::ingest::{CommitterConfig, Door};
 use crate::lock::Alone;
 use crate::qoe::catalogue::Catalogue;
@@ -245,7 +246,7 @@ fn report(plan: &Plan, store: &dyn Store, began: UnixMs) -> anyhow::Result<Repor
     let from = slots().map(|s| s.start).min().unwrap_or(began);
     let to = slots().map(|s| s.start.plus(i64::from(s.length.ms()))).max().unwrap_or(now);
     history.span = Span { from, to: to.max(from.plus(i64::from(SLOT_MS))) };
-    Ok(household_report(&history, &plan.catalogue, &plan.zone, now).1)
+    Ok(household_report(&history, &Home::default(), &plan.catalogue, &plan.zone, now).1)
 }
 
 /// A target as `--target` takes it.

@@ -10,7 +10,6 @@ use super::report::{ReportArgs, now, only, style};
 use super::{CliError, print, tell};
 use crate::console::statement_html;
 use crate::history::Span;
-use crate::homes::Home;
 use crate::render;
 use crate::report::household_report;
 use crate::statement::messages::Lang;
@@ -18,6 +17,7 @@ use crate::statement::month_of;
 use crate::statement::records::Records;
 use crate::statement::seal::{Sealed, SigningKey};
 use crate::store::Store;
+use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
 
 #[derive(Debug, Args)]
@@ -82,13 +82,14 @@ pub(super) fn run(args: &StatementArgs) -> Result<(), CliError> {
         Some(given) => given.clone(),
         None => only(&store)?,
     };
-    let (now, home, tz) = (now(), Home::default(), report.judge.zone());
+    let (now, home) = (now(), store.home(&household)?);
+    let tz = report.judge.zone_of(&home);
     let span = match args.month {
         Some(month) => month.span(&tz, now)?,
         None => report.span.span(now)?,
     };
     let history = store.history_with_day_before(&household, span)?;
-    let (_, judged) = household_report(&history, &catalogue, &tz, now);
+    let (_, judged) = household_report(&history, &home, &catalogue, &tz, now);
     let mut sealed = Sealed::plain(judged.statement, args.lang);
     let keeps = args.html.is_some() || args.pdf.is_some() || args.records.is_some();
     if keeps || key.is_some() {

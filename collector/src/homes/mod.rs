@@ -4,7 +4,16 @@
 //!
 //! A household has no segment: people live, work and play in one home, and what they
 //! declare may overlap.
+//!
+//! Read in this order: this file (what is told), `file` (one home's file), `list` and
+//! `csv` (an operator's list of many), `fields` (what each value may be).
 
+pub(crate) mod csv;
+mod fields;
+pub mod file;
+pub mod list;
+
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// One home, as told.
@@ -21,6 +30,19 @@ pub struct Home {
     pub does: Vec<String>,
     /// What it agreed to.
     pub consents: Consents,
+}
+
+impl Home {
+    /// Its own time zone, where one is told, else `otherwise`.
+    pub fn zone_or(&self, otherwise: &TimeZone) -> TimeZone {
+        let own = self.time_zone.as_ref().and_then(|name| TimeZone::get(name).ok());
+        own.unwrap_or_else(|| otherwise.clone())
+    }
+
+    /// What was sold on a link, if that was told.
+    pub fn sold(&self, link: &str) -> Option<&Sold> {
+        self.plans.iter().find(|sold| sold.link == link)
+    }
 }
 
 /// Where a home stands, by the operator's own names. Homes that share a name share

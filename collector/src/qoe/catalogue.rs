@@ -179,7 +179,7 @@ impl Catalogue {
 
 /// TOML as JSON. What JSON lacks (dates, infinities) becomes text, which no
 /// number accepts, so that it is refused with its value shown.
-fn json(value: toml::Value) -> Value {
+pub(crate) fn json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(s) => Value::String(s),
         toml::Value::Integer(i) => i.into(),

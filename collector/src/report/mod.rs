@@ -36,6 +36,8 @@ pub struct Report {
     pub time_zone: String,
     /// The version of the activity catalogue judged by.
     pub catalogue: String,
+    /// What is told of the home; nothing of it is measured.
+    pub home: Home,
     /// The ledger in counts, and the state now.
     pub ledger: LedgerSummary,
     /// What works, how well.
@@ -47,9 +49,10 @@ pub struct Report {
 }
 
 /// Judges a household's history by a catalogue and draws up its report at `now`,
-/// local times by `tz`. The ledger comes with it for whoever draws its strips.
+/// local times by `tz`, beside what is told of its `home`. The ledger comes with it for whoever draws its strips.
 pub fn household_report(
     history: &History,
+    home: &Home,
     catalogue: &Catalogue,
     tz: &TimeZone,
     now: UnixMs,
@@ -57,14 +60,15 @@ pub fn household_report(
     let ledger = Ledger::build(history, catalogue);
     let profile = Profile::build(history, &ledger, tz);
     let gaps = Gaps::build(history, &ledger, tz);
-    let statement = Statement::build(history, &Home::default(), &ledger, &profile, &gaps, tz, now);
+    let statement = Statement::build(history, home, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
         span: ledger.span,
         generated_at: now,
         time_zone: zone(tz),
         catalogue: ledger.catalogue.clone(),
-        ledger: ledger.summary(history),
+        home: home.clone(),
+        ledger: ledger.summary(),
         profile,
         gaps,
         statement,

@@ -184,9 +184,9 @@ fn judged_again(
             format!("judged by hearth-collector {}, and this is {version}", sealed.program);
         return Ok(not_checked(what, said));
     }
-    let (history, _home) = records.history()?;
+    let (history, home) = records.history()?;
     let zone = TimeZone::get(&given.time_zone).unwrap_or(TimeZone::UTC);
-    let (_, report) = household_report(&history, catalogue, &zone, given.generated_at);
+    let (_, report) = household_report(&history, &home, catalogue, &zone, given.generated_at);
     let same = report.statement == *given;
     let said = if same {
         "judged again from the records, every figure is the same"

@@ -10,7 +10,7 @@ use super::frame::Frame;
 use super::{Chrome, judged};
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::query::{Home, Pairs};
 use crate::console::theme::Theme;
 use crate::statement::messages::Lang;
 use crate::statement::seal::{Sealed, Signature};
@@ -106,7 +106,7 @@ pub(in crate::console) async fn statement_file(
     pairs: Pairs,
 ) -> Result<impl IntoResponse, Failure> {
     let lang = lang(&pairs)?;
-    let range = Range::of(&pairs, state.now(), &state.zone)?;
+    let range = state.range(&id, &pairs).await?;
     let name = format!("attachment; filename=\"statement-{id}.html\"");
     let html = state.blocking(move |s| {
         let statement = s.examine(&id, range.span)?.report.statement;
