@@ -141,7 +141,7 @@ fn one_run(
     let outages = verify::outages(home, &gaps)?;
     ensure!(outages > 5, "only {outages} outages stand alone: too few to prove anything");
     let statement = timings.time("statement", || {
-        Statement::build(&history, &ledger, &profile, &gaps, &tz, home.span.to)
+        Statement::build(&history, &Home::default(), &ledger, &profile, &gaps, &tz, home.span.to)
     });
     ensure!(statement.household == home.id, "a statement of {}", statement.household);
     for (expected, count) in compared {

@@ -52,33 +52,6 @@ impl Day {
     }
 }
 
-/// For a person: `24 November 2026, 13:41:05`.
-pub(crate) fn words(at: UnixMs, tz: &TimeZone) -> String {
-    local(at, tz).strftime("%-d %B %Y, %H:%M:%S").to_string()
-}
-
-/// For a person, to the minute: `24 November 2026, 13:41`.
-pub(crate) fn to_the_minute(at: UnixMs, tz: &TimeZone) -> String {
-    local(at, tz).strftime("%-d %B %Y, %H:%M").to_string()
-}
-
-/// From one instant to another: to the minute where both are whole ones.
-pub(crate) fn period(span: Span, tz: &TimeZone) -> String {
-    let whole = span.from.0 % 60_000 == 0 && span.to.0 % 60_000 == 0;
-    let say = if whole { to_the_minute } else { words };
-    format!("{} to {}", say(span.from, tz), say(span.to, tz))
-}
-
-/// A length of time to the second, all units said, so that a sum of them holds:
-/// `30 d 23 h 11 min`.
-pub(crate) fn whole_length(ms: u64) -> String {
-    let s = (ms + 500) / 1000;
-    let units = [(s / 86_400, "d"), (s / 3600 % 24, "h"), (s / 60 % 60, "min"), (s % 60, "s")];
-    let said: Vec<String> =
-        units.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
-    if said.is_empty() { length(ms) } else { said.join(" ") }
-}
-
 /// A length of time for a person: `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
 pub(crate) fn length(ms: u64) -> String {
     let s = (ms + 500) / 1000;
@@ -117,17 +90,5 @@ mod tests {
     fn lengths_are_said_in_two_units_at_most() {
         let said = [400, 15_000, 60_000, 200_000, 7_500_000, 273_600_000].map(length);
         assert_eq!(said, ["400 ms", "15 s", "1 min", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
-    }
-
-    #[test]
-    fn whole_lengths_and_periods_leave_nothing_out() {
-        let said = [0, 49 * 60_000, 2_675_460_000, 86_401_000].map(whole_length);
-        assert_eq!(said, ["0 s", "49 min", "30 d 23 h 11 min", "1 d 1 s"]);
-        let span = |to| Span { from: UnixMs(1_795_478_400_000), to: UnixMs(to) };
-        let utc = TimeZone::UTC;
-        let minutes = period(span(1_795_482_000_000), &utc);
-        assert_eq!(minutes, "24 November 2026, 00:00 to 24 November 2026, 01:00");
-        let seconds = period(span(1_795_478_405_000), &utc);
-        assert_eq!(seconds, "24 November 2026, 00:00:00 to 24 November 2026, 00:00:05");
     }
 }

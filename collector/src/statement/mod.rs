@@ -13,7 +13,11 @@ mod parts;
 #[cfg(feature = "pdf")]
 pub mod pdf;
 pub mod records;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod seal;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 pub mod words;
 

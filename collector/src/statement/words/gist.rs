@@ -1,6 +1,6 @@
 //! The headline, and one sentence per activity.
 
-use super::super::{Gist, Level, Verdict};
+use super::super::{Gist, LEAST_MEASURED_MS, Level, Verdict};
 use super::{Row, Words, capital};
 use crate::ledger::Limit;
 
@@ -22,8 +22,9 @@ impl Words<'_> {
         let (known, slot_ms) = (v.counts.known(), self.s.slot_ms);
         let Some(worked) = v.worked_ppm() else { return self.plain("short-none") };
         if v.level == Level::NotEnoughData {
-            let time = self.length(known * slot_ms);
-            return if known * slot_ms >= super::super::LEAST_MEASURED_MS {
+            let time = self.whole_length(known * slot_ms);
+            return if known * slot_ms >= LEAST_MEASURED_MS {
+                let time = self.length(known * slot_ms);
                 let period = self.length((known + v.counts.unknown) * slot_ms);
                 self.say("short-covered", &[("time", time.into()), ("period", period.into())])
             } else if v.counts.ok == known {
