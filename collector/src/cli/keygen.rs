@@ -14,8 +14,8 @@ pub(super) struct KeygenArgs {
 }
 
 pub(super) fn run(args: &KeygenArgs) -> Result<(), CliError> {
-    let (beside, public) = SigningKey::generate(&args.file)
-        .map_err(|e| CliError::Config(crate::error_chain(&e)))?;
+    let (beside, public) =
+        SigningKey::generate(&args.file).map_err(|e| CliError::Config(crate::error_chain(&e)))?;
     print(&format!(
         "private key {}: keep it; whoever has it can sign in your name\npublic key  {}: publish \
          it\nfingerprint {public}\n",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::report::JudgeArgs;
+use super::report::CatalogueArgs;
 use super::{CliError, print};
 use crate::console::statement_html;
 use crate::statement::records::Records;
@@ -22,7 +22,7 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
-    judge: JudgeArgs,
+    catalogue: CatalogueArgs,
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, CliError> {
@@ -75,7 +75,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
     };
     let mut checks = verify::signature(&sealed, key.as_ref());
     checks.push(verify::text(&sealed, &shown, &drawn));
-    let of_records = verify::records(&sealed, records.as_ref(), &args.judge.catalogue()?);
+    let of_records = verify::records(&sealed, records.as_ref(), &args.catalogue.load()?);
     checks.extend(of_records.map_err(|e| data(&e))?);
     print(&said(&sealed, &checks))?;
     if checks.iter().any(|c| c.outcome == Outcome::Fails) {

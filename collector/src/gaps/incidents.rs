@@ -5,8 +5,8 @@
 
 use hearth_proto::{Event, EventKind, UnixMs};
 
-use super::runs::{BRIDGE, Part, Run, runs};
 use super::fact::Fact;
+use super::runs::{BRIDGE, Part, Run, runs};
 use super::segment::{Records, segment};
 use super::{Edge, Incident, IncidentKind, MOST_INCIDENTS, Segment};
 use crate::history::{History, LinkHistory, Span};

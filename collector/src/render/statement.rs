@@ -15,7 +15,8 @@ pub fn statement(sheet: &Sheet, style: &Style) -> String {
         out += &style.paragraph("- ", &text);
     }
     out.push('\n');
-    let time: Vec<String> = sheet.time.iter().map(|(what, long)| format!("{what}: {long}")).collect();
+    let time: Vec<String> =
+        sheet.time.iter().map(|(what, long)| format!("{what}: {long}")).collect();
     out += &style.paragraph("", &format!("{}.", time.join("; ")));
     for Section { title, lines, more } in sheet.sections().chain(sheet.small_print()) {
         out.push('\n');

@@ -185,10 +185,7 @@ fn a_headline_says_neither_too_much_nor_too_little() {
     assert_eq!(headline(0, 1500), "Nothing worked.");
     assert_eq!(headline(10, 100), "All things often failed.");
     assert_eq!(headline(10, 40), "All things worked most of the time, but not always.");
-    assert_eq!(
-        headline(10, 11),
-        "All 10 things that we check worked at least 99 % of the time."
-    );
+    assert_eq!(headline(10, 11), "All 10 things that we check worked at least 99 % of the time.");
     let slow = links().remove(0).trouble(0, 90_000_000, What::Slow(150));
     let said = said(&report(&Script::minutes(1500, vec![slow]))).gist;
     assert!(said.contains("did not work at all") && said.contains("worked well"), "{said}");

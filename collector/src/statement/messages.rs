@@ -11,10 +11,8 @@ use unic_langid::LanguageIdentifier;
 
 /// Every language there is: its tag and its words. The first one stands in for what
 /// another lacks, which a test forbids.
-const FILES: [(&str, &str); 2] = [
-    ("en", include_str!("../../messages/en.ftl")),
-    ("de", include_str!("../../messages/de.ftl")),
-];
+const FILES: [(&str, &str); 2] =
+    [("en", include_str!("../../messages/en.ftl")), ("de", include_str!("../../messages/de.ftl"))];
 
 /// A language that a statement can be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,9 +141,7 @@ impl Messages {
         let message = self.bundle.get_message(id);
         let pattern = match attribute {
             None => message.as_ref().and_then(|m| m.value()),
-            Some(name) => {
-                message.as_ref().and_then(|m| m.get_attribute(name)).map(|a| a.value())
-            }
+            Some(name) => message.as_ref().and_then(|m| m.get_attribute(name)).map(|a| a.value()),
         };
         let Some(pattern) = pattern else {
             debug_assert!(false, "no message {id:?} {attribute:?}");

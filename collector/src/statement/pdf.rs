@@ -99,18 +99,15 @@ fn missing(id: FileId) -> FileError {
     FileError::NotFound(PathBuf::from(id.get().vpath().get_without_slash()))
 }
 
-/// The statement as a PDF.
-///
-/// # Errors
-/// Where the typesetter refuses, which a test holds that it does not.
-pub fn pdf(sealed: &Sealed) -> Result<Vec<u8>, PdfError> {
+fn typeset(sealed: &Sealed) -> Result<PagedDocument, PdfError> {
     let (book, fonts) = fonts();
-    let sheet = serde_json::to_string(&sealed.sheet()).map_err(|e| PdfError { said: e.to_string() })?;
-    let payload = sealed.payload();
+    let sheet =
+        serde_json::to_string(&sealed.sheet()).map_err(|e| PdfError { said: e.to_string() })?;
     let signature = sealed.signature.as_ref().map(Signature::text).unwrap_or_default();
     let given =
-        [("sheet.json", sheet), ("statement.json", payload.clone()), ("signature.txt", signature)];
-    let files = given.into_iter().filter_map(|(name, text)| Some((id(name)?, Bytes::from_string(text))));
+        [("sheet.json", sheet), ("statement.json", sealed.payload()), ("signature.txt", signature)];
+    let files =
+        given.into_iter().filter_map(|(name, text)| Some((id(name)?, Bytes::from_string(text))));
     let desk = Desk {
         library: LazyHash::new(Library::default()),
         book,
@@ -119,10 +116,18 @@ pub fn pdf(sealed: &Sealed) -> Result<Vec<u8>, PdfError> {
         files: files.collect(),
     };
     let document = typst::compile::<PagedDocument>(&desk).output;
-    let document = document.map_err(|errors| PdfError::of(&errors))?;
+    document.map_err(|errors| PdfError::of(&errors))
+}
+
+/// The statement as a PDF.
+///
+/// # Errors
+/// Where the typesetter refuses, which a test holds that it does not.
+pub fn pdf(sealed: &Sealed) -> Result<Vec<u8>, PdfError> {
+    let document = typeset(sealed)?;
     let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1]);
     let options = PdfOptions {
-        ident: Smart::Custom(payload),
+        ident: Smart::Custom(sealed.payload()),
         creator: Smart::Custom(Some(format!("hearth-collector {}", sealed.program))),
         timestamp: drawn_at(sealed),
         standards: standards.map_err(|e| PdfError { said: e.message().to_string() })?,
@@ -133,7 +138,6 @@ pub fn pdf(sealed: &Sealed) -> Result<Vec<u8>, PdfError> {
     typst::comemo::evict(0);
     pdf.map_err(|errors| PdfError::of(&errors))
 }
-
 
 fn drawn_at(sealed: &Sealed) -> Option<typst_pdf::Timestamp> {
     let at = Timestamp::from_millisecond(sealed.statement.generated_at.0).ok()?;
@@ -189,4 +193,78 @@ pub fn open_pdf(pdf: &[u8]) -> Result<Sealed, OpenError> {
     let payload = payload.ok_or(OpenError::NoStatement)?;
     let signature = attached.iter().find_map(|text| Signature::parse(text));
     Ok(Sealed::open(payload, signature)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use typst::foundations::{NativeElement as _, StyleChain};
+    use typst::introspection::Introspector as _;
+    use typst::model::HeadingElem;
+
+    use super::*;
+    use crate::statement::messages::Lang;
+    use crate::statement::records::Records;
+    use crate::statement::seal::SigningKey;
+    use crate::statement::{samples, verify};
+
+    fn sealed(sample: &samples::Sample, lang: Lang) -> Sealed {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        SigningKey::generate(&path).unwrap();
+        let mut sealed = Sealed::plain(sample.statement.clone(), lang);
+        sealed.records = Some(Records::of(&sample.history, &sample.home).digest());
+        sealed.signed(&SigningKey::read(&path).unwrap())
+    }
+
+    #[test]
+    fn every_statement_is_a_tagged_pdf_that_holds_what_was_signed() {
+        for (name, sample) in samples::all() {
+            for lang in Lang::all() {
+                let sealed = sealed(sample, lang);
+                let drawn = pdf(&sealed).unwrap();
+                let tagged = position(&drawn, b"/StructTreeRoot").is_some();
+                assert!(tagged, "{name} in {lang} is tagged");
+                let opened = open_pdf(&drawn).unwrap();
+                assert_eq!(opened, sealed, "{name} in {lang}");
+                let again = pdf(&opened).unwrap();
+                let check = verify::text(&opened, &drawn, &again);
+                assert_eq!(check.outcome, verify::Outcome::Holds, "{}", check.said);
+            }
+        }
+    }
+
+    #[test]
+    fn page_one_is_one_page_and_the_annex_begins_the_next() {
+        for (name, sample) in samples::all() {
+            for lang in Lang::all() {
+                let document = typeset(&sealed(sample, lang)).unwrap();
+                let mut pages = document
+                    .introspector()
+                    .query(&HeadingElem::ELEM.select())
+                    .into_iter()
+                    .filter_map(|heading| {
+                        let level = heading
+                            .to_packed::<HeadingElem>()?
+                            .resolve_level(StyleChain::default());
+                        let page = document.introspector().page(heading.location()?)?;
+                        (level.get() == 1).then_some(page.get())
+                    });
+                // The title, and the annex's.
+                assert_eq!(pages.next(), Some(1), "{name} in {lang}");
+                assert_eq!(pages.next(), Some(2), "{name} in {lang}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_caught() {
+        let drawn = pdf(&sealed(samples::short(), Lang::EN)).unwrap();
+        for at in (0..drawn.len()).step_by(drawn.len() / 40) {
+            let mut forged = drawn.clone();
+            forged[at] ^= 1;
+            let caught = open_pdf(&forged)
+                .map_or(true, |opened| pdf(&opened).is_ok_and(|again| again != forged));
+            assert!(caught, "byte {at}");
+        }
+    }
 }

@@ -155,7 +155,8 @@ impl Records {
         let mut exclusions: Vec<Exclusion> = Vec::new();
         let (mut slots, mut tests, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for (i, line) in self.0.iter().enumerate() {
-            let refused = |what: String, accepted| RecordsError::Line { line: i + 1, what, accepted };
+            let refused =
+                |what: String, accepted| RecordsError::Line { line: i + 1, what, accepted };
             let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
             let bad = |e: serde_json::Error| refused(e.to_string(), "the JSON of that kind");
             match kind {

@@ -45,9 +45,8 @@ fn of(script: &Script) -> Sample {
 
 /// Nothing goes wrong.
 pub(crate) fn good() -> &'static Sample {
-    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
-        Sample::new(Script::minutes(3 * 1440, links()).history(), sold())
-    });
+    static SAMPLE: LazyLock<Sample> =
+        LazyLock::new(|| Sample::new(Script::minutes(3 * 1440, links()).history(), sold()));
     &SAMPLE
 }
 
@@ -126,9 +125,7 @@ pub(crate) fn almost_empty() -> &'static Sample {
 
 /// A run of seconds.
 pub(crate) fn short() -> &'static Sample {
-    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
-        of(&Script::seconds(60, links()))
-    });
+    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| of(&Script::seconds(60, links())));
     &SAMPLE
 }
 

@@ -180,8 +180,7 @@ fn judged_again(
         return Ok(not_checked(what, said));
     }
     if sealed.program != version {
-        let said =
-            format!("judged by hearth-collector {}, and this is {version}", sealed.program);
+        let said = format!("judged by hearth-collector {}, and this is {version}", sealed.program);
         return Ok(not_checked(what, said));
     }
     let (history, home) = records.history()?;

@@ -4,9 +4,9 @@ mod parts;
 mod verdicts;
 
 use hearth_proto::{EventKind, UnixMs};
+use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::ToSpan;
 
 pub use verdicts::{LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
 
@@ -42,9 +42,8 @@ fn month(span: Span, tz: &TimeZone) -> Option<(i16, i8)> {
 pub(crate) fn month_of(year: i16, month: i8, tz: &TimeZone) -> Option<(UnixMs, UnixMs)> {
     let first = Date::new(year, month, 1).ok()?;
     let next = first.checked_add(1.month()).ok()?;
-    let at = |date: Date| {
-        date.to_zoned(tz.clone()).ok().map(|z| UnixMs(z.timestamp().as_millisecond()))
-    };
+    let at =
+        |date: Date| date.to_zoned(tz.clone()).ok().map(|z| UnixMs(z.timestamp().as_millisecond()));
     Some((at(first)?, at(next)?))
 }
 

@@ -120,9 +120,8 @@ impl SoldSpeed {
 fn sold(plan: &Sold, links: &[LinkPart]) -> Vec<Promised> {
     let link = links.iter().position(|l| l.link.as_str() == plan.link);
     // A capacity test's figures are estimates: only full ones are put beside a sale.
-    let speeds = link.and_then(|l| {
-        links[l].tests.speeds.iter().find(|s| s.kind == TestKind::Responsiveness)
-    });
+    let speeds = link
+        .and_then(|l| links[l].tests.speeds.iter().find(|s| s.kind == TestKind::Responsiveness));
     let promised = |what, (median, worst, count)| Promised {
         link,
         name: plan.link.clone(),
@@ -138,13 +137,12 @@ fn sold(plan: &Sold, links: &[LinkPart]) -> Vec<Promised> {
         let times = far.map_or(none, |r| (r.times.p50_us, r.times.p95_us, r.answered));
         promised(PromisedWhat::Latency((ms * 1000.0).round().max(0.0) as u64), times)
     });
-    let down = plan.down.told().map(|sold| {
-        promised(PromisedWhat::Down(sold), speeds.map_or(none, |s| s.down))
-    });
-    let up = plan
-        .up
+    let down = plan
+        .down
         .told()
-        .map(|sold| promised(PromisedWhat::Up(sold), speeds.map_or(none, |s| s.up)));
+        .map(|sold| promised(PromisedWhat::Down(sold), speeds.map_or(none, |s| s.down)));
+    let up =
+        plan.up.told().map(|sold| promised(PromisedWhat::Up(sold), speeds.map_or(none, |s| s.up)));
     [down, up, latency].into_iter().flatten().collect()
 }
 

@@ -112,11 +112,11 @@ impl Words<'_> {
         let ms = |us: Option<u64>| us.map_or_else(none, |us| self.ms(us));
         let loss = match r.loss_ppm {
             None => none(),
-            Some((share, low, high)) if low == high => self.percent(share),
-            Some((share, low_ppm, high_ppm)) => {
-                let method = crate::report::figure::IntervalMethod::Wilson;
-                let range = self.range(ShareRange { low_ppm, high_ppm, method });
-                format!("{} ({range})", self.percent(share))
+            Some((share, low, high)) if low == high => self.loss(share),
+            Some((share, low, high)) => {
+                let (low, high) = (self.loss(low).into(), self.loss(high).into());
+                let range = self.say("from-to", &[("from", low), ("to", high)]);
+                format!("{} ({range})", self.loss(share))
             }
         };
         let t = &r.times;
@@ -170,9 +170,8 @@ impl Words<'_> {
                 ]);
             }
         }
-        let heads = [
-            "kind", "direction", "count", "median", "p5", "rpm", "loaded-p50", "loaded-p95",
-        ];
+        let heads =
+            ["kind", "direction", "count", "median", "p5", "rpm", "loaded-p50", "loaded-p95"];
         let caption = self.plain("annex-speeds");
         (!rows.is_empty()).then(|| Block::Table { caption, head: self.heads(&heads), rows })
     }
@@ -212,8 +211,19 @@ impl Words<'_> {
             blocks.push(Block::Table {
                 caption: self.plain("annex-rtt"),
                 head: self.heads(&[
-                    "point", "method", "sent", "answered", "lost", "lost-down", "loss", "min",
-                    "p50", "p95", "p99", "pdv", "ipdv",
+                    "point",
+                    "method",
+                    "sent",
+                    "answered",
+                    "lost",
+                    "lost-down",
+                    "loss",
+                    "min",
+                    "p50",
+                    "p95",
+                    "p99",
+                    "pdv",
+                    "ipdv",
                 ]),
                 rows: series,
             });
@@ -285,7 +295,11 @@ impl Words<'_> {
         ];
         let heading = |id: &str| Block::Heading { text: self.plain(id) };
         let list = |items: Vec<String>| {
-            if items.is_empty() { paragraph(self.plain("annex-none")) } else { Block::List { items } }
+            if items.is_empty() {
+                paragraph(self.plain("annex-none"))
+            } else {
+                Block::List { items }
+            }
         };
         let mut blocks = vec![
             paragraph(self.say("annex-for", &about)),
@@ -299,8 +313,19 @@ impl Words<'_> {
         blocks.push(list(self.s.exclusions.iter().map(|e| self.exclusion(e)).collect()));
         blocks.push(heading("annex-words"));
         let words = [
-            "ok", "degraded", "down", "unknown", "excluded", "measured", "worked", "range",
-            "trust", "percentiles", "loss", "pdv", "rpm",
+            "ok",
+            "degraded",
+            "down",
+            "unknown",
+            "excluded",
+            "measured",
+            "worked",
+            "range",
+            "trust",
+            "percentiles",
+            "loss",
+            "pdv",
+            "rpm",
         ];
         blocks.push(list(words.iter().map(|w| self.plain(&format!("word-{w}"))).collect()));
         blocks.extend(self.check(proof));

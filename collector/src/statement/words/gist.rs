@@ -43,10 +43,9 @@ impl Words<'_> {
         };
         let name = if id == "range" { "range" } else { "share" };
         match why {
-            Some(why) => self.say(
-                &format!("worked-{id}-why"),
-                &[(name, share.into()), ("why", why.into())],
-            ),
+            Some(why) => {
+                self.say(&format!("worked-{id}-why"), &[(name, share.into()), ("why", why.into())])
+            }
             None => self.say(&format!("worked-{id}"), &[(name, share.into())]),
         }
     }

@@ -32,10 +32,8 @@ impl Words<'_> {
             (Some(link), IncidentKind::Outage) => {
                 self.say("incident-link-out", &[("link", link.into()), length])
             }
-            (Some(link), IncidentKind::Degradation) => self.say(
-                "incident-link-poor",
-                &[("link", link.into()), ("hit", hit.into()), length],
-            ),
+            (Some(link), IncidentKind::Degradation) => self
+                .say("incident-link-poor", &[("link", link.into()), ("hit", hit.into()), length]),
             (None, IncidentKind::Outage) if self.s.links.len() > 1 => {
                 self.say("incident-home-out-all", &[length])
             }

@@ -90,9 +90,7 @@ impl Words<'_> {
         lines.push(self.plain("measured-judged"));
         let least = self.length(LEAST_MEASURED_MS);
         let share = self.percent(LEAST_COVERED_PPM);
-        lines.push(
-            self.say("measured-least", &[("time", least.into()), ("share", share.into())]),
-        );
+        lines.push(self.say("measured-least", &[("time", least.into()), ("share", share.into())]));
         let by = |method| {
             self.s.verdicts.iter().filter_map(|v| v.range).any(|range| range.method == method)
         };
@@ -108,11 +106,9 @@ impl Words<'_> {
     }
 
     pub(super) fn not_shown(&self) -> Vec<String> {
-        let counted = |id: &str, n: u64| {
-            self.say(id, &[("n", n.into()), ("count", self.count(n).into())])
-        };
-        let timed =
-            |id: &str, ms: u64| self.say(id, &[("time", self.whole_length(ms).into())]);
+        let counted =
+            |id: &str, n: u64| self.say(id, &[("n", n.into()), ("count", self.count(n).into())]);
+        let timed = |id: &str, ms: u64| self.say(id, &[("time", self.whole_length(ms).into())]);
         let one = |of: &NotShown| match of {
             NotShown::Unknown(ms) => timed("not-shown-unknown", *ms),
             NotShown::Excluded(ms) => timed("not-shown-excluded", *ms),

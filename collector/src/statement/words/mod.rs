@@ -106,10 +106,10 @@ struct Words<'a> {
 /// Lines of text that one printed A4 page holds beside its head, its table's frame and
 /// its foot; characters on a line, on one of the two columns' smaller lines, and in a
 /// row's sentence.
-const LINES: usize = 43;
-const LINE: usize = 112;
-const NARROW: usize = 62;
-const SENTENCE: usize = 66;
+const LINES: usize = 39;
+const LINE: usize = 98;
+const NARROW: usize = 56;
+const SENTENCE: usize = 62;
 /// Times left out of account on page one.
 const MOST_LEFT_OUT: usize = 2;
 
@@ -216,7 +216,8 @@ impl Words<'_> {
     fn wrong(&self, room: usize) -> Section {
         let all = &self.s.incidents;
         if all.is_empty() {
-            let none = if self.s.time.measured_ms == 0 { "wrong-unmeasured" } else { "wrong-nothing" };
+            let none =
+                if self.s.time.measured_ms == 0 { "wrong-unmeasured" } else { "wrong-nothing" };
             let section = self.section("heading-wrong", Vec::new());
             return Section { more: Some(self.plain(none)), ..section };
         }

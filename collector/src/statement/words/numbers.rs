@@ -49,6 +49,13 @@ impl Words<'_> {
         self.say("percent", &[("share", self.share(ppm).into())])
     }
 
+    /// A share of what was lost, to a hundredth and rounded up, so that only nothing
+    /// is '0 %'.
+    pub(super) fn loss(&self, ppm: u32) -> String {
+        let hundredths = u64::from(ppm).div_ceil(100);
+        self.say("percent", &[("share", self.decimal(hundredths, 2).into())])
+    }
+
     /// A range, or one share where its ends look alike.
     pub(super) fn range(&self, range: ShareRange) -> String {
         let (low, high) = (self.share(range.low_ppm), self.share(range.high_ppm));

@@ -57,8 +57,16 @@ fn every_message_in_the_files_is_used_and_every_one_used_is_there() {
     ]
     .concat();
     let made = [
-        "activity-", "technology-", "level-", "month-", "head-", "word-", "worked-", "sold-",
-        "promised-", "gist-",
+        "activity-",
+        "technology-",
+        "level-",
+        "month-",
+        "head-",
+        "word-",
+        "worked-",
+        "sold-",
+        "promised-",
+        "gist-",
     ];
     for id in variables(Lang::EN).keys().filter(|id| !id.contains('.')) {
         let used = code.contains(&format!("\"{id}\"")) || made.iter().any(|m| id.starts_with(m));
@@ -149,7 +157,9 @@ fn no_english_is_left_in_a_german_statement() {
         let same: Vec<String> = texts(&sheet)
             .into_iter()
             .zip(texts(&english))
-            .filter(|(a, b)| a == b && a.split(' ').filter(|w| w.chars().all(char::is_alphabetic)).count() > 2)
+            .filter(|(a, b)| {
+                a == b && a.split(' ').filter(|w| w.chars().all(char::is_alphabetic)).count() > 2
+            })
             .map(|(a, _)| a)
             .collect();
         assert_eq!(same, Vec::<String>::new(), "{name}");
@@ -167,6 +177,7 @@ fn numbers_and_dates_are_written_as_each_language_writes_them() {
             w.percent(1_000_000),
             w.percent(999_999),
             w.percent(98_240),
+            w.loss(1),
             w.ms(20_050),
             w.rate(7_250_000),
             w.instant(crate::scripted::START),
@@ -177,22 +188,41 @@ fn numbers_and_dates_are_written_as_each_language_writes_them() {
     assert_eq!(
         say("en"),
         [
-            "1,234,567", "100 %", "99.99 %", "9.8 %", "20.1", "7.2 Mbit/s",
-            "24 November 2026, 00:00", "1 day 1 h 1 min 1 s", "1 min",
+            "1,234,567",
+            "100 %",
+            "99.99 %",
+            "9.8 %",
+            "0.01 %",
+            "20.1",
+            "7.2 Mbit/s",
+            "24 November 2026, 00:00",
+            "1 day 1 h 1 min 1 s",
+            "1 min",
         ]
     );
     assert_eq!(
         say("de"),
         [
-            "1.234.567", "100 %", "99,99 %", "9,8 %", "20,1", "7,2 Mbit/s",
-            "24. November 2026, 00:00 Uhr", "1 Tag 1 Std. 1 Min. 1 Sek.", "1 Min.",
+            "1.234.567",
+            "100 %",
+            "99,99 %",
+            "9,8 %",
+            "0,01 %",
+            "20,1",
+            "7,2 Mbit/s",
+            "24. November 2026, 00:00 Uhr",
+            "1 Tag 1 Std. 1 Min. 1 Sek.",
+            "1 Min.",
         ]
     );
 }
 
 #[test]
 fn a_language_that_there_is_no_file_for_is_refused_with_those_there_are() {
-    assert_eq!("fr".parse::<Lang>().unwrap_err().to_string(), "language \"fr\" is not accepted: en or de");
+    assert_eq!(
+        "fr".parse::<Lang>().unwrap_err().to_string(),
+        "language \"fr\" is not accepted: en or de"
+    );
 }
 
 #[test]
