@@ -144,6 +144,14 @@ sold-normal = { $rate } in der Regel
 sold-min = mindestens { $rate }
 sold-latency = höchstens { $time }
 
+rule-kept = { $what }: gehalten, nach { $rule }.
+rule-broken = { $what }: nicht gehalten, nach { $rule }.
+rule-bnetza-fixed = der Regel für feste Netze (BNetzA; nur eine erste Probe, kein Beweis)
+rule-bead = der Regel der USA (BEAD)
+rule-ofcom-evening = dem Bereich des Tempos von 20 bis 22 Uhr
+rule-ofcom-midday = dem Bereich des Tempos von 12 bis 14 Uhr
+rule-sla = dem Teil der Zeit, in dem es da sein soll
+
 heading-wrong = Was nicht gut lief
 wrong-nothing = Nichts in der Zeit, die wir maßen.
 wrong-unmeasured = Wir maßen nichts, darum kann es keiner sagen.

@@ -146,6 +146,14 @@ sold-normal = { $rate } as a rule
 sold-min = at least { $rate }
 sold-latency = at most { $time }
 
+rule-kept = { $what }: kept, by { $rule }.
+rule-broken = { $what }: not kept, by { $rule }.
+rule-bnetza-fixed = the rule for fixed lines (BNetzA; a first check, no proof)
+rule-bead = the rule of the United States (BEAD)
+rule-ofcom-evening = the range of speeds from 20:00 to 22:00
+rule-ofcom-midday = the range of speeds from 12:00 to 14:00
+rule-sla = the share of time that it was to be up
+
 heading-wrong = What went wrong
 wrong-nothing = Nothing did in the time that we measured.
 wrong-unmeasured = We measured nothing, so no one can say.

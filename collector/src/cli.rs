@@ -7,6 +7,7 @@ mod home;
 mod households;
 mod keygen;
 mod plan;
+mod promise;
 mod quickstart;
 mod reflector;
 pub(crate) mod report;
@@ -64,6 +65,10 @@ enum Command {
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::ReportArgs),
+    /// Whether what was promised to a household was kept, by which rule.
+    Promises(report::ReportArgs),
+    /// What a proposed promise would have come to, had it been made before.
+    Promise(promise::PromiseArgs),
     /// A household's statement, in plain words.
     Statement(statement::StatementArgs),
     /// Check a statement's file: its signature, what it shows, and its records.
@@ -244,6 +249,8 @@ pub fn main() -> ExitCode {
         Command::Home(args) => home::run(args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
+        Command::Promises(args) => report::promises(&args),
+        Command::Promise(args) => promise::run(&args),
         Command::Statement(args) => statement::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Keygen(args) => keygen::run(&args),

@@ -166,6 +166,16 @@ pub(super) fn gaps(args: &ReportArgs) -> Result<(), CliError> {
     Ok(())
 }
 
+pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
+    let drawn = draw(args)?;
+    if args.json {
+        let body = json!(drawn.report.promises);
+        print(&render::json(&document(&drawn.report, "promises", &body)))
+    } else {
+        print(&render::promises(&drawn.report.promises, &drawn.style))
+    }
+}
+
 /// The ledger slot by slot: one letter a slot, per link and activity.
 pub(super) fn ledger(args: &ReportArgs) -> Result<(), CliError> {
     let drawn = draw(args)?;

@@ -92,7 +92,9 @@ fn said(sealed: &Sealed, checks: &[Check]) -> String {
             Outcome::Fails => "FAILS",
             Outcome::NotChecked => "not checked",
         };
-        text += &format!("{outcome:<12} {:<11} {}\n", check.what, check.said);
+        let line = [format!("{outcome:<12} {:<11} ", check.what), check.said.clone()];
+        text.extend(line);
+        text.push('\n');
     }
     text += "Not checked by any of this: whether the agent measured rightly, and whether what was \
              told of the home and of the times left out is true.\n";

@@ -73,7 +73,7 @@ pub(super) fn range(figure: &Figure) -> String {
 
 /// A share in percent with at most two decimals, rounded down, so that only
 /// the whole is 100 %.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let hundredths = (share * 10_000.0 + 1e-6).floor() / 100.0;
     format!("{hundredths} %")
 }

@@ -26,6 +26,17 @@ fn at_hour(date: Date, hour: i8, tz: &TimeZone) -> Option<UnixMs> {
     Some(UnixMs(zoned.timestamp().as_millisecond()))
 }
 
+/// A minute of a local day, from 0 to 1440: the next day's start. One that the clock
+/// leaps over is taken as much later.
+pub(crate) fn at_minute(date: Date, minute: u16, tz: &TimeZone) -> Option<UnixMs> {
+    if minute == 1440 {
+        return at_hour(date.checked_add(1.day()).ok()?, 0, tz);
+    }
+    let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
+    let zoned = date.at(hour, minute, 0, 0).to_zoned(tz.clone()).ok()?;
+    Some(UnixMs(zoned.timestamp().as_millisecond()))
+}
+
 /// The local days that a span touches.
 pub(crate) fn days(span: Span, tz: &TimeZone) -> Vec<Day> {
     let mut days = Vec::new();
@@ -50,6 +61,16 @@ impl Day {
         let hour = at.since(self.span.from) * 24 / self.span.to.since(self.span.from).max(1);
         hour.clamp(0, 23) as usize
     }
+}
+
+/// A length of time to the second, all units said, so that a sum of them holds:
+/// `30 d 23 h 11 min`.
+pub(crate) fn whole_length(ms: u64) -> String {
+    let s = (ms + 500) / 1000;
+    let units = [(s / 86_400, "d"), (s / 3600 % 24, "h"), (s / 60 % 60, "min"), (s % 60, "s")];
+    let said: Vec<String> =
+        units.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
+    if said.is_empty() { length(ms) } else { said.join(" ") }
 }
 
 /// A length of time for a person: `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
@@ -90,5 +111,11 @@ mod tests {
     fn lengths_are_said_in_two_units_at_most() {
         let said = [400, 15_000, 60_000, 200_000, 7_500_000, 273_600_000].map(length);
         assert_eq!(said, ["400 ms", "15 s", "1 min", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
+    }
+
+    #[test]
+    fn whole_lengths_leave_nothing_out() {
+        let said = [0, 49 * 60_000, 2_675_460_000, 86_401_000].map(whole_length);
+        assert_eq!(said, ["0 s", "49 min", "30 d 23 h 11 min", "1 d 1 s"]);
     }
 }

@@ -140,7 +140,7 @@ impl Messages {
     fn pattern(&self, id: &str, attribute: Option<&str>, args: &[(&str, Arg<'_>)]) -> String {
         let message = self.bundle.get_message(id);
         let pattern = match attribute {
-            None => message.as_ref().and_then(|m| m.value()),
+            None => message.as_ref().and_then(fluent_bundle::FluentMessage::value),
             Some(name) => message.as_ref().and_then(|m| m.get_attribute(name)).map(|a| a.value()),
         };
         let Some(pattern) = pattern else {

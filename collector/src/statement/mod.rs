@@ -25,10 +25,10 @@ use hearth_proto::{HouseholdId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use build::month_of;
-pub use build::{LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
+pub use build::{Judged, LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
 pub use parts::{
-    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, SpeedPart,
-    TestsPart,
+    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,
+    SpeedPart, TestsPart,
 };
 
 use crate::gaps::{Fact, IncidentKind, Segment};
@@ -63,6 +63,8 @@ pub struct Statement {
     pub time: TimeAccount,
     /// What was sold beside what was measured.
     pub promised: Vec<Promised>,
+    /// What published rules say of that, where there is enough to say.
+    pub rules: Vec<RuleVerdict>,
     /// Incidents, the longest first, at most [`MOST_INCIDENTS`].
     pub incidents: Vec<StatementIncident>,
     /// Incidents beyond those listed.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ShareRange;
 use crate::homes::SoldSpeed;
 use crate::ledger::Counts;
+use crate::promise::{Direction, Rule};
 
 /// One link's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,4 +164,17 @@ pub struct Promised {
     pub worst: Option<u64>,
     /// How many tests, or round trips, that rests on.
     pub count: u64,
+}
+
+/// What a published rule says of what was sold on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleVerdict {
+    /// The link's place in `links`.
+    pub link: usize,
+    /// Which rule.
+    pub rule: Rule,
+    /// In which direction; `None`: of the link as a whole.
+    pub direction: Option<Direction>,
+    /// What was sold was delivered, by the rule.
+    pub kept: bool,
 }

@@ -177,20 +177,21 @@ fn a_key_that_others_may_read_or_that_is_none_is_refused() {
     assert!(PublicKey::read(&path).unwrap_err().to_string().contains("public key as PEM"));
 }
 
+fn whole(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Number(n) => !n.is_f64(),
+        serde_json::Value::Array(items) => items.iter().all(whole),
+        serde_json::Value::Object(map) => map.values().all(whole),
+        _ => true,
+    }
+}
+
 #[test]
 fn what_is_signed_is_canonical() {
     let sealed = Sealed::plain(samples::bad().statement.clone(), Lang::EN);
     let payload = sealed.payload();
     assert!(payload.starts_with("{\"format\":\"hearth-statement-1\",\"language\":\"en\","));
     let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
-    fn whole(value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::Number(n) => !n.is_f64(),
-            serde_json::Value::Array(items) => items.iter().all(whole),
-            serde_json::Value::Object(map) => map.values().all(whole),
-            _ => true,
-        }
-    }
     assert!(whole(&value), "there are no fractions in it");
     assert_eq!(Sealed::open(&payload, None).unwrap(), sealed);
     let spaced = payload.replacen(':', ": ", 1);

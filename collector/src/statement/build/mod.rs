@@ -16,7 +16,25 @@ use crate::history::{History, Span};
 use crate::homes::Home;
 use crate::ledger::{Counts, Ledger};
 use crate::profile::Profile;
+use crate::promise::Promises;
 use crate::report::days::local;
+
+/// What a statement is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// The records.
+    pub history: &'a History,
+    /// What is told of the home.
+    pub home: &'a Home,
+    /// The ledger of the records.
+    pub ledger: &'a Ledger,
+    /// What works.
+    pub profile: &'a Profile,
+    /// What does not.
+    pub gaps: &'a Gaps,
+    /// What was promised.
+    pub promises: &'a Promises,
+}
 
 fn time(ledger: &Ledger) -> TimeAccount {
     let connection = Counts::of(ledger.home().iter().map(|c| c.state()));
@@ -93,7 +111,7 @@ fn does_not_show(
         .iter()
         .filter_map(|(_, e)| match &e.kind {
             EventKind::CannotMeasure { link, what, why, .. } => {
-                Some((link.as_ref().map(ToString::to_string), what.to_string(), why.to_string()))
+                Some((link.as_ref().map(ToString::to_string), what.clone(), why.clone()))
             }
             _ => None,
         })
@@ -143,17 +161,9 @@ fn incident(i: &Incident, ledger: &Ledger) -> StatementIncident {
 }
 
 impl Statement {
-    /// The statement of a household, drawn up at `now`, local time by `tz`, beside
-    /// what is told of its `home`.
-    pub fn build(
-        history: &History,
-        home: &Home,
-        ledger: &Ledger,
-        profile: &Profile,
-        gaps: &Gaps,
-        tz: &TimeZone,
-        now: UnixMs,
-    ) -> Self {
+    /// The statement of a household, drawn up at `now`, local time by `tz`.
+    pub fn build(judged: &Judged<'_>, tz: &TimeZone, now: UnixMs) -> Self {
+        let Judged { history, home, ledger, profile, gaps, promises } = *judged;
         let time = time(ledger);
         let verdicts = verdicts::verdicts(profile, u64::from(ledger.slot.ms()));
         let all = listed(gaps);
@@ -170,6 +180,7 @@ impl Statement {
             headline: verdicts::headline(&verdicts, &time),
             does_not_show: does_not_show(history, ledger, profile, &time),
             promised: parts::promised(home, &links),
+            rules: parts::rules(promises),
             verdicts,
             time,
             incidents: all.into_iter().take(MOST_INCIDENTS).map(|i| incident(i, ledger)).collect(),

@@ -3,12 +3,13 @@
 use hearth_proto::{ProbeKind, TestKind};
 
 use super::super::{
-    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, SpeedPart,
-    TestsPart,
+    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,
+    SpeedPart, TestsPart,
 };
 use super::verdicts::{range, share_ppm};
 use crate::homes::{Home, Sold, SoldSpeed};
 use crate::profile::{LinkProfile, LoadedProfile, Profile, RttProfile};
+use crate::promise::{Outcome, Promises};
 use crate::report::figure::Figure;
 
 fn whole(figure: &Figure, scale: f64) -> Option<u64> {
@@ -28,7 +29,7 @@ fn rtt(r: &RttProfile) -> RttPart {
         probe: r.probe,
         role: r.role,
         family: r.family,
-        target: r.target.to_string(),
+        target: r.target.clone(),
         sent: r.sent,
         answered: r.answered,
         lost: r.lost,
@@ -144,6 +145,19 @@ fn sold(plan: &Sold, links: &[LinkPart]) -> Vec<Promised> {
     let up =
         plan.up.told().map(|sold| promised(PromisedWhat::Up(sold), speeds.map_or(none, |s| s.up)));
     [down, up, latency].into_iter().flatten().collect()
+}
+
+/// The rules that come to a verdict, one per link, rule and direction.
+pub(super) fn rules(promises: &Promises) -> Vec<RuleVerdict> {
+    let judged = promises.verdicts.iter().filter(|v| v.outcome != Outcome::NotEnoughData);
+    judged
+        .map(|v| RuleVerdict {
+            link: v.link.index,
+            rule: v.rule,
+            direction: v.direction,
+            kept: v.outcome == Outcome::Kept,
+        })
+        .collect()
 }
 
 pub(super) fn promised(home: &Home, links: &[LinkPart]) -> Vec<Promised> {

@@ -4,9 +4,11 @@ use hearth_proto::{Family, ProbeKind};
 
 use super::super::{
     LEAST_COVERED_PPM, LEAST_MEASURED_MS, LinkPart, NotShown, Promised, PromisedWhat, RttPart,
+    RuleVerdict,
 };
 use super::Words;
 use crate::homes::SoldSpeed;
+use crate::promise::{Direction, Rule};
 use crate::report::figure::IntervalMethod;
 
 /// A family's name, which is no word of any language.
@@ -179,7 +181,26 @@ impl Words<'_> {
         self.say("promised-line", &args)
     }
 
+    fn rule(&self, r: &RuleVerdict) -> String {
+        let link = self.s.links.get(r.link).map(|l| self.link(l)).unwrap_or_default();
+        let of = match r.direction {
+            None => link,
+            Some(Direction::Down) => self.say("promised-down", &[("link", link.into())]),
+            Some(Direction::Up) => self.say("promised-up", &[("link", link.into())]),
+        };
+        let rule = self.plain(match r.rule {
+            Rule::BnetzaFixed => "rule-bnetza-fixed",
+            Rule::Bead => "rule-bead",
+            Rule::OfcomEvening => "rule-ofcom-evening",
+            Rule::OfcomMidday => "rule-ofcom-midday",
+            Rule::Sla => "rule-sla",
+        });
+        let id = if r.kept { "rule-kept" } else { "rule-broken" };
+        self.say(id, &[("what", of.into()), ("rule", rule.into())])
+    }
+
     pub(super) fn promised(&self) -> Vec<String> {
-        self.s.promised.iter().map(|p| self.promise(p)).collect()
+        let sold = self.s.promised.iter().map(|p| self.promise(p));
+        sold.chain(self.s.rules.iter().map(|r| self.rule(r))).collect()
     }
 }
