@@ -54,6 +54,8 @@ pub struct Sheet {
     pub foot: String,
     /// Whether it is signed.
     pub proof: String,
+    /// There is so much to say that it takes smaller letters to print it on one page.
+    pub dense: bool,
     /// Every figure.
     pub annex: Annex,
 }
@@ -106,7 +108,9 @@ struct Words<'a> {
 /// Lines of text that one printed A4 page holds beside its head, its table's frame and
 /// its foot; characters on a line, on one of the two columns' smaller lines, and in a
 /// row's sentence.
-const LINES: usize = 39;
+const LINES: usize = 36;
+/// Lines from which on the printed letters are smaller.
+const DENSE: usize = 30;
 const LINE: usize = 98;
 const NARROW: usize = 56;
 const SENTENCE: usize = 62;
@@ -269,8 +273,10 @@ impl Sheet {
             + heading(&promised)
             + lines(&left_out.lines, LINE)
             + heading(&left_out);
+        let wrong = w.wrong(LINES.saturating_sub(taken));
         Self {
             lang: lang.tag(),
+            dense: taken + lines(&wrong.lines, LINE) > DENSE,
             title: w.plain("title"),
             of: w.say(
                 "statement-for",
@@ -282,7 +288,7 @@ impl Sheet {
             rows,
             time: w.time(),
             promised,
-            wrong: w.wrong(LINES.saturating_sub(taken)),
+            wrong,
             left_out,
             measured,
             not_shown,
