@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hearth_agent::config::{
-    Collector, Config, HostPort, LinkSettings, Pace, RadioSource, StampSettings, Target,
+    Collector, Config, HostPort, LinkSettings, Pace, StampSettings, Target,
     TestSettings, Wording,
 };
 use hearth_agent::measure::{self, latency};
@@ -206,7 +206,6 @@ fn agent_config(plan: &Plan, collector: SocketAddr) -> anyhow::Result<Config> {
         pace: Pace { stamp: FAST, gateway: FAST, slow: SLOW },
         tests: TestSettings::default(),
         stamp: StampSettings::default(),
-        radio: RadioSource::default(),
         metrics: None,
         links: LinkSettings::default(),
         wording: WORDING,

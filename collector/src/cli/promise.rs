@@ -31,7 +31,7 @@ pub(super) struct PromiseArgs {
     /// A TOML file, - for standard input: `name`, `activity`, `share` (0.98: it works in
     /// 98 % of the time), `period` (day, week or month), `minimum_coverage` (0.8: less
     /// evidence is not judged), `scope` (anywhere or link; then `link` may name one), if
-    /// wanted `hours` (["Mon-Fri 18:00-23:00"]) and `score` (1 to 100, in place of the
+    /// wanted `hours` (a list such as `["Mon-Fri 18:00-23:00"]`) and `score` (1 to 100, in place of the
     /// catalogue's), and `[credit]` with `currency`, `per_breach`, and if wanted
     /// `per_point`, `cap_per_period` and `cap_per_home`
     file: PathBuf,
@@ -50,7 +50,7 @@ pub(super) struct PromiseArgs {
     #[arg(long, value_name = "ID")]
     household: Vec<HouseholdId>,
     /// The fewest homes that a group is told of by name: 2 to 1000000
-    #[arg(long, value_name = "N", default_value_t = 10,
+    #[arg(short, long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
     k: u64,
     /// As JSON

@@ -62,38 +62,39 @@ pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> V
         "latency tests from 18:00 to 24:00 at 100 ms or less".to_owned(),
     ];
     let asked = ["at least 80 %", "at least 95 %"];
-    let counts = [(speed.len(), SPEED_TESTS), (latency.len(), LATENCY_TESTS)];
-    let tests = bead::Tests { committed, speed, latency };
-    let enough = counts.iter().all(|(have, need)| have >= need);
-    let shares = match bead::judge(&tests) {
-        Ok(found) if enough => {
-            verdict.outcome = if found.conforms { Outcome::Kept } else { Outcome::Broken };
-            Some([found.speed_share, found.latency_share])
-        }
-        _ => None,
-    };
-    for (i, what) in what.into_iter().enumerate() {
-        let (have, need) = (counts[i].0 as u64, counts[i].1 as u64);
-        let found = match shares {
-            Some(shares) => {
-                let hits = (shares[i] * have as f64).round() as u64;
+    // A half that fails on enough tests breaks the rule, whatever is missing of the other.
+    let halves = [
+        (bead::speed(committed, &speed), speed.len(), SPEED_TESTS),
+        (bead::latency(&latency), latency.len(), LATENCY_TESTS),
+    ]
+    .map(|(half, have, need)| (half.filter(|_| have >= need), have as u64, need as u64));
+    for (i, (half, have, need)) in halves.into_iter().enumerate() {
+        let found = match half {
+            Some(half) => {
+                let hits = (half.share * have as f64).round() as u64;
                 // Minutes of one evening are correlated: no interval for those.
                 let interval = if i == 0 { interval::wilson(hits, have) } else { None };
-                Figure::new(shares[i], Unit::Ratio, have, "tests").within(interval)
+                Figure::new(half.share, Unit::Ratio, have, "tests").within(interval)
             }
             None => Figure::not_enough("too few tests in the evening", have, need, "tests"),
         };
-        verdict.evidence.push(Evidence::new(what, found, Some(asked[i])));
+        verdict.evidence.push(Evidence::new(what[i].as_str(), found, Some(asked[i])));
     }
-    verdict.said = match (verdict.outcome, shares) {
-        (Outcome::Kept, _) => "Speed and latency in the evening held.".to_owned(),
-        (Outcome::Broken, Some([speed, _])) => {
-            let slow = speed < 0.8;
-            let which = if slow { "Speed" } else { "Latency" };
-            format!("{which} in the evening did not reach what the rule asks.")
+    let [speed, latency] = halves.map(|(half, ..)| half.map(|h| h.holds));
+    let (outcome, said) = match (speed, latency) {
+        (Some(false), Some(false)) => {
+            (Outcome::Broken, "Speed and latency in the evening did not reach what the rule asks.")
         }
-        _ if chosen.over_wifi => format!("{}.", capital(WIFI)),
-        _ => "There are too few tests between 18:00 and 24:00.".to_owned(),
+        (Some(false), _) => {
+            (Outcome::Broken, "Speed in the evening did not reach what the rule asks.")
+        }
+        (_, Some(false)) => {
+            (Outcome::Broken, "Latency in the evening did not keep to what the rule asks.")
+        }
+        (Some(true), Some(true)) => (Outcome::Kept, "Speed and latency in the evening held."),
+        _ if chosen.over_wifi => (Outcome::NotEnoughData, WIFI),
+        _ => (Outcome::NotEnoughData, "There are too few tests between 18:00 and 24:00."),
     };
+    (verdict.outcome, verdict.said) = (outcome, capital(said));
     verdict
 }

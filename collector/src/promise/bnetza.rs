@@ -84,9 +84,10 @@ pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> V
                 None,
             ),
         ];
-        verdict.said = "There are not yet ten tests on each of three days, a day between them, \
-                        within 14 days."
-            .to_owned();
+        verdict.said = String::from(
+            "There are not yet ten tests on each of three days, a day between them, \
+                        within 14 days.",
+        );
         return verdict;
     };
     let speeds: Option<Vec<[Mbps; TESTS_A_DAY]>> = days

@@ -36,8 +36,13 @@ impl Window {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-        let days: Vec<&str> = (0..7).filter(|d| self.days[*d]).map(|d| NAMES[d]).collect();
-        let days = if days.len() == 7 { "daily".to_owned() } else { days.join(",") };
+        let on: Vec<usize> = (0..7).filter(|d| self.days[*d]).collect();
+        let runs = on.chunk_by(|a, b| a + 1 == *b).map(|run| match *run {
+            [first, _, .., last] => format!("{}-{}", NAMES[first], NAMES[last]),
+            _ => run.iter().map(|d| NAMES[*d]).collect::<Vec<_>>().join(","),
+        });
+        let days =
+            if on.len() == 7 { "daily".to_owned() } else { runs.collect::<Vec<_>>().join(",") };
         let (from, to) = (self.from, self.to);
         let (h, m) = (from / 60, from % 60);
         write!(f, "{days} {h:02}:{m:02}-{:02}:{:02}", to / 60, to % 60)
@@ -182,7 +187,7 @@ mod tests {
         let month = Stretch { from: date(2026, 11, 1), to: date(2026, 12, 1) }.span(&tz).unwrap();
         // 21 days from Monday to Friday, nine at a weekend.
         assert!((hours(&both.within(month, &tz)) - (21.0 * 5.0 + 9.0 * 2.0)).abs() < 1e-9);
-        assert_eq!(both.to_string(), "Mon,Tue,Wed,Thu,Fri 18:00-23:00; daily 20:00-22:00");
+        assert_eq!(both.to_string(), "Mon-Fri 18:00-23:00; daily 20:00-22:00");
     }
 
     #[test]

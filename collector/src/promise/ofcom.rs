@@ -32,15 +32,15 @@ fn one(
         (chosen.tests.iter()).filter_map(|t| Some((t.local.time(), Mbps::new(t.mbps)?))).collect();
     let Ok(range) = ofcom::range(peak, &tests) else {
         let at_peak = tests.iter().filter(|(at, _)| peak.contains(*at)).count();
-        for (what, have) in [("at peak", at_peak), ("off peak", tests.len() - at_peak)] {
-            let what = format!("tests {what}, {hours}");
+        for (when, have) in [("from", at_peak), ("outside of", tests.len() - at_peak)] {
+            let what = format!("tests {when} {hours}");
             let found = Figure::not_enough("too few tests", have as u64, MIN_TESTS as u64, "tests");
             verdict.evidence.push(Evidence::new(what, found, None));
         }
         verdict.said = if chosen.over_wifi {
             format!("{}.", capital(WIFI))
         } else {
-            format!("There are too few tests from {hours}, or outside of it.")
+            format!("There are too few tests from {hours}, or outside of these hours.")
         };
         return verdict;
     };

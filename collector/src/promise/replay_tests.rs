@@ -230,7 +230,7 @@ proptest! {
 
     #[test]
     fn a_stricter_share_never_pays_less(credit in credit(), homes in homes(), share in 0.5..1.0) {
-        let guarantee = Guarantee { credit, share, ..evenings() };
+        let guarantee = Guarantee { share, credit, ..evenings() };
         let homes: Vec<_> = homes.iter().enumerate().collect();
         let told = all(&guarantee, &homes).outcome(&[], "test", 10);
         for pair in told.thresholds.windows(2) {

@@ -79,7 +79,7 @@ pub(super) fn judge(line: &Line<'_>, home: &Home, target_percent: f64) -> Verdic
         Outage::new(period, ms(account.down_ms + account.unknown_ms).min(period)),
         Percent::new(target_percent),
     ) else {
-        verdict.said = "Nothing was measured.".to_owned();
+        verdict.said = String::from("Nothing was measured.");
         return verdict;
     };
     let slots = line.ledger.slots() as u64;

@@ -258,6 +258,12 @@ fn bead_counts_evenings_alone_and_an_outage_as_slow() {
     // 40 of 720 minutes: over 5 %.
     let slow = fine.clone().trouble(17 * HOUR, 17 * HOUR + 40 * MINUTE, What::Slow(200));
     assert_eq!(of(slow), (Outcome::Broken, 12, 720, 680.0 / 720.0));
+    let mut alone = two_days(fine.clone().trouble(17 * HOUR, 18 * HOUR, What::Slow(200)));
+    alone.tests.clear();
+    let promises = judged(&alone, &home());
+    let half = verdict(&promises, Rule::Bead);
+    assert_eq!(half.outcome, Outcome::Broken, "one half is enough to break it");
+    assert!(half.evidence[0].found.value().is_none() && half.said.starts_with("Latency"));
     let down = fine.trouble(17 * HOUR, 17 * HOUR + 40 * MINUTE, What::BeyondTheHop);
     assert_eq!(of(down), (Outcome::Broken, 12, 720, 680.0 / 720.0));
 }

@@ -11,7 +11,7 @@ const FEW: u64 = 100;
 /// The verdicts as text.
 pub fn promises(promises: &Promises, style: &Style) -> String {
     let mut out = style.heading("Promises");
-    if promises.verdicts.is_empty() {
+    if promises.verdicts.is_empty() && promises.links_not_heard.is_empty() {
         out += &style.paragraph(
             "",
             "Nothing is told of what was sold, so there is no promise to hold anything against: \
@@ -61,7 +61,7 @@ fn evidence(e: &Evidence) -> String {
     };
     let between = match range(&e.found) {
         range if range.is_empty() => range,
-        range => format!(", between {range}"),
+        range => format!(", range {range}"),
     };
     let asked = e.asked.as_ref().map_or_else(String::new, |a| format!("; asked: {a}"));
     format!("{}: {found}{between}{asked}", e.what)

@@ -96,11 +96,12 @@ fn terms(g: &Guarantee) -> String {
     let mut pays =
         format!("a {} in which it does not pays {}", g.period.name(), money(c.per_breach));
     if c.per_point > 0 {
-        pays += &format!(" and {} for each whole percentage point under it", money(c.per_point));
+        let more = format!(" and {} for each whole percentage point under it", money(c.per_point));
+        pays.push_str(&more);
     }
     let caps = [(c.cap_per_period, g.period.name()), (c.cap_per_home, "home")];
     for (cap, what) in caps.into_iter().filter_map(|(cap, what)| Some((cap?, what))) {
-        pays += &format!(", at most {} a {what}", money(cap));
+        pays.push_str(&[", at most ", &money(cap), " a ", what].concat());
     }
     format!(
         "{} works{score} in at least {} % of the time, {}, {scope}; {pays}. A {} is judged where at \
@@ -121,7 +122,7 @@ fn verdict(s: &Simulation, style: &Style) -> String {
     } else {
         let between = match range(&w.share) {
             r if r.is_empty() => String::new(),
-            r => format!(" (between {r})"),
+            r => format!(" (range {r})"),
         };
         let share = percent(w.share.value().unwrap_or(0.0));
         out += &style.paragraph(
@@ -168,7 +169,7 @@ fn verdict(s: &Simulation, style: &Style) -> String {
 /// A mean with its interval.
 fn amount(mean: Mean) -> String {
     let between = match mean.between {
-        Some((low, high)) if high - low >= 0.005 => format!(" (between {low:.2} and {high:.2})"),
+        Some((low, high)) if high - low >= 0.005 => format!(" (range {low:.2} to {high:.2})"),
         _ => String::new(),
     };
     format!("{:.2}{between}", mean.value)
@@ -183,7 +184,7 @@ fn rows(rows: &[Row], g: &Guarantee, style: &Style) -> String {
         (&judged, Align::Right),
         ("broken", Align::Right),
         ("share", Align::Right),
-        ("between", Align::Left),
+        ("range", Align::Left),
         (&g.credit.currency, Align::Right),
     ]);
     for r in rows {
