@@ -7,6 +7,7 @@ mod exclude;
 mod export;
 mod home;
 mod households;
+mod keygen;
 mod plan;
 mod promise;
 mod quickstart;
@@ -17,6 +18,8 @@ mod run_now;
 mod score;
 mod serve;
 pub(crate) mod span;
+mod statement;
+mod verify;
 
 use std::future::Future;
 use std::io::{IsTerminal, Write};
@@ -71,7 +74,11 @@ enum Command {
     /// What a proposed promise would have come to, had it been made before.
     Promise(promise::PromiseArgs),
     /// A household's statement, in plain words.
-    Statement(report::StatementArgs),
+    Statement(statement::StatementArgs),
+    /// Check a statement's file: its signature, what it shows, and its records.
+    Verify(verify::VerifyArgs),
+    /// Make a pair of keys to sign statements with.
+    Keygen(keygen::KeygenArgs),
     /// The ledger itself: a letter a slot, per link and activity.
     Ledger(report::ReportArgs),
     /// Score given figures by one framework.
@@ -249,7 +256,9 @@ pub fn main() -> ExitCode {
         Command::Areas(args) => areas::run(&args),
         Command::Promises(args) => report::promises(&args),
         Command::Promise(args) => promise::run(&args),
-        Command::Statement(args) => report::statement(&args),
+        Command::Statement(args) => statement::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),
         Command::Plan(args) => plan::run(args),

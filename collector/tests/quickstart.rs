@@ -72,10 +72,10 @@ fn it_ends_by_itself_with_a_headline_and_a_page_that_stands_alone() {
     assert!(stderr.contains("console   http://127.0.0.1:"), "{stderr}");
     assert!(stderr.contains("note      1 s may be too short"), "{stderr}");
     assert!(stderr.contains("remedy: name one elsewhere with --reflector"), "{stderr}");
-    assert!(stdout.starts_with("Nothing beyond the home was measured"), "{stdout}");
+    assert!(stdout.starts_with("We could not measure beyond your home"), "{stdout}");
     assert!(stdout.lines().all(|line| line.chars().count() <= 60), "{stdout}");
     let page = std::fs::read_to_string(folder.path().join("statement.html")).unwrap();
-    assert!(page.contains("<style") && page.contains("Nothing beyond the home was measured"));
+    assert!(page.contains("<style") && page.contains("We could not measure beyond your home"));
     for elsewhere in ["<script", "<link rel=\"stylesheet\"", " src=\"", "url("] {
         assert!(!page.contains(elsewhere), "{elsewhere}");
     }

@@ -18,12 +18,14 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use hearth_collector::gaps::Gaps;
 use hearth_collector::history::Span;
+use hearth_collector::homes::Home;
 use hearth_collector::ingest::{CommitterConfig, Door};
 use hearth_collector::ledger::Ledger;
 use hearth_collector::profile::{Inputs, Profile};
+use hearth_collector::promise::Promises;
 use hearth_collector::qoe::catalogue::Catalogue;
 use hearth_collector::serve::{Listeners, ServeConfig, run};
-use hearth_collector::statement::Statement;
+use hearth_collector::statement::{Judged, Statement};
 use hearth_collector::store::Store;
 use hearth_collector::store::sqlite::SqliteStore;
 use hearth_proto::UnixMs;
@@ -141,9 +143,17 @@ fn one_run(
     let gaps = timings.time("gaps", || Gaps::build(&history, &ledger, &tz));
     let outages = verify::outages(home, &gaps)?;
     ensure!(outages > 5, "only {outages} outages stand alone: too few to prove anything");
-    let statement = timings.time("statement", || {
-        Statement::build(&history, &ledger, &profile, &gaps, &tz, home.span.to)
-    });
+    let told = Home::default();
+    let promises = Promises::judge(&history, &told, &ledger, &tz);
+    let judged = Judged {
+        history: &history,
+        home: &told,
+        ledger: &ledger,
+        profile: &profile,
+        gaps: &gaps,
+        promises: &promises,
+    };
+    let statement = timings.time("statement", || Statement::build(&judged, &tz, home.span.to));
     ensure!(statement.household == home.id, "a statement of {}", statement.household);
     for (expected, count) in compared {
         let name = match expected {

@@ -15,7 +15,7 @@ use crate::history::Span;
 use crate::homes::Place;
 use crate::qoe::catalogue::Catalogue;
 use crate::report::names::ActivityRef;
-use crate::statement::zone;
+use crate::report::zone;
 
 /// What area incidents are found from.
 #[derive(Debug, Clone, PartialEq)]

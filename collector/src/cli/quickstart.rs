@@ -7,11 +7,15 @@ use std::time::Duration;
 use clap::Args;
 use hearth_proto::HouseholdId;
 
-use super::report::{JudgeArgs, beside, now, style, write_statement};
+use super::report::{JudgeArgs, now, style};
 use super::span::duration;
+use super::statement::{beside, write};
 use super::{CliError, DataArgs, Interrupt, print, run_async, tell};
+use crate::console::statement_html;
 use crate::quickstart::{self, Plan, ReflectorArg, TargetArg};
 use crate::render;
+use crate::statement::messages::Lang;
+use crate::statement::seal::Sealed;
 
 #[derive(Debug, Args)]
 pub(super) struct QuickstartArgs {
@@ -70,18 +74,19 @@ pub(super) fn run(args: &QuickstartArgs) -> Result<(), CliError> {
         let interrupt = Interrupt::listen()?;
         quickstart::run(plan, interrupt.came()).await.map_err(CliError::Quickstart)
     })?;
+    let sealed = Sealed::plain(report.statement.clone(), Lang::EN);
     if args.json {
         print(&render::json(&report))?;
     } else {
         let style = style(args.judge.zone());
         print(&format!(
             "{}\n{}\n{}",
-            style.paragraph("", &report.statement.headline),
+            style.paragraph("", &sealed.sheet().gist),
             render::profile(&report.profile, &style),
             render::gaps(&report.gaps, &style)
         ))?;
     }
-    write_statement(&args.statement, &report)?;
+    write(&args.statement, statement_html(&sealed).as_bytes())?;
     tell(&format!("statement {}", args.statement.display()));
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! `profile`, `gaps`, `statement` and `ledger`: what is said of one household.
+//! `profile`, `gaps` and `ledger`: what is said of one household.
 #![expect(clippy::disallowed_methods, reason = "a shell: reports are drawn up now")]
 
 use std::fmt::Write;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use hearth_proto::{HouseholdId, UnixMs};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::export::ExportArgs;
 use super::span::SpanArgs;
-use super::{CliError, DataArgs, print, tell};
+use super::{CliError, DataArgs, print};
 use crate::export;
 use crate::homes::Home;
 use crate::ledger::Ledger;
@@ -27,16 +27,16 @@ use crate::store::sqlite::SqliteStore;
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// The household's id [default: the only one there is]
-    household: Option<HouseholdId>,
+    pub(super) household: Option<HouseholdId>,
     #[command(flatten)]
-    data: DataArgs,
+    pub(super) data: DataArgs,
     #[command(flatten)]
-    span: SpanArgs,
+    pub(super) span: SpanArgs,
     #[command(flatten)]
-    judge: JudgeArgs,
+    pub(super) judge: JudgeArgs,
     /// As JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -45,15 +45,6 @@ pub(super) struct GapsArgs {
     report: ReportArgs,
     #[command(flatten)]
     export: ExportArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StatementArgs {
-    #[command(flatten)]
-    report: ReportArgs,
-    /// Write it as a page to this file, printable on A4
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
-    html: Option<PathBuf>,
 }
 
 /// By what a household is judged.
@@ -153,7 +144,7 @@ fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
     Ok(Drawn { ledger, report, style: style(tz) })
 }
 
-fn only(store: &dyn Store) -> Result<HouseholdId, CliError> {
+pub(super) fn only(store: &dyn Store) -> Result<HouseholdId, CliError> {
     let mut all = store.households()?;
     match all.len() {
         1 => Ok(all.remove(0).household),
@@ -210,32 +201,6 @@ pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
     } else {
         print(&render::promises(&drawn.report.promises, &drawn.style))
     }
-}
-
-pub(super) fn statement(args: &StatementArgs) -> Result<(), CliError> {
-    let drawn = draw(&args.report, Trends::Left)?;
-    if let Some(file) = &args.html {
-        write_statement(file, &drawn.report)?;
-        tell(&format!("written to {}", file.display()));
-    } else if args.report.json {
-        print(&render::json(&drawn.report.statement))?;
-    } else {
-        print(&render::statement(&drawn.report.statement, &drawn.style))?;
-    }
-    Ok(())
-}
-
-/// The statement's page, whole or not at all: written beside, then renamed.
-pub(crate) fn write_statement(file: &Path, report: &Report) -> Result<(), CliError> {
-    let refused = |source| CliError::Io { doing: format!("writing {}", file.display()), source };
-    let beside = beside(file);
-    std::fs::write(&beside, crate::console::statement_html(&report.statement)).map_err(refused)?;
-    std::fs::rename(&beside, file).map_err(refused)
-}
-
-/// Where a page is written until it is whole.
-pub(crate) fn beside(file: &Path) -> PathBuf {
-    file.with_extension("html.part")
 }
 
 /// The ledger slot by slot: one letter a slot, per link and activity.

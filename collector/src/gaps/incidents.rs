@@ -5,6 +5,7 @@
 
 use hearth_proto::{Event, EventKind, UnixMs};
 
+use super::fact::Fact;
 use super::runs::{BRIDGE, Part, Run, runs_among};
 use super::scan::{self, Slots};
 use super::segment::Witness;
@@ -195,6 +196,7 @@ fn assemble(
         activities: hit(ledger, run, columns),
         segment: Segment::CannotTell,
         evidence: Vec::new(),
+        facts: Vec::new(),
         worked_on: Vec::new(),
     }
 }
@@ -220,7 +222,8 @@ pub(super) fn of_links(history: &History, ledger: &Ledger) -> Listed {
                 IncidentKind::Degradation => slot_edges(ledger, found.run),
             };
             let mut incident = assemble(ledger, &found, edges, &columns, connection);
-            (incident.segment, incident.evidence) = witnesses[l].segment(found.run, &witnesses);
+            (incident.segment, incident.facts) = witnesses[l].segment(found.run, &witnesses);
+            incident.evidence = incident.facts.iter().map(Fact::words).collect();
             incident.worked_on = worked_on(ledger, found.run, l);
             incident.link = Some(link.clone());
             incidents.push(incident);
@@ -270,19 +273,16 @@ pub(super) fn of_household(history: &History, ledger: &Ledger) -> Listed {
             let mut segments = Vec::new();
             for (l, own) in witnesses.iter().enumerate() {
                 let slots = &ledger.connection(l)[run.first..=run.last];
+                let label = own.link.label.clone();
                 if slots.iter().any(|c| c.state().is_known()) {
-                    let (segment, evidence) = own.segment(run, &[]);
+                    let (segment, facts) = own.segment(run, &[]);
                     segments.push(segment);
-                    let label = &own.link.label;
-                    incident.evidence.push(format!(
-                        "{label}: {}; {}",
-                        segment.words(),
-                        evidence.join("; ")
-                    ));
+                    incident.facts.push(Fact::OnLink { label, segment, facts });
                 } else {
-                    incident.evidence.push(format!("{}: not measured", own.link.label));
+                    incident.facts.push(Fact::LinkNotMeasured(label));
                 }
             }
+            incident.evidence = incident.facts.iter().map(Fact::words).collect();
             segments.dedup();
             if let [one] = segments[..] {
                 incident.segment = one;

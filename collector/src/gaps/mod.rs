@@ -12,6 +12,7 @@ mod caps;
 mod congestion;
 #[cfg(test)]
 mod congestion_tests;
+pub mod fact;
 pub(crate) mod hours;
 mod incidents;
 pub(crate) mod runs;
@@ -21,8 +22,9 @@ mod segment;
 mod tests;
 mod together;
 
+pub use fact::Fact;
 use hearth_proto::UnixMs;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, State};
 use crate::report::figure::{Figure, NotEnough};
@@ -105,7 +107,7 @@ pub struct Extent {
 }
 
 /// What kind of trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentKind {
     /// Down.
@@ -115,7 +117,7 @@ pub enum IncidentKind {
 }
 
 /// Where the trouble lay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Segment {
     /// The home's own network: its router did not answer well.
@@ -188,6 +190,9 @@ pub struct Incident {
     pub segment: Segment,
     /// What speaks for that, one fact each.
     pub evidence: Vec<String>,
+    /// The same facts, for whoever says them in other words than `evidence`.
+    #[serde(skip)]
+    pub facts: Vec<Fact>,
     /// Links on which at least one of `activities` worked meanwhile.
     pub worked_on: Vec<LinkRef>,
 }

@@ -11,6 +11,7 @@ use hearth_proto::{
 };
 
 use super::Segment;
+use super::fact::{Fact, Place, Times};
 use super::runs::Run;
 use crate::history::columns::{LinkColumns, QUARTER_MS, Quarter, SeriesColumns};
 use crate::history::{History, LinkHistory};
@@ -197,45 +198,36 @@ impl Point {
         if lost * 2 >= tried || lossy || slow { Found::Bad } else { Found::Good }
     }
 
-    fn words(&self, name: &str) -> String {
+    fn fact(&self, place: Place) -> Fact {
         let Answers { answered, lost, p95_ms } = self.during;
         let tried = answered + lost;
         if tried == 0 {
-            return format!("{name} was not probed");
+            return Fact::NotProbed(place);
         }
         if self.never_answers() {
-            return format!("{name} never answers, so it tells nothing");
+            return Fact::NeverAnswers(place);
         }
+        let us = |ms: f64| (ms * 1000.0).round() as u64;
         let times = match (p95_ms, self.around_ms) {
             (Some(during), Some(around)) => {
-                format!(", p95 {during:.1} ms (median around it {around:.1} ms)")
+                Some(Times { p95_us: us(during), median_around_us: us(around) })
             }
-            _ => String::new(),
+            _ => None,
         };
-        format!("{name} answered {answered} of {tried}{times}")
-    }
-}
-
-fn cause_words(cause: DownCause) -> &'static str {
-    match cause {
-        DownCause::Probes => "no far target answered",
-        DownCause::Carrier => "the system reported no carrier",
-        DownCause::Address => "the system reported no address on the link",
-        DownCause::Route => "the system reported no default route over the link",
-        DownCause::Interface => "the system reported that the interface was gone",
+        Fact::Answered { place, answered, tried, times }
     }
 }
 
 impl Witness<'_> {
     /// The segment of this link's incident, and its evidence.
-    pub(super) fn segment(&self, run: Run, others: &[Self]) -> (Segment, Vec<String>) {
+    pub(super) fn segment(&self, run: Run, others: &[Self]) -> (Segment, Vec<Fact>) {
         let slots = run.first..run.last + 1;
         let during = self.within(&slots);
         let mut evidence = Vec::new();
 
         let cause = during.iter().filter(|s| s.down_ms > 0).find_map(|s| s.down_cause);
         if let Some(cause) = cause {
-            evidence.push(cause_words(cause).to_owned());
+            evidence.push(Fact::Down(cause));
         }
         let mut targets: Vec<(Role, &str)> = during
             .iter()
@@ -245,26 +237,26 @@ impl Witness<'_> {
             .collect();
         targets.sort_unstable();
         targets.dedup();
-        let far: Vec<(String, Point)> = targets
+        let far: Vec<(Place, Point)> = targets
             .iter()
             .map(|(role, target)| {
                 let point = self.point(during, run, |key| {
                     is_rtt(key.probe) && key.role == *role && key.target == *target
                 });
-                let name = match (role, *target) {
-                    (Role::Reflector, _) => "the reflector".to_owned(),
-                    (_, target) => format!("target {target}"),
+                let place = match (role, *target) {
+                    (Role::Reflector, _) => Place::Reflector,
+                    (_, target) => Place::Target(target.to_owned()),
                 };
-                (name, point)
+                (place, point)
             })
             .collect();
         let far_rise = far.iter().filter_map(|(_, p)| p.rise_ms()).reduce(f64::max);
         let far_found: Vec<Found> = far.iter().map(|(_, p)| p.found(Some(RISE_MS))).collect();
         let gateway = self.point(during, run, |key| key.role == Role::Gateway);
         let hop = self.point(during, run, |key| key.role == Role::FirstHop);
-        evidence.push(gateway.words("the gateway"));
-        evidence.push(hop.words("the first router beyond it"));
-        evidence.extend(far.iter().map(|(name, p)| p.words(name)));
+        evidence.push(gateway.fact(Place::Gateway));
+        evidence.push(hop.fact(Place::FirstHop));
+        evidence.extend(far.iter().map(|(place, p)| p.fact(place.clone())));
         for other in others.iter().filter(|o| o.link.index != self.link.index) {
             let meanwhile = other.within(&slots);
             let reflector = meanwhile
@@ -275,11 +267,12 @@ impl Witness<'_> {
                 (sum.0 + u64::from(s.answered()), sum.1 + u64::from(s.lost()))
             });
             if answered > 0 {
-                evidence.push(format!(
-                    "over {}, the reflector answered {answered} of {}",
-                    other.link.label,
-                    answered + lost
-                ));
+                evidence.push(Fact::Answered {
+                    place: Place::ReflectorOver(other.link.label.clone()),
+                    answered,
+                    tried: answered + lost,
+                    times: None,
+                });
             }
         }
 

@@ -19,7 +19,6 @@ use hearth_proto::{HouseholdId, SlotLength, UnixMs};
 use serde::Serialize;
 
 pub use crate::history::grid::MOST_SLOTS;
-pub(crate) use crate::history::merge;
 pub use state::{Cell, Counts, Limit, State};
 
 use crate::history::Span;

@@ -1,6 +1,6 @@
 //! The ledger's states and how a cell holds one in a byte.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What one activity found on one link in one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -58,7 +58,7 @@ impl State {
 }
 
 /// What kept a cell from OK, or, in an UNKNOWN cell, from a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Limit {
@@ -182,7 +182,7 @@ impl Cell {
 }
 
 /// How many slots were in each state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// OK.
     pub ok: u64,

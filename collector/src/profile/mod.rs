@@ -23,7 +23,7 @@ mod trend;
 pub(crate) mod trials;
 
 use hearth_proto::{BudgetReport, Cause, Family, ProbeKind, Role, UnixMs};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use build::Inputs;
 pub use delivered::{Beside, BusyHour, DeliveredProfile, HourFigures};
@@ -84,7 +84,7 @@ pub struct ActivityProfile {
 }
 
 /// How far to trust a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Confidence {
     /// Under an hour of evidence, or under half of the time covered.

@@ -193,7 +193,7 @@ fn need(
     if let Some(share) = figure.value().filter(|share| *share < MET) {
         why.push(format!(
             "of the time that it matters, it failed for {}",
-            crate::statement::percent(1.0 - share)
+            crate::report::figure::percent(1.0 - share)
         ));
     }
     if verdict == NeedVerdict::NotEnoughData {

@@ -19,7 +19,7 @@ mod sla;
 mod tests;
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 use crate::homes::{Home, Sold, SoldSpeed};
@@ -60,7 +60,7 @@ pub struct Verdict {
 }
 
 /// A rule of `method.md`, section 3.6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Bundesnetzagentur Vfg. 99/2021, as a pre-check.
@@ -89,7 +89,7 @@ impl Rule {
 }
 
 /// Towards the home or from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Download.
@@ -116,7 +116,7 @@ impl Direction {
 }
 
 /// The gist of a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It held, on enough evidence.

@@ -7,8 +7,8 @@ use super::thresholds as at;
 use super::{Gain, Remedy, RemedyKind, Verdict};
 use crate::gaps::Gaps;
 use crate::ledger::State;
+use crate::report::figure::percent;
 use crate::report::names::LinkRef;
-use crate::statement::percent;
 
 const KIND: RemedyKind = RemedyKind::MobileBackup;
 

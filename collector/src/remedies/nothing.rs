@@ -4,7 +4,7 @@
 use super::replay::Replay;
 use super::thresholds as at;
 use super::{Remedy, RemedyKind, Verdict};
-use crate::statement::percent;
+use crate::report::figure::percent;
 
 const KIND: RemedyKind = RemedyKind::Nothing;
 

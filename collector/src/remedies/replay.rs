@@ -16,10 +16,10 @@ use crate::profile::{Inputs, LinkProfile, Profile};
 use crate::qoe::activity::{Prepared, Requirement, State as Verdicted, loss_lower_bound, state};
 use crate::report::calendar::Calendar;
 use crate::report::days::length;
+use crate::report::figure::percent;
 use crate::report::figure::{Figure, Interval, Unit};
 use crate::report::interval::Resampler;
 use crate::report::names::ActivityRef;
-use crate::statement::percent;
 
 /// What a remedy makes of a bad slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

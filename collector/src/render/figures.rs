@@ -1,8 +1,8 @@
 //! Figures in words.
 
 use crate::report::days::length;
+pub(super) use crate::report::figure::percent;
 use crate::report::figure::{Figure, Interval, Measured, Unit};
-use crate::statement::percent;
 
 /// A value with its unit, as a person reads it.
 pub(super) fn value(value: f64, unit: Unit) -> String {
@@ -102,5 +102,13 @@ mod tests {
         assert_eq!(loss(&Figure::new(0.01, Unit::Ratio, 100, "probes")), "1 % of 100");
         assert_eq!(loss(&Figure::new(1.0 / 33.0, Unit::Ratio, 33, "probes")), "3.03 % of 33");
         assert_eq!(loss(&Figure::new(0.0, Unit::Ratio, 100, "probes")), "0 % of 100");
+    }
+
+    #[test]
+    fn only_the_whole_is_100_percent() {
+        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(percent(0.999_996), "99.99 %");
+        assert_eq!(percent(0.95), "95 %");
+        assert_eq!(percent(0.0), "0 %");
     }
 }

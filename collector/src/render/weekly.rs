@@ -5,7 +5,7 @@ use super::Style;
 use super::figures::{points, short};
 use super::table::{Align, Table};
 use crate::profile::{ActivityProfile, Change, Direction, Profile, Week};
-use crate::statement::percent;
+use crate::report::figure::percent;
 
 /// How many of the worst hours are named.
 const WORST: usize = 3;

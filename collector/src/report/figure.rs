@@ -1,7 +1,7 @@
 //! A figure is a value with its unit and sample count, or the plain statement
 //! that there is not enough data for it. Never a guess, never a bare number.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a figure is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub enum Unit {
 }
 
 /// How an interval was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntervalMethod {
     /// Wilson's score interval: the tests are independent.
@@ -142,4 +142,11 @@ impl Figure {
     pub fn interval(&self) -> Option<Interval> {
         self.measured().and_then(|m| m.interval)
     }
+}
+
+/// A share in percent with at most two decimals, rounded down, so that only
+/// the whole is 100 %.
+pub(crate) fn percent(share: f64) -> String {
+    let hundredths = (share * 10_000.0 + 1e-6).floor() / 100.0;
+    format!("{hundredths} %")
 }

@@ -25,7 +25,7 @@ use crate::profile::{Inputs, Previous, Profile};
 use crate::promise::Promises;
 use crate::qoe::catalogue::Catalogue;
 use crate::remedies::Remedies;
-use crate::statement::{Statement, zone};
+use crate::statement::{Judged, Statement};
 
 /// Everything said of one household over one span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,7 +89,15 @@ pub fn household_report_after(
     let gaps = Gaps::build(history, &ledger, tz).beside(&home.plans);
     let remedies = Remedies::build(&given, &profile, &gaps);
     let promises = Promises::judge(history, home, &ledger, tz);
-    let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
+    let judged = Judged {
+        history,
+        home,
+        ledger: &ledger,
+        profile: &profile,
+        gaps: &gaps,
+        promises: &promises,
+    };
+    let statement = Statement::build(&judged, tz, now);
     let report = Report {
         household: history.household.clone(),
         span: ledger.span,
@@ -105,4 +113,9 @@ pub fn household_report_after(
         statement,
     };
     (ledger, report)
+}
+
+/// A time zone's name.
+pub(crate) fn zone(tz: &TimeZone) -> String {
+    tz.iana_name().unwrap_or("local time").to_owned()
 }

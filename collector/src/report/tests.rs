@@ -9,6 +9,9 @@ use crate::qoe::catalogue::Catalogue;
 use crate::render::{self, Style};
 use crate::scripted::{START, Script, ScriptLink, What};
 use crate::statement::Level;
+use crate::statement::messages::Lang;
+use crate::statement::seal::Sealed;
+use crate::statement::words::Sheet;
 
 fn links() -> Vec<ScriptLink> {
     let mut four_g = ScriptLink::new("wwan1", Technology::Lte, 60);
@@ -30,6 +33,10 @@ fn report(script: &Script) -> Report {
         history.span.to,
     )
     .1
+}
+
+fn said(report: &Report) -> Sheet {
+    Sealed::plain(report.statement.clone(), Lang::EN).sheet()
 }
 
 #[test]
@@ -113,8 +120,9 @@ fn two_days_give_a_range_over_days() {
     assert!(interval.low < 0.9 && interval.high >= 0.99, "{interval:?}");
     let verdict = &report.statement.verdicts[0];
     assert_eq!(verdict.level, Level::OftenFails);
-    let said = &verdict.sentence;
-    assert!(said.contains("often failed; it worked") && said.contains(" to "), "{said}");
+    let row = &said(&report).rows[0];
+    assert_eq!(row.verdict, "often fails");
+    assert!(row.sentence.contains(" to ") && row.sentence.contains("outages"), "{row:?}");
 }
 
 #[test]
@@ -127,9 +135,10 @@ fn days_all_alike_leave_the_range_to_what_was_not_measured() {
     assert_eq!(interval.method, IntervalMethod::UnknownAsBadThenGood);
     assert_eq!((worked.value, interval.low, interval.high), (1.0, 0.9, 1.0));
     let statement = &report.statement;
-    assert!(statement.headline.starts_with("All 13 activities worked at least 99 %"));
-    let said = &statement.verdicts[0].sentence;
-    assert_eq!(said, "Video call worked 90 % to 100 % of the time (10 % was not measured).");
+    let said = said(&report);
+    assert_eq!(said.gist, "All 13 things that we check worked at least 99 % of the time.");
+    assert_eq!(said.rows[0].sentence, "It worked 90 to 100 % of the time.");
+    assert_eq!(statement.verdicts[0].covered_ppm(), Some(900_000));
     let time = &statement.time;
     assert_eq!(time.measured_ms + time.unknown_ms + time.excluded_ms, 4 * 86_400_000);
 }
@@ -171,15 +180,41 @@ fn five_days_reckoned_by_hand() {
 fn a_headline_says_neither_too_much_nor_too_little() {
     let headline = |from: i64, to: i64| {
         let link = links().remove(0).trouble(from * 60_000, to * 60_000, What::Access);
-        report(&Script::minutes(100, vec![link])).statement.headline
+        said(&report(&Script::minutes(1500, vec![link]))).gist
     };
-    assert_eq!(headline(0, 100), "Nothing worked in the time measured.");
-    assert_eq!(headline(10, 60), "Every activity often failed.");
-    assert_eq!(headline(10, 12), "Everything worked most of the time, but not always.");
-    assert_eq!(headline(10, 11), "All 13 activities worked at least 99 % of the time measured.");
-    let slow = links().remove(0).trouble(0, 6_000_000, What::Slow(150));
-    let said = report(&Script::minutes(100, vec![slow])).statement.headline;
+    assert_eq!(headline(0, 1500), "Nothing worked.");
+    assert_eq!(headline(10, 100), "All things often failed.");
+    assert_eq!(headline(10, 40), "All things worked most of the time, but not always.");
+    assert_eq!(headline(10, 11), "All 13 things that we check worked at least 99 % of the time.");
+    let slow = links().remove(0).trouble(0, 90_000_000, What::Slow(150));
+    let said = said(&report(&Script::minutes(1500, vec![slow]))).gist;
     assert!(said.contains("did not work at all") && said.contains("worked well"), "{said}");
+}
+
+#[test]
+fn a_run_of_seconds_is_no_verdict() {
+    let of = |script: &Script| said(&report(script));
+    let fine = of(&Script::seconds(60, links()));
+    assert_eq!(
+        fine.gist,
+        "In the 60 s that we measured, we saw nothing fail. That is too short to say more."
+    );
+    assert!(fine.rows.iter().all(|r| r.level == Level::NotEnoughData));
+    assert_eq!(fine.rows[0].sentence, "It worked in all of the 60 s that we measured.");
+    let out = links().remove(0).trouble(0, 60_000, What::Access);
+    assert!(of(&Script::seconds(60, vec![out.clone()])).gist.contains("nothing worked"));
+    let half = links().remove(0).trouble(0, 30_000, What::Access);
+    let half = of(&Script::seconds(60, vec![half]));
+    assert!(half.gist.contains("all things failed at times"), "{}", half.gist);
+    assert_eq!(half.rows[0].sentence, "It worked in 30 s of the 60 s that we measured.");
+    // Two hours are enough for a verdict, not for one on a whole month.
+    let mut month = Script::minutes(30 * 1440, links());
+    month.dark.push((0, (30 * 1440 - 120) * 60_000));
+    let month = of(&month);
+    assert!(month.gist.contains("too short to say more"), "{}", month.gist);
+    assert_eq!(month.rows[0].sentence, "We measured only 2 h of 30 days.");
+    let hours = of(&Script::minutes(120, links())).gist;
+    assert!(hours.starts_with("In the 2 h that we measured: All 10"), "{hours}");
 }
 
 #[test]
@@ -217,7 +252,7 @@ fn an_empty_home_says_so_everywhere() {
     }
     assert!(silent.profile.links.iter().all(|l| l.uptime.value().is_none()));
     assert!(silent.statement.verdicts.iter().all(|v| v.level == Level::NotEnoughData));
-    assert!(silent.statement.headline.starts_with("Nothing beyond the home was measured"));
+    assert!(said(&silent).gist.starts_with("We could not measure beyond your home"));
     let no_links = report(&Script::minutes(60, Vec::new()));
     let style = Style { width: 100, tty: false, tz: TimeZone::UTC };
     assert!(render::gaps(&no_links.gaps, &style).starts_with("No link is known"));
@@ -236,7 +271,7 @@ fn the_texts_fit_the_width_and_say_what_they_do_not_know() {
         for text in [
             render::profile(&report.profile, &style),
             render::gaps(&report.gaps, &style),
-            render::statement(&report.statement, &style),
+            render::statement(&said(&report), &style),
         ] {
             let long = text.lines().find(|l| l.chars().count() > width);
             assert_eq!(long, None, "over {width} in\n{text}");
@@ -244,11 +279,11 @@ fn the_texts_fit_the_width_and_say_what_they_do_not_know() {
         }
     }
     let style = Style { width: 100, tty: true, tz: TimeZone::UTC };
-    let text = render::statement(&report.statement, &style);
+    let text = render::statement(&said(&report), &style);
     assert!(text.contains('\x1b'));
-    assert!(text.contains("For 5 min there are no measurements"), "{text}");
-    assert!(text.contains("00:10: FTTP eth0 was out for 10 min 15 s."), "{text}");
-    assert!(text.contains("Measured 55 min; not measured 5 min; left out 0 s."), "{text}");
+    assert!(text.contains("We have no data for 5 min."), "{text}");
+    assert!(text.contains("00:10: Fibre eth0 was out for 10 min 15 s."), "{text}");
+    assert!(text.contains("Measured: 55 min; Not measured: 5 min; Left out: none."), "{text}");
 }
 
 fn keys(value: &serde_json::Value, into: &mut Vec<String>) {

@@ -122,6 +122,7 @@ mod tests {
             worked_on: Vec::new(),
             segment: Segment::CannotTell,
             evidence: Vec::new(),
+            facts: Vec::new(),
         }
     }
 

@@ -1,0 +1,165 @@
+//! The annex's figures from the profile, and what was sold beside them.
+
+use hearth_proto::{ProbeKind, TestKind};
+
+use super::super::{
+    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,
+    SpeedPart, TestsPart,
+};
+use super::verdicts::{range, share_ppm};
+use crate::homes::{Home, Sold, SoldSpeed};
+use crate::profile::{LinkProfile, LoadedProfile, Profile, RttProfile};
+use crate::promise::{Outcome, Promises};
+use crate::report::figure::Figure;
+
+fn whole(figure: &Figure, scale: f64) -> Option<u64> {
+    figure.value().map(|v| (v * scale).round().max(0.0) as u64)
+}
+
+fn us(figure: &Figure) -> Option<u64> {
+    whole(figure, 1000.0)
+}
+
+fn rtt(r: &RttProfile) -> RttPart {
+    let loss = r.loss.measured().map(|m| {
+        let (low, high) = m.interval.map_or((m.value, m.value), |i| (i.low, i.high));
+        (share_ppm(m.value), share_ppm(low), share_ppm(high))
+    });
+    RttPart {
+        probe: r.probe,
+        role: r.role,
+        family: r.family,
+        target: r.target.clone(),
+        sent: r.sent,
+        answered: r.answered,
+        lost: r.lost,
+        lost_while_down: r.lost_while_down,
+        every_ms: (1000.0 / r.rate_hz.max(1e-6)).round() as u64,
+        times: Percentiles {
+            min_us: us(&r.rtt_min),
+            p50_us: us(&r.rtt_p50),
+            p95_us: us(&r.rtt_p95),
+            p99_us: us(&r.rtt_p99),
+        },
+        loss_ppm: loss,
+        ipdv_us: us(&r.ipdv_mean_v1),
+        pdv_us: us(&r.pdv_p95_v1),
+    }
+}
+
+fn loaded(l: &LoadedProfile) -> LoadedPart {
+    LoadedPart {
+        rpm: whole(&l.rpm_draft09, 1.0),
+        p50_us: us(&l.loaded_rtt_p50),
+        p95_us: us(&l.loaded_rtt_p95),
+    }
+}
+
+fn tests(l: &LinkProfile) -> TestsPart {
+    let speed = |p50: &Figure, p5: &Figure| {
+        let count = match p50 {
+            Figure::Measured(m) => m.count,
+            Figure::NotEnoughData(n) => n.have,
+        };
+        (whole(p50, 1.0), whole(p5, 1.0), count)
+    };
+    TestsPart {
+        done: l.tests.done,
+        failed: l.tests.failed,
+        skipped: l.tests.skipped.clone(),
+        cost_bytes: l.tests.cost_bytes,
+        speeds: l
+            .tests
+            .speeds
+            .iter()
+            .map(|s| SpeedPart {
+                kind: s.kind,
+                down: speed(&s.down_p50, &s.down_p5),
+                up: speed(&s.up_p50, &s.up_p5),
+            })
+            .collect(),
+        loaded: [loaded(&l.tests.down), loaded(&l.tests.up)],
+    }
+}
+
+pub(super) fn link(l: &LinkProfile, profile: &Profile) -> LinkPart {
+    let index = l.link.index;
+    let twins = profile.links.iter().filter(|o| o.link.link == l.link.link).count();
+    let connects = l.phases.iter().filter(|p| p.probe == ProbeKind::TcpConnect);
+    LinkPart {
+        link: l.link.link.clone(),
+        agent: l.link.agent.clone(),
+        name_is_shared: twins > 1,
+        technology: l.link.technology,
+        up_ms: l.time.up_ms,
+        down_ms: l.time.down_ms,
+        unknown_ms: l.time.unknown_ms,
+        excluded_ms: l.time.excluded_ms,
+        outages: l.outages,
+        activities: profile
+            .activities
+            .iter()
+            .filter_map(|a| a.links.get(index))
+            .map(|s| LinkActivity {
+                counts: s.share.counts,
+                range: range(s.share.worked.interval()),
+            })
+            .collect(),
+        far: l.rtt.iter().map(rtt).collect(),
+        near: l.near.iter().map(rtt).collect(),
+        connects: connects.map(|p| (p.family, p.sent)).collect(),
+        tests: tests(l),
+    }
+}
+
+impl SoldSpeed {
+    fn told(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
+    }
+}
+
+fn sold(plan: &Sold, links: &[LinkPart]) -> Vec<Promised> {
+    let link = links.iter().position(|l| l.link.as_str() == plan.link);
+    // A capacity test's figures are estimates: only full ones are put beside a sale.
+    let speeds = link
+        .and_then(|l| links[l].tests.speeds.iter().find(|s| s.kind == TestKind::Responsiveness));
+    let promised = |what, (median, worst, count)| Promised {
+        link,
+        name: plan.link.clone(),
+        product: plan.product.clone(),
+        what,
+        median,
+        worst,
+        count,
+    };
+    let none = (None, None, 0);
+    let far = link.and_then(|l| links[l].far.iter().max_by_key(|r| r.answered));
+    let latency = plan.latency_ms.map(|ms| {
+        let times = far.map_or(none, |r| (r.times.p50_us, r.times.p95_us, r.answered));
+        promised(PromisedWhat::Latency((ms * 1000.0).round().max(0.0) as u64), times)
+    });
+    let down = plan
+        .down
+        .told()
+        .map(|sold| promised(PromisedWhat::Down(sold), speeds.map_or(none, |s| s.down)));
+    let up =
+        plan.up.told().map(|sold| promised(PromisedWhat::Up(sold), speeds.map_or(none, |s| s.up)));
+    [down, up, latency].into_iter().flatten().collect()
+}
+
+/// The rules that come to a verdict, one per link, rule and direction.
+pub(super) fn rules(promises: &Promises) -> Vec<RuleVerdict> {
+    let judged = promises.verdicts.iter().filter(|v| v.outcome != Outcome::NotEnoughData);
+    judged
+        .map(|v| RuleVerdict {
+            link: v.link.index,
+            rule: v.rule,
+            direction: v.direction,
+            kept: v.outcome == Outcome::Kept,
+        })
+        .collect()
+}
+
+pub(super) fn promised(home: &Home, links: &[LinkPart]) -> Vec<Promised> {
+    home.plans.iter().flat_map(|plan| sold(plan, links)).collect()
+}

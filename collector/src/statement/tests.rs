@@ -1,0 +1,220 @@
+//! Sealing and checking: what must hold, and what must be caught.
+
+use proptest::prelude::*;
+
+use super::messages::Lang;
+use super::records::Records;
+use super::samples::{self, Sample};
+use super::seal::{PublicKey, Sealed, SigningKey};
+use super::verify::{self, Check, Outcome};
+use crate::console::statement_html;
+use crate::qoe::catalogue::Catalogue;
+
+struct Keys {
+    folder: tempfile::TempDir,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ours", "theirs"] {
+            SigningKey::generate(&folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn private(&self, name: &str) -> SigningKey {
+        SigningKey::read(&self.folder.path().join(name)).unwrap()
+    }
+
+    fn public(&self, name: &str) -> PublicKey {
+        PublicKey::read(&self.folder.path().join(format!("{name}.pub"))).unwrap()
+    }
+}
+
+fn sealed(sample: &Sample, keys: &Keys, lang: Lang) -> Sealed {
+    let mut sealed = Sealed::plain(sample.statement.clone(), lang);
+    sealed.records = Some(Records::of(&sample.history, &sample.home).digest());
+    sealed.signed(&keys.private("ours"))
+}
+
+/// All checks of a page, or why there is nothing to check.
+fn checks(html: &str, key: &PublicKey, records: Option<&Records>) -> Result<Vec<Check>, String> {
+    let sealed = verify::open_html(html).map_err(|e| e.to_string())?;
+    let mut checks = verify::signature(&sealed, Some(key));
+    let drawn = statement_html(&sealed);
+    checks.push(verify::text(&sealed, html.as_bytes(), drawn.as_bytes()));
+    let of = verify::records(&sealed, records, &Catalogue::built_in());
+    checks.extend(of.map_err(|e| e.to_string())?);
+    Ok(checks)
+}
+
+fn outcomes(checks: &[Check]) -> Vec<Outcome> {
+    checks.iter().map(|c| c.outcome).collect()
+}
+
+#[test]
+fn what_was_written_holds_in_every_language_with_its_records_in_any_order() {
+    let keys = Keys::new();
+    for (name, sample) in samples::all() {
+        let records = Records::of(&sample.history, &sample.home);
+        let mut lines: Vec<&str> = Vec::new();
+        let text = records.text();
+        lines.extend(text.lines().rev());
+        // Some come twice.
+        lines.extend(text.lines().take(3));
+        let shuffled = Records::read(&lines.join("\n"));
+        assert_eq!(shuffled.digest(), records.digest());
+        for lang in Lang::all() {
+            let html = statement_html(&sealed(sample, &keys, lang));
+            let checks = checks(&html, &keys.public("ours"), Some(&shuffled)).unwrap();
+            assert_eq!(outcomes(&checks), [Outcome::Holds; 5], "{name}: {checks:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_figure_in_the_text_alone_is_caught() {
+    let keys = Keys::new();
+    let html = statement_html(&sealed(samples::bad(), &keys, Lang::EN));
+    let shown = html.find("<p class=\"gist\">").unwrap();
+    let (head, body) = html.split_at(shown);
+    let digit = body.find(|c: char| c.is_ascii_digit()).unwrap();
+    let other = if &body[digit..=digit] == "9" { "8" } else { "9" };
+    let forged = format!("{head}{}{other}{}", &body[..digit], &body[digit + 1..]);
+    let checks = checks(&forged, &keys.public("ours"), None).unwrap();
+    let text = checks.iter().find(|c| c.what == "shown text").unwrap();
+    assert_eq!(text.outcome, Outcome::Fails);
+    assert!(text.said.contains("differs"), "{}", text.said);
+    // The figures themselves are as signed.
+    assert_eq!(checks[0].outcome, Outcome::Holds);
+}
+
+#[test]
+fn changed_figures_with_a_text_drawn_from_them_are_caught_by_the_signature() {
+    let keys = Keys::new();
+    let mut forged = sealed(samples::bad(), &keys, Lang::EN);
+    forged.statement.verdicts[0].counts.ok += 1;
+    let checks = checks(&statement_html(&forged), &keys.public("ours"), None).unwrap();
+    assert_eq!(checks[0].outcome, Outcome::Fails);
+    // Nor is it another language's, or another set of records'.
+    let mut other = sealed(samples::bad(), &keys, Lang::EN);
+    other.lang = "de".parse().unwrap();
+    assert_eq!(verify::signature(&other, None)[0].outcome, Outcome::Fails);
+    let mut other = sealed(samples::bad(), &keys, Lang::EN);
+    other.records = None;
+    assert_eq!(verify::signature(&other, None)[0].outcome, Outcome::Fails);
+}
+
+#[test]
+fn another_key_s_signature_and_none_at_all_are_told() {
+    let keys = Keys::new();
+    let ours = sealed(samples::short(), &keys, Lang::EN);
+    let by = |key| outcomes(&verify::signature(&ours, key));
+    let theirs = keys.public("theirs");
+    assert_eq!(by(Some(&theirs)), [Outcome::Holds, Outcome::Fails]);
+    assert_eq!(by(None), [Outcome::Holds, Outcome::NotChecked]);
+    let plain = Sealed::plain(samples::short().statement.clone(), Lang::EN);
+    assert_eq!(outcomes(&verify::signature(&plain, None)), [Outcome::Fails]);
+}
+
+#[test]
+fn records_that_lack_one_or_have_another_are_caught() {
+    let keys = Keys::new();
+    let sample = samples::short();
+    let sealed = sealed(sample, &keys, Lang::EN);
+    let text = Records::of(&sample.history, &sample.home).text();
+    let catalogue = Catalogue::built_in();
+    let of = |text: &str| {
+        outcomes(&verify::records(&sealed, Some(&Records::read(text)), &catalogue).unwrap())
+    };
+    assert_eq!(of(&text), [Outcome::Holds; 2]);
+    let lacking: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(of(&lacking.join("\n")), [Outcome::Fails]);
+    assert_eq!(of(&format!("{text}event agent AAAA\n")), [Outcome::Fails]);
+    assert_eq!(of(""), [Outcome::Fails]);
+}
+
+#[test]
+fn figures_that_do_not_follow_from_their_records_are_caught_though_they_are_signed() {
+    let keys = Keys::new();
+    let sample = samples::short();
+    let records = Records::of(&sample.history, &sample.home);
+    let mut lying = Sealed::plain(sample.statement.clone(), Lang::EN);
+    lying.records = Some(records.digest());
+    lying.statement.verdicts[0].counts.ok -= 1;
+    let lying = lying.signed(&keys.private("ours"));
+    let checks = verify::records(&lying, Some(&records), &Catalogue::built_in()).unwrap();
+    assert_eq!(outcomes(&checks), [Outcome::Holds, Outcome::Fails]);
+}
+
+#[test]
+fn a_line_of_records_that_can_t_be_read_is_named() {
+    for (text, part) in [
+        ("nonsense {}", "kind \"nonsense\""),
+        ("slot agent !", "the record"),
+        ("span {}", "missing field"),
+        ("", "0 lines of kind span"),
+    ] {
+        let e = Records::read(text).history().unwrap_err().to_string();
+        assert!(e.contains(part), "{e}");
+    }
+}
+
+#[test]
+fn a_key_that_others_may_read_or_that_is_none_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let keys = Keys::new();
+    let path = keys.folder.path().join("ours");
+    assert!(SigningKey::generate(&path).is_err(), "never over another");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let refused = |path: &std::path::Path| SigningKey::read(path).err().unwrap().to_string();
+    assert!(refused(&path).contains("0640"), "{}", refused(&path));
+    let public = keys.folder.path().join("ours.pub");
+    std::fs::set_permissions(&public, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(refused(&public).contains("private key as PEM"), "{}", refused(&public));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(PublicKey::read(&path).unwrap_err().to_string().contains("public key as PEM"));
+}
+
+fn whole(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Number(n) => !n.is_f64(),
+        serde_json::Value::Array(items) => items.iter().all(whole),
+        serde_json::Value::Object(map) => map.values().all(whole),
+        _ => true,
+    }
+}
+
+#[test]
+fn what_is_signed_is_canonical() {
+    let sealed = Sealed::plain(samples::bad().statement.clone(), Lang::EN);
+    let payload = sealed.payload();
+    assert!(payload.starts_with("{\"format\":\"hearth-statement-1\",\"language\":\"en\","));
+    let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
+    assert!(whole(&value), "there are no fractions in it");
+    assert_eq!(Sealed::open(&payload, None).unwrap(), sealed);
+    let spaced = payload.replacen(':', ": ", 1);
+    assert!(Sealed::open(&spaced, None).unwrap_err().to_string().contains("canonical"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn any_changed_byte_of_the_file_is_caught(at in any::<prop::sample::Index>(), flip in 1_u8..128) {
+        use std::sync::OnceLock;
+        static FILE: OnceLock<(String, PublicKey)> = OnceLock::new();
+        let (html, key) = FILE.get_or_init(|| {
+            let keys = Keys::new();
+            (statement_html(&sealed(samples::short(), &keys, Lang::EN)), keys.public("ours"))
+        });
+        let mut bytes = html.clone().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        if let Ok(forged) = String::from_utf8(bytes) {
+            let caught = checks(&forged, key, None)
+                .map_or(true, |checks| checks.iter().any(|c| c.outcome == Outcome::Fails));
+            prop_assert!(caught, "byte {at}");
+        }
+    }
+}

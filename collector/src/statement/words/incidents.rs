@@ -1,0 +1,151 @@
+//! Incidents, what speaks for where they lay, and times left out.
+
+use hearth_proto::DownCause;
+
+use super::super::StatementIncident;
+use super::Words;
+use crate::gaps::fact::Place;
+use crate::gaps::{Fact, IncidentKind, Segment};
+use crate::history::Exclusion;
+
+impl Words<'_> {
+    pub(super) fn segment(&self, segment: Segment) -> String {
+        self.plain(match segment {
+            Segment::Home => "segment-home",
+            Segment::Access => "segment-access",
+            Segment::CoreOrService => "segment-core-or-service",
+            Segment::Service => "segment-service",
+            Segment::CannotTell => "segment-cannot-tell",
+        })
+    }
+
+    /// What happened, for how long, as a sentence.
+    pub(super) fn what(&self, i: &StatementIncident) -> String {
+        let hit = if i.activities.len() == self.s.verdicts.len() {
+            self.plain("incident-all-activities")
+        } else {
+            self.activities(&i.activities)
+        };
+        let length = ("length", self.length(i.to.since(i.from).max(0) as u64).into());
+        let link = i.link.and_then(|l| self.s.links.get(l)).map(|l| self.link(l));
+        match (link, i.kind) {
+            (Some(link), IncidentKind::Outage) => {
+                self.say("incident-link-out", &[("link", link.into()), length])
+            }
+            (Some(link), IncidentKind::Degradation) => self
+                .say("incident-link-poor", &[("link", link.into()), ("hit", hit.into()), length]),
+            (None, IncidentKind::Outage) if self.s.links.len() > 1 => {
+                self.say("incident-home-out-all", &[length])
+            }
+            (None, IncidentKind::Outage) => self.say("incident-home-out", &[length]),
+            (None, IncidentKind::Degradation) => {
+                self.say("incident-home-poor", &[("hit", hit.into()), length])
+            }
+        }
+    }
+
+    /// What else there is to say: whether it was over, what worked, and where it lay.
+    pub(super) fn and_more(&self, i: &StatementIncident) -> String {
+        let mut more = Vec::new();
+        if !i.over {
+            more.push(self.plain("incident-open"));
+        }
+        if !i.worked_on.is_empty() {
+            let links = self.links(&i.worked_on);
+            more.push(self.say("incident-covered", &[("links", links.into())]));
+        }
+        more.push(self.segment(i.segment));
+        more.join(" ")
+    }
+
+    pub(super) fn incident(&self, i: &StatementIncident) -> String {
+        self.say(
+            "incident-line",
+            &[
+                ("when", self.instant(i.from).into()),
+                ("what", self.what(i).into()),
+                ("more", self.and_more(i).into()),
+            ],
+        )
+    }
+
+    fn place(&self, place: &Place) -> String {
+        match place {
+            Place::Gateway => self.plain("point-gateway"),
+            Place::FirstHop => self.plain("point-first-hop"),
+            Place::Reflector => self.plain("point-reflector"),
+            Place::ReflectorOver(link) => {
+                self.say("point-reflector-over", &[("link", self.labelled(link).into())])
+            }
+            Place::Target(name) => self.say("point-target", &[("name", name.into())]),
+        }
+    }
+
+    /// A link that a fact names by the reports' label, which ends in its name.
+    fn labelled(&self, label: &str) -> String {
+        let is = |name: &str| label == name || label.ends_with(&format!(" {name}"));
+        let named = self.s.links.iter().find(|l| is(l.link.as_str()));
+        named.map_or_else(|| label.to_owned(), |l| self.link(l))
+    }
+
+    pub(super) fn fact(&self, fact: &Fact) -> String {
+        match fact {
+            Fact::Down(cause) => self.plain(match cause {
+                DownCause::Probes => "fact-down-probes",
+                DownCause::Carrier => "fact-down-carrier",
+                DownCause::Address => "fact-down-address",
+                DownCause::Route => "fact-down-route",
+                DownCause::Interface => "fact-down-interface",
+            }),
+            Fact::NotProbed(place) => {
+                self.say("fact-not-probed", &[("point", self.place(place).into())])
+            }
+            Fact::NeverAnswers(place) => {
+                self.say("fact-never-answers", &[("point", self.place(place).into())])
+            }
+            Fact::Answered { place, answered, tried, times } => {
+                let mut args = vec![
+                    ("point", self.place(place).into()),
+                    ("answered", self.count(*answered).into()),
+                    ("tried", self.count(*tried).into()),
+                ];
+                let Some(times) = times else { return self.say("fact-answered", &args) };
+                args.push(("during", self.ms(times.p95_us).into()));
+                args.push(("around", self.ms(times.median_around_us).into()));
+                self.say("fact-answered-times", &args)
+            }
+            Fact::OnLink { label, segment, facts } => self.say(
+                "fact-on-link",
+                &[
+                    ("link", self.labelled(label).into()),
+                    ("segment", self.segment(*segment).into()),
+                    ("facts", self.facts(facts).into()),
+                ],
+            ),
+            Fact::LinkNotMeasured(label) => {
+                self.say("fact-link-not-measured", &[("link", self.labelled(label).into())])
+            }
+        }
+    }
+
+    pub(super) fn facts(&self, facts: &[Fact]) -> String {
+        facts.iter().map(|f| self.fact(f)).collect::<Vec<_>>().join("; ")
+    }
+
+    /// A time left out. The reason is its author's own, in whatever language.
+    pub(super) fn exclusion(&self, e: &Exclusion) -> String {
+        let link = match &e.link {
+            Some(name) => self.link_named(name),
+            None => self.plain("all-links"),
+        };
+        self.say(
+            "left-out-line",
+            &[
+                ("period", self.span(e.span).into()),
+                ("link", link.into()),
+                ("why", self.say("quoted", &[("text", (&e.why).into())]).into()),
+                ("by", (&e.by).into()),
+            ],
+        )
+    }
+}

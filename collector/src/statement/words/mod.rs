@@ -1,0 +1,307 @@
+//! The statement in a language: every text that a reader sees, for whatever draws
+//! it. Read this file first, then `numbers`, `gist`, `incidents`, `method` and
+//! `annex`.
+
+mod annex;
+mod gist;
+mod incidents;
+mod method;
+mod numbers;
+#[cfg(test)]
+mod reading_age;
+#[cfg(test)]
+mod tests;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+pub use annex::{Annex, Block};
+
+use super::messages::{Arg, Lang, Messages};
+use super::records::Digest;
+use super::{Level, LinkPart, Statement, Verdict};
+
+/// Everything that a reader sees.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sheet {
+    /// The language's tag.
+    pub lang: &'static str,
+    /// What it is.
+    pub title: String,
+    /// Whose, and for when.
+    pub of: String,
+    /// The headline.
+    pub gist: String,
+    /// What the table says of itself.
+    pub caption: String,
+    /// The table's heads.
+    pub columns: [String; 3],
+    /// One per activity.
+    pub rows: Vec<Row>,
+    /// How the period divides up: what, how long.
+    pub time: Vec<(String, String)>,
+    /// What was sold beside what was measured; without lines where nothing is told.
+    pub promised: Section,
+    /// Incidents.
+    pub wrong: Section,
+    /// Times left out; without lines where there are none.
+    pub left_out: Section,
+    /// How it was measured.
+    pub measured: Section,
+    /// What it does not show.
+    pub not_shown: Section,
+    /// When it was drawn up.
+    pub foot: String,
+    /// Whether it is signed.
+    pub proof: String,
+    /// There is so much to say that it takes smaller letters to print it on one page.
+    pub dense: bool,
+    /// Every figure.
+    pub annex: Annex,
+}
+
+/// One activity's row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The activity.
+    pub name: String,
+    /// The verdict.
+    pub level: Level,
+    /// In words.
+    pub verdict: String,
+    /// One sentence.
+    pub sentence: String,
+}
+
+/// A heading with lines under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Section {
+    /// The heading.
+    pub title: String,
+    /// One list item each.
+    pub lines: Vec<String>,
+    /// Said after them.
+    pub more: Option<String>,
+}
+
+/// What a statement is sealed with, as far as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'a> {
+    /// Of the records that it rests on.
+    pub records: Option<&'a Digest>,
+    /// The public key that it is signed with, in words.
+    pub key: Option<&'a str>,
+}
+
+impl Proof<'_> {
+    /// Neither.
+    pub const NONE: Self = Proof { records: None, key: None };
+}
+
+/// One statement being said in one language.
+struct Words<'a> {
+    s: &'a Statement,
+    m: &'static Messages,
+    zone: TimeZone,
+}
+
+/// Lines of text that one printed A4 page holds beside its head, its table's frame and
+/// its foot; characters on a line, on one of the two columns' smaller lines, and in a
+/// row's sentence.
+const LINES: usize = 36;
+/// Lines from which on the printed letters are smaller.
+const DENSE: usize = 30;
+const LINE: usize = 98;
+const NARROW: usize = 56;
+const SENTENCE: usize = 62;
+/// Times left out of account on page one.
+const MOST_LEFT_OUT: usize = 2;
+
+fn lines(texts: &[String], width: usize) -> usize {
+    texts.iter().map(|t| t.chars().count().div_ceil(width)).sum()
+}
+
+/// `text` with its first letter a capital, to begin a sentence.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+impl Words<'_> {
+    fn say(&self, id: &str, args: &[(&str, Arg<'_>)]) -> String {
+        self.m.say(id, args)
+    }
+
+    fn plain(&self, id: &str) -> String {
+        self.m.say(id, &[])
+    }
+
+    /// An activity as a row's head. What only the operator's catalogue knows has the
+    /// catalogue's own name.
+    fn activity(&self, v: &Verdict) -> String {
+        let id = format!("activity-{}", v.id);
+        if self.m.has(&id) { self.plain(&id) } else { v.name.clone() }
+    }
+
+    /// An activity within a sentence.
+    fn activity_inside(&self, v: &Verdict) -> String {
+        let id = format!("activity-{}", v.id);
+        if self.m.has(&id) { self.m.attribute(&id, "inside") } else { v.name.clone() }
+    }
+
+    fn activities(&self, which: &[usize]) -> String {
+        let names: Vec<String> = which
+            .iter()
+            .filter_map(|place| self.s.verdicts.get(*place))
+            .map(|v| self.activity_inside(v))
+            .collect();
+        self.list(&names)
+    }
+
+    fn list(&self, words: &[String]) -> String {
+        match words {
+            [] => String::new(),
+            [one] => one.clone(),
+            [most @ .., last] => {
+                self.say("list-last", &[("most", most.join(", ").into()), ("last", last.into())])
+            }
+        }
+    }
+
+    fn link(&self, l: &LinkPart) -> String {
+        let technology = self.plain(&format!("technology-{}", l.technology));
+        let mut args =
+            vec![("technology", Arg::from(technology)), ("name", Arg::from(l.link.as_str()))];
+        if l.name_is_shared {
+            args.push(("agent", Arg::from(l.agent.as_str())));
+            self.say("link-label-of", &args)
+        } else {
+            self.say("link-label", &args)
+        }
+    }
+
+    fn links(&self, which: &[usize]) -> String {
+        let all = which.iter().filter_map(|place| self.s.links.get(*place));
+        self.list(&all.map(|l| self.link(l)).collect::<Vec<_>>())
+    }
+
+    /// The link of that name or label as a reader knows it, else as it is.
+    fn link_named(&self, name: &str) -> String {
+        let named = self.s.links.iter().find(|l| l.link.as_str() == name);
+        named.map_or_else(|| name.to_owned(), |l| self.link(l))
+    }
+
+    fn section(&self, title: &str, lines: Vec<String>) -> Section {
+        Section { title: self.plain(title), lines, more: None }
+    }
+
+    fn time(&self) -> Vec<(String, String)> {
+        let length = |ms| if ms == 0 { self.plain("time-none") } else { self.whole_length(ms) };
+        let t = &self.s.time;
+        [
+            ("time-measured", t.measured_ms),
+            ("time-unknown", t.unknown_ms),
+            ("time-excluded", t.excluded_ms),
+        ]
+        .map(|(what, ms)| (self.plain(what), length(ms)))
+        .into()
+    }
+
+    fn left_out(&self) -> Section {
+        let all = &self.s.exclusions;
+        let lines = all.iter().take(MOST_LEFT_OUT).map(|e| self.exclusion(e)).collect();
+        let mut section = self.section("heading-left-out", lines);
+        let more = all.len().saturating_sub(MOST_LEFT_OUT);
+        section.more = (more > 0).then(|| self.say("left-out-more", &[("n", more.into())]));
+        section
+    }
+
+    /// As many incidents as fit into `room` lines, two at least.
+    fn wrong(&self, room: usize) -> Section {
+        let all = &self.s.incidents;
+        if all.is_empty() {
+            let none =
+                if self.s.time.measured_ms == 0 { "wrong-unmeasured" } else { "wrong-nothing" };
+            let section = self.section("heading-wrong", Vec::new());
+            return Section { more: Some(self.plain(none)), ..section };
+        }
+        let mut used = 0;
+        let said: Vec<String> = all.iter().map(|i| self.incident(i)).collect();
+        let fit = said.iter().take_while(|line| {
+            used += line.chars().count().div_ceil(LINE);
+            used <= room
+        });
+        let shown = fit.count().max(said.len().min(2));
+        let left = (said.len() - shown) as u64 + self.s.incidents_left_off;
+        let mut section = self.section("heading-wrong", said);
+        section.lines.truncate(shown);
+        section.more = (left > 0).then(|| {
+            self.say("incidents-more", &[("n", left.into()), ("count", self.count(left).into())])
+        });
+        section
+    }
+}
+
+impl Sheet {
+    /// The sections across the page that have something to say.
+    pub fn sections(&self) -> impl Iterator<Item = &Section> {
+        let all = [&self.wrong, &self.promised, &self.left_out].into_iter();
+        all.filter(|s| !s.lines.is_empty() || s.more.is_some())
+    }
+
+    /// The two that stand side by side.
+    pub fn small_print(&self) -> [&Section; 2] {
+        [&self.measured, &self.not_shown]
+    }
+
+    /// The statement in `lang`, with what it is sealed with.
+    pub fn new(s: &Statement, lang: Lang, proof: Proof<'_>) -> Self {
+        let zone = TimeZone::get(&s.time_zone).unwrap_or(TimeZone::UTC);
+        let w = Words { s, m: lang.messages(), zone };
+        let period = w.period();
+        let rows: Vec<Row> = s.verdicts.iter().map(|v| w.row(v)).collect();
+        let promised = w.section("heading-promised", w.promised());
+        let left_out = w.left_out();
+        let measured = w.section("heading-measured", w.measured());
+        let not_shown = w.section("heading-not-shown", w.not_shown());
+        let pair = lines(&measured.lines, NARROW) + lines(&not_shown.lines, NARROW);
+        let table: usize = rows.iter().map(|r| r.sentence.chars().count().div_ceil(SENTENCE)).sum();
+        let heading = |section: &Section| 2 * usize::from(!section.lines.is_empty());
+        let taken = table * 4 / 3
+            + pair.div_ceil(2)
+            + lines(&promised.lines, LINE)
+            + heading(&promised)
+            + lines(&left_out.lines, LINE)
+            + heading(&left_out);
+        let wrong = w.wrong(LINES.saturating_sub(taken));
+        Self {
+            lang: lang.tag(),
+            dense: taken + lines(&wrong.lines, LINE) > DENSE,
+            title: w.plain("title"),
+            of: w.say(
+                "statement-for",
+                &[("household", s.household.as_str().into()), ("period", (&period).into())],
+            ),
+            gist: w.gist(),
+            caption: w.plain("caption"),
+            columns: ["column-activity", "column-verdict", "column-sentence"].map(|c| w.plain(c)),
+            rows,
+            time: w.time(),
+            promised,
+            wrong,
+            left_out,
+            measured,
+            not_shown,
+            foot: w.say(
+                "foot",
+                &[
+                    ("at", w.instant(s.generated_at).into()),
+                    ("zone", (&s.time_zone).into()),
+                    ("catalogue", (&s.catalogue).into()),
+                ],
+            ),
+            proof: w.plain(if proof.key.is_some() { "proof-signed" } else { "proof-unsigned" }),
+            annex: w.annex(proof),
+        }
+    }
+}

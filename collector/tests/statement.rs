@@ -1,0 +1,178 @@
+//! A statement from the command line: written, signed, checked and, where it was
+//! changed, caught.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use hearth_collector::store::sqlite::SqliteStore;
+use hearth_collector::store::{Accepted, Batch, Hello, Store, Write};
+use hearth_proto::convert::encode_record;
+use hearth_proto::{
+    BootId, DefaultRoute, Distribution, Event, EventKind, Family, LinkInfo, LinkSlot, Own,
+    ProbeKind, Record, Role, Seq, Series, SeriesKey, SlotLength, Technology, UnixMs, Vantage,
+};
+
+/// 2026-10-01T00:00:00Z.
+const START: i64 = 1_790_812_800_000;
+/// Five hours of minutes.
+const SLOTS: i64 = 300;
+
+fn slot(n: i64) -> Record {
+    let mut distribution = Distribution::new();
+    for us in 0..60 {
+        distribution.record(20_000 + us);
+    }
+    let series = Series {
+        key: SeriesKey {
+            probe: ProbeKind::Stamp,
+            role: Role::Reflector,
+            family: Family::V4,
+            target: "".into(),
+        },
+        sent: 60,
+        failures: Vec::new(),
+        failed_while_down: 0,
+        longest_failure_run: 0,
+        directions: None,
+        ipdv: None,
+        distribution,
+        payload_bytes: 44,
+        after_idle: false,
+    };
+    Record::Slot(LinkSlot {
+        link: "eth0".parse().unwrap(),
+        start: UnixMs(START + n * 60_000),
+        length: SlotLength::MINUTE,
+        down_ms: 0,
+        unjudged_ms: 0,
+        down_cause: None,
+        series: vec![series],
+        own: Own::default(),
+        wifi: None,
+        cells: Vec::new(),
+        busy: None,
+    })
+}
+
+fn fill(data: &Path) {
+    let store = SqliteStore::open(data).unwrap();
+    let info = LinkInfo {
+        link: "eth0".parse().unwrap(),
+        interface: "eth0".into(),
+        technology: Technology::Fttp,
+        technology_source: "configured".into(),
+        v4: Some(DefaultRoute { metric: 100 }),
+        v6: None,
+    };
+    let appeared = Event { at: UnixMs(START), at_boot_ms: 0, kind: EventKind::LinkAppeared(info) };
+    let records = std::iter::once(Record::Event(appeared)).chain((0..SLOTS).map(slot));
+    let accepted = |(seq, record): (usize, Record)| Accepted {
+        seq: Seq(seq as u64 + 1),
+        body: encode_record(&record),
+        record,
+    };
+    let batch = Batch {
+        agent: "agent-1".parse().unwrap(),
+        boot: BootId(1),
+        records: records.enumerate().map(accepted).collect(),
+        refused: Vec::new(),
+        up_to: Seq(SLOTS as u64 + 1),
+        received: UnixMs(START),
+    };
+    let hello = Hello {
+        agent: "agent-1".parse().unwrap(),
+        household: "home-1".parse().unwrap(),
+        version: "0".to_owned(),
+        vantage: Vantage::Device,
+        received: UnixMs(START),
+    };
+    store.commit(&[Write::Hello(hello), Write::Batch(batch)]).unwrap();
+}
+
+fn collector(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
+        .args(args)
+        .current_dir(folder)
+        .env("HEARTH_DATA", folder)
+        .output()
+        .unwrap()
+}
+
+fn done(folder: &Path, args: &[&str]) -> String {
+    let output = collector(folder, args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = collector(folder, args);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_month_is_said_signed_and_checked_and_a_forgery_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fill(folder);
+    done(folder, &["keygen", "key"]);
+    done(folder, &["keygen", "other"]);
+    let month = ["statement", "home-1", "--month", "2026-10", "--time-zone", "UTC"];
+    let with = |more: &[&'static str]| [&month[..], more].concat();
+    let said = done(folder, &month);
+    assert!(said.contains("Statement for home-1, October 2026"), "{said}");
+    assert!(said.contains("We measured only 5 h of 31 days."), "{said}");
+    let german = done(folder, &with(&["--lang", "de"]));
+    assert!(german.contains("Wir maßen nur 5 Std. von 31 Tage"), "{german}");
+    let json: serde_json::Value = serde_json::from_str(&done(folder, &with(&["--json"]))).unwrap();
+    assert_eq!(json["month"], serde_json::json!([2026, 10]));
+
+    done(folder, &with(&["--html", "s.html", "--records", "r.txt", "--sign-key", "key"]));
+    let check = ["verify", "s.html", "--records", "r.txt", "--key", "key.pub"];
+    let holds = done(folder, &check);
+    assert_eq!(holds.matches("holds ").count(), 5, "{holds}");
+    let (status, stdout, _) = refused(folder, &["verify", "s.html", "--key", "other.pub"]);
+    assert_eq!(status, Some(65));
+    assert!(stdout.contains("FAILS        signer"), "{stdout}");
+
+    // The digest is what standard tools give.
+    let sum = Command::new("sh")
+        .args(["-c", "LC_ALL=C sort -u r.txt | sha256sum"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    assert!(holds.contains(sum.split(' ').next().unwrap()), "{sum}");
+
+    let page = std::fs::read_to_string(folder.join("s.html")).unwrap();
+    std::fs::write(folder.join("forged.html"), page.replacen("5 h of", "9 h of", 1)).unwrap();
+    let (status, stdout, _) = refused(folder, &["verify", "forged.html"]);
+    assert_eq!(status, Some(65));
+    assert!(stdout.contains("FAILS        shown text"), "{stdout}");
+    let records = std::fs::read_to_string(folder.join("r.txt")).unwrap();
+    let lacking: Vec<&str> = records.lines().skip(1).collect();
+    std::fs::write(folder.join("lacking.txt"), lacking.join("\n")).unwrap();
+    let (_, stdout, _) = refused(folder, &["verify", "s.html", "--records", "lacking.txt"]);
+    assert!(stdout.contains("FAILS        records"), "{stdout}");
+
+    for (args, status, words) in [
+        (with(&["--lang", "xx"]), 64, "en or de"),
+        (with(&["--last", "24h"]), 64, "cannot be used with"),
+        (vec!["statement", "home-1", "--month", "2026-13"], 64, "such as 2026-10"),
+        (vec!["statement", "home-1", "--month", "2099-01"], 64, "a month that has begun"),
+        (with(&["--sign-key", "key.pub"]), 78, "others on this machine may read it"),
+        (vec!["verify", "r.txt"], 65, "no statement is embedded"),
+        (vec!["keygen", "key"], 78, "can't be written"),
+    ] {
+        let (code, _, stderr) = refused(folder, &args);
+        assert_eq!(code, Some(status), "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+    #[cfg(not(feature = "pdf"))]
+    {
+        let (code, _, stderr) = refused(folder, &with(&["--pdf", "s.pdf"]));
+        assert_eq!(code, Some(64));
+        assert!(stderr.contains("--features pdf"), "{stderr}");
+    }
+}
