@@ -32,6 +32,11 @@ impl Columns {
         self.grid.at(slot)
     }
 
+    /// The slot that holds an instant; negative before the first.
+    pub(crate) fn place(&self, at: UnixMs) -> i64 {
+        self.grid.place(at)
+    }
+
     /// What each series of a link measured in `ranges` of slots, which rise and
     /// do not overlap; in the order of [`LinkColumns::series`]. `history` is the
     /// one that these columns are of.
@@ -145,8 +150,7 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
             add(&mut c, &mut gathering, slots, slot, record);
             return;
         }
-        let Busy { rx_peak_bps: rx_bps, tx_peak_bps: tx_bps, .. } = record.busy.unwrap_or_default();
-        if rx_bps > 0 || tx_bps > 0 {
+        if let Some(Busy { rx_peak_bps: rx_bps, tx_peak_bps: tx_bps, .. }) = record.busy {
             c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
         }
     });
