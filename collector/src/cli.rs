@@ -61,6 +61,8 @@ enum Command {
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::ReportArgs),
+    /// Whether what was promised to a household was kept, by which rule.
+    Promises(report::ReportArgs),
     /// A household's statement, in plain words.
     Statement(report::StatementArgs),
     /// The ledger itself: a letter a slot, per link and activity.
@@ -237,6 +239,7 @@ pub fn main() -> ExitCode {
         Command::Home(args) => home::run(args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
+        Command::Promises(args) => report::promises(&args),
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lock;
 pub mod plans;
 pub mod profile;
+pub mod promise;
 pub mod qoe;
 pub mod quickstart;
 pub mod reflector;

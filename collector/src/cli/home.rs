@@ -40,7 +40,8 @@ enum Action {
         /// A TOML file, - for standard input: `time_zone`, `does` (activities), `[place]`
         /// with `area`, `pon`, `cell` and `power_area`, `[consents]` with `product` and
         /// `areas`, and for each link sold `[[plan]]` with `link`, `product`, `down` and
-        /// `up` (`max_mbps`, `normal_mbps`, `min_mbps`), `latency_ms`, `cap_gb` and `backup`
+        /// `up` (`max_mbps`, `normal_mbps`, `min_mbps`), `latency_ms`,
+        /// `availability_percent`, `cap_gb` and `backup`
         file: PathBuf,
         #[command(flatten)]
         catalogue: CatalogueArgs,
@@ -53,7 +54,7 @@ enum Action {
         /// `household`, `time_zone`, `does` (activities, parted by `;`), `area`, `pon`,
         /// `cell`, `power_area`, `consent_product`, `consent_areas`, `link`, `product`,
         /// `down_max_mbps`, `down_normal_mbps`, `down_min_mbps`, the same for `up`,
-        /// `latency_ms`, `cap_gb` and `backup`. What has no column stays as it was told
+        /// `latency_ms`, `availability_percent`, `cap_gb` and `backup`. What has no column stays as it was told
         file: PathBuf,
         #[command(flatten)]
         catalogue: CatalogueArgs,

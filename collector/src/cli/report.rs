@@ -175,6 +175,16 @@ pub(super) fn gaps(args: &ReportArgs) -> Result<(), CliError> {
     Ok(())
 }
 
+pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
+    let drawn = draw(args)?;
+    if args.json {
+        let body = json!(drawn.report.promises);
+        print(&render::json(&document(&drawn.report, "promises", &body)))
+    } else {
+        print(&render::promises(&drawn.report.promises, &drawn.style))
+    }
+}
+
 pub(super) fn statement(args: &StatementArgs) -> Result<(), CliError> {
     let drawn = draw(&args.report)?;
     if let Some(file) = &args.html {

@@ -13,6 +13,7 @@ pub(super) const LINK: &str =
     "a link's name, once: 1 to 32 characters of A-Z, a-z, 0-9, '.', '_', ':', '@' and '-'";
 pub(super) const MBPS: &str = "a number of Mbit/s above 0, at most 1000000";
 pub(super) const MS: &str = "a number of milliseconds above 0, at most 10000";
+pub(super) const PERCENT: &str = "a percentage above 0, at most 100";
 pub(super) const GB: &str = "a number of gigabytes (10^9 bytes) above 0, at most 1000000";
 pub(super) const FLAG: &str = "true or false";
 
@@ -54,6 +55,10 @@ fn scaled(value: &Value, most: f64, unit: f64) -> Option<u64> {
 
 pub(super) fn ms(value: &Value) -> Option<f64> {
     value.as_f64().filter(|v| *v > 0.0 && *v <= 10_000.0)
+}
+
+pub(super) fn percent(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|v| *v > 0.0 && *v <= 100.0)
 }
 
 pub(super) fn flag(value: &Value) -> Option<bool> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::fields::{self, FLAG, GB, LINK, MBPS, MS, NAME, ZONE};
+use super::fields::{self, FLAG, GB, LINK, MBPS, MS, NAME, PERCENT, ZONE};
 use super::{Consents, Home, Place, Sold, SoldSpeed};
 use crate::qoe::Refusal;
 use crate::qoe::catalogue::{Catalogue, json};
@@ -97,7 +97,16 @@ fn plans(reader: &mut Reader, value: &Value) -> Vec<Sold> {
     };
     let mut plans: Vec<Sold> = Vec::new();
     for (i, item) in items.iter().enumerate() {
-        let keys = ["link", "product", "down", "up", "latency_ms", "cap_gb", "backup"];
+        let keys = [
+            "link",
+            "product",
+            "down",
+            "up",
+            "latency_ms",
+            "availability_percent",
+            "cap_gb",
+            "backup",
+        ];
         let Some(t) = reader.table(&format!("plan[{i}]"), item, &keys) else { continue };
         let link = reader.required(&t, "link", LINK, |v| {
             fields::link(v).filter(|link| plans.iter().all(|p| p.link != *link))
@@ -108,6 +117,12 @@ fn plans(reader: &mut Reader, value: &Value) -> Vec<Sold> {
             down: speed(reader, &t, "down"),
             up: speed(reader, &t, "up"),
             latency_ms: reader.optional(&t, "latency_ms", MS, fields::ms),
+            availability_percent: reader.optional(
+                &t,
+                "availability_percent",
+                PERCENT,
+                fields::percent,
+            ),
             cap_bytes: reader.optional(&t, "cap_gb", GB, fields::gb),
             backup: reader.optional(&t, "backup", FLAG, fields::flag).unwrap_or(false),
         };
@@ -160,6 +175,7 @@ pub fn text(home: &Home) -> String {
         line("down", speed_text(&plan.down));
         line("up", speed_text(&plan.up));
         line("latency_ms", plan.latency_ms.map(|v| v.to_string()));
+        line("availability_percent", plan.availability_percent.map(|v| v.to_string()));
         line("cap_gb", plan.cap_bytes.map(|b| (b as f64 / 1e9).to_string()));
         line("backup", plan.backup.then(|| "true".to_owned()));
     }
@@ -184,7 +200,7 @@ mod tests {
         consents.product = true\nconsents.areas = false\n\n\
         [[plan]]\nlink = \"eth0\"\nproduct = \"Fibre \\\"250\\\"\"\n\
         down = { max_mbps = 250, normal_mbps = 200, min_mbps = 125.5 }\n\
-        up = { max_mbps = 40 }\nlatency_ms = 20\n\n\
+        up = { max_mbps = 40 }\nlatency_ms = 20\navailability_percent = 99.5\n\n\
         [[plan]]\nlink = \"wwan0\"\ncap_gb = 50\nbackup = true\n";
 
     fn said(text: &str) -> String {

@@ -10,7 +10,7 @@ use hearth_proto::HouseholdId;
 use serde_json::Value;
 
 use super::csv::{self, CsvError};
-use super::fields::{self, FLAG, GB, LINK, MBPS, MS, NAME, ZONE};
+use super::fields::{self, FLAG, GB, LINK, MBPS, MS, NAME, PERCENT, ZONE};
 use super::{Home, Sold, SoldSpeed, file};
 use crate::qoe::Refusal;
 use crate::qoe::catalogue::Catalogue;
@@ -20,7 +20,7 @@ use crate::qoe::reading::{Reader, lines};
 const OF_HOME: [&str; 8] =
     ["time_zone", "does", "area", "pon", "cell", "power_area", "consent_product", "consent_areas"];
 /// The columns of a link, which need the column `link`.
-const OF_LINK: [&str; 10] = [
+const OF_LINK: [&str; 11] = [
     "product",
     "down_max_mbps",
     "down_normal_mbps",
@@ -29,6 +29,7 @@ const OF_LINK: [&str; 10] = [
     "up_normal_mbps",
     "up_min_mbps",
     "latency_ms",
+    "availability_percent",
     "cap_gb",
     "backup",
 ];
@@ -133,6 +134,11 @@ impl List {
             down: speed("down", told.down, held.down),
             up: speed("up", told.up, held.up),
             latency_ms: pick(self.has("latency_ms"), told.latency_ms, held.latency_ms),
+            availability_percent: pick(
+                self.has("availability_percent"),
+                told.availability_percent,
+                held.availability_percent,
+            ),
             cap_bytes: pick(self.has("cap_gb"), told.cap_bytes, held.cap_bytes),
             backup: pick(self.has("backup"), told.backup, held.backup),
         }
@@ -302,6 +308,7 @@ impl<'t> Row<'t> {
             down: self.speed(reader, "down"),
             up: self.speed(reader, "up"),
             latency_ms: self.of(reader, "latency_ms", MS, fields::ms),
+            availability_percent: self.of(reader, "availability_percent", PERCENT, fields::percent),
             cap_bytes: self.of(reader, "cap_gb", GB, fields::gb),
             backup: self.of(reader, "backup", FLAG, fields::flag).unwrap_or(false),
         }

@@ -74,6 +74,8 @@ pub struct Sold {
     pub up: SoldSpeed,
     /// Round trip that was promised, in milliseconds.
     pub latency_ms: Option<f64>,
+    /// Availability that was promised, in percent of the time.
+    pub availability_percent: Option<f64>,
     /// Data included a month, in bytes; `None`: unlimited or not told.
     pub cap_bytes: Option<u64>,
     /// Sold as another link's backup.

@@ -20,6 +20,7 @@ use crate::history::{History, Span};
 use crate::homes::Home;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::profile::Profile;
+use crate::promise::Promises;
 use crate::qoe::catalogue::Catalogue;
 use crate::statement::{Statement, zone};
 
@@ -44,6 +45,8 @@ pub struct Report {
     pub profile: Profile,
     /// What did not, where, and what would have helped.
     pub gaps: Gaps,
+    /// What came of what was promised.
+    pub promises: Promises,
     /// For the customer.
     pub statement: Statement,
 }
@@ -60,6 +63,7 @@ pub fn household_report(
     let ledger = Ledger::build(history, catalogue);
     let profile = Profile::build(history, &ledger, tz);
     let gaps = Gaps::build(history, &ledger, tz);
+    let promises = Promises::judge(history, home, &ledger, tz);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
@@ -71,6 +75,7 @@ pub fn household_report(
         ledger: ledger.summary(),
         profile,
         gaps,
+        promises,
         statement,
     };
     (ledger, report)
