@@ -4,6 +4,14 @@
 //! real gRPC door of a collector on SQLite in a fresh folder, read back. Each step
 //! is timed over several runs, and the medians are shown; a wrong result fails.
 //!
+//! 'Judged' is ledger, profile and gaps together, one thread, from a history that
+//! has been read and laid out in columns. Reading the records from SQLite and
+//! laying them out are rows of their own: they are paid once per history, and
+//! what they make is what a compacted store would keep. The statement is apart
+//! too. `--grow` judges other sizes of home: links and days are the same home's
+//! again under other names and dates, activities those of the catalogue again
+//! under other ids.
+//!
 //! `cargo bench -p hearth-tests --bench month [-- --runs 5]`
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -18,6 +26,7 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use hearth_collector::gaps::Gaps;
 use hearth_collector::history::Span;
+use hearth_collector::history::columns::Columns;
 use hearth_collector::ingest::{CommitterConfig, Door};
 use hearth_collector::ledger::Ledger;
 use hearth_collector::profile::Profile;
@@ -36,10 +45,15 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+#[path = "month/grow.rs"]
+mod grow;
+
 /// 2026-10-01T00:00:00Z.
 const FROM: UnixMs = UnixMs(1_790_812_800_000);
 const DAYS: i64 = 30;
 const SLOTS: usize = 43_200;
+const LAY_OUT: &str = "lay out in columns";
+const JUDGED: [&str; 3] = ["ledger", "profile", "gaps"];
 const SEND: &str = "send, durable, acknowledged";
 
 #[derive(Debug, Parser)]
@@ -47,6 +61,9 @@ struct Args {
     /// How many times each step is timed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     runs: u8,
+    /// Only judge, by number of links, days and activities.
+    #[arg(long)]
+    grow: bool,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -90,6 +107,9 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let span = Times { from: FROM, to: FROM.plus(DAYS * 86_400_000) };
     let home = Household::ordinary("h1", span, 1)?;
+    if args.grow {
+        return grow::print(&home, args.runs);
+    }
     let mut timings = Timings::default();
     let mut facts = BTreeMap::new();
     for _ in 0..args.runs {
@@ -97,6 +117,8 @@ fn main() -> anyhow::Result<()> {
     }
     println!("a month of one household: 3 links, {SLOTS} slots of 60 s; {} runs", args.runs);
     timings.print();
+    let judged: Duration = JUDGED.iter().map(|step| timings.median(step)).sum();
+    println!("{:<28} {:>12.2}", "judged: these three", judged.as_secs_f64() * 1e3);
     let rate = home.reported_link_slots() as f64 / timings.median(SEND).as_secs_f64();
     facts.insert("link-slots/s through the door", rate);
     for (fact, value) in &facts {
@@ -129,7 +151,11 @@ fn one_run(
     let history = timings.time("read history", || store.history(&home.id, whole))?;
     verify::history(home, &history)?;
     let catalogue = Catalogue::built_in();
-    let ledger = timings.time("ledger", || Ledger::build(&history, &catalogue));
+    let columns = timings.time(LAY_OUT, || Arc::new(Columns::of(&history)));
+    let ledger =
+        timings.time("ledger", || Ledger::judge(&history, Arc::clone(&columns), &catalogue));
+    ensure!(ledger == Ledger::build(&history, &catalogue), "another ledger the second time");
+    facts.insert("activities judged", catalogue.activities.len() as f64);
     ensure!(ledger.slots() == SLOTS, "{} slots in the ledger", ledger.slots());
     let compared = verify::ledger(home, &ledger)?;
     let compared_slots = compared.values().sum::<u64>();
