@@ -6,6 +6,7 @@ mod exclude;
 mod home;
 mod households;
 mod plan;
+mod promise;
 mod quickstart;
 mod reflector;
 pub(crate) mod report;
@@ -63,6 +64,8 @@ enum Command {
     Gaps(report::ReportArgs),
     /// Whether what was promised to a household was kept, by which rule.
     Promises(report::ReportArgs),
+    /// What a proposed promise would have come to, had it been made before.
+    Promise(promise::PromiseArgs),
     /// A household's statement, in plain words.
     Statement(report::StatementArgs),
     /// The ledger itself: a letter a slot, per link and activity.
@@ -240,6 +243,7 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
         Command::Promises(args) => report::promises(&args),
+        Command::Promise(args) => promise::run(&args),
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),

@@ -1,12 +1,18 @@
-//! Promises: whether those that were made were kept.
+//! Promises: whether those that were made were kept, and what one would have cost.
 //!
 //! Read in this order: the model here; `chosen` (which tests and times are evidence
-//! on a line); one file per rule, `bnetza`, `bead`, `ofcom` and `sla`.
+//! on a line); one file per rule, `bnetza`, `bead`, `ofcom` and `sla`; then
+//! [`guarantee`] (a proposed promise) and [`hours`] (when it counts), `groups` (for
+//! whom, so that nobody is found out) and [`replay`] (history held against it).
 
 mod bead;
 mod bnetza;
 mod chosen;
+mod groups;
+pub mod guarantee;
+pub mod hours;
 mod ofcom;
+pub mod replay;
 mod sla;
 #[cfg(test)]
 mod tests;

@@ -127,6 +127,18 @@ impl Activity {
     pub fn requirement(&self) -> &Requirement {
         &self.requirement
     }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            rop: self.rop.each_ref().map(|s| s.value),
+            cpup: self.cpup.each_ref().map(|s| s.value),
+            rop_loss: self.rop_loss.value,
+            cpup_loss: self.cpup_loss.value,
+            down: self.throughput_down.value,
+            up: self.throughput_up.value,
+            ok_at: self.ok_at.value,
+        }
+    }
 }
 
 /// A checked catalogue.
@@ -169,6 +181,16 @@ impl Catalogue {
     /// All requirements, in the catalogue's order.
     pub fn requirements(&self) -> RequirementSet {
         RequirementSet::new(self.activities.iter().map(|a| a.requirement).collect())
+    }
+
+    /// One activity alone, OK from another score where one is given.
+    pub fn only(&self, id: &str, ok_at: Option<f64>) -> Option<Self> {
+        let mut activity = self.get(id)?.clone();
+        if let Some(ok_at) = ok_at {
+            activity.ok_at = Sourced { value: ok_at, source: "as asked".to_owned() };
+            activity.requirement = Requirement::new(&activity.needs())?;
+        }
+        Some(Self { version: self.version.clone(), activities: vec![activity] })
     }
 
     /// The activity of that id.
