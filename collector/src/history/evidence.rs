@@ -46,7 +46,8 @@ pub(crate) fn lost_while_up(series: &Series) -> u32 {
 
 impl<'s> Far<'s> {
     fn of(series: &'s Series, slot: &'s LinkSlot) -> Option<Self> {
-        let is_twin = |s: &&Series| s.key == series.key && s.after_idle != series.after_idle;
+        // Hardly any has a twin, and names are slow to compare.
+        let is_twin = |s: &&Series| s.after_idle != series.after_idle && s.key == series.key;
         let twin = slot.series.iter().find(is_twin);
         // The two speak once.
         if series.after_idle && twin.is_some() {

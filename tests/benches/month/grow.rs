@@ -1,12 +1,12 @@
 //! How judging grows with links, days and activities.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use hearth_collector::gaps::Gaps;
-use hearth_collector::history::columns::Columns;
 use hearth_collector::history::History;
+use hearth_collector::history::columns::Columns;
 use hearth_collector::ledger::Ledger;
 use hearth_collector::profile::Profile;
 use hearth_collector::qoe::catalogue::Catalogue;
@@ -64,7 +64,9 @@ fn median(mut all: Vec<Duration>) -> f64 {
 
 pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
     let month = home.history();
-    println!("milliseconds, medians of {runs} runs; judged: ledger, profile and gaps together");
+    println!(
+        "milliseconds, medians of {runs} runs, on one core; judged: ledger, profile and gaps together"
+    );
     println!(
         "{:>5} {:>5} {:>10} {:>9} {:>8} {:>8} {:>8} {:>8}",
         "links", "days", "activities", "lay out", "ledger", "profile", "gaps", "judged"
@@ -73,15 +75,15 @@ pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
         let (history, catalogue) = (sized(&month, links, days), catalogue(activities));
         let mut all = [const { Vec::new() }; 5];
         for _ in 0..runs {
-            let began = Instant::now();
+            let began = super::on_core();
             let columns = Arc::new(Columns::of(&history));
-            let laid_out = Instant::now();
+            let laid_out = super::on_core();
             let ledger = Ledger::judge(&history, columns, &catalogue);
-            let ledgered = Instant::now();
+            let ledgered = super::on_core();
             let profile = Profile::build(&history, &ledger, &TimeZone::UTC);
-            let profiled = Instant::now();
+            let profiled = super::on_core();
             let gaps = Gaps::build(&history, &ledger, &TimeZone::UTC);
-            let judged = Instant::now();
+            let judged = super::on_core();
             ensure!(ledger.slots() as i64 == days * 1440, "{} slots", ledger.slots());
             ensure!(
                 profile.links.len() == links && gaps.activities.len() == activities,

@@ -195,8 +195,13 @@ fn add(
     }
     c.wifi.extend(record.wifi.map(|wifi| (slot as u32, wifi)));
     c.cells.extend(record.cells.iter().map(|cell| (slot as u32, *cell)));
+    let mut far_at = FarColumns::NONE;
+    let far = Far::choose(record);
     for (i, series) in record.series.iter().enumerate() {
         let at = Gathering::place(gathering, i, &series.key, slots);
+        if far.as_ref().is_some_and(|far| std::ptr::eq(far.series, series)) {
+            far_at = u16::try_from(at).unwrap_or(FarColumns::NONE);
+        }
         gathering[at].add(slot, record, series);
         let near = match series.key.role {
             Role::Gateway => &mut c.gateway_ms[slot],
@@ -206,7 +211,7 @@ fn add(
         // Of several (IPv4 and IPv6) the quicker: the slower is its own trouble.
         *near = near.min(gathering[at].columns.p50_ms[slot]);
     }
-    if let Some(far) = Far::choose(record) {
+    if let Some(far) = far {
         let evidence = far.evidence();
         let ms = |known: Option<f64>| known.map_or(f32::NEG_INFINITY, |ms| ms as f32);
         c.far.p50_ms[slot] = ms(evidence.latency_ms[0]);
@@ -216,8 +221,7 @@ fn add(
         c.far.answered[slot] = far.answered;
         c.far.lost[slot] = evidence.lost;
         c.far.tried[slot] = evidence.sent;
-        let of = gathering.iter().position(|g| g.columns.key == far.series.key);
-        c.far.series[slot] = of.map_or(FarColumns::NONE, |at| at as u16);
+        c.far.series[slot] = far_at;
     }
 }
 
