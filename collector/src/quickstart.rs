@@ -238,7 +238,7 @@ async fn self_check(reflector: SocketAddr, watch: &Watch) {
 fn report(plan: &Plan, store: &dyn Store, began: UnixMs) -> anyhow::Result<Report> {
     let now = (plan.now)();
     let day = Span { from: now.plus(-DAY_MS), to: now.plus(i64::from(SLOT_MS)) };
-    let mut history = store.history_with_day_before(&plan.household, day)?;
+    let mut history = store.history_with_lead(&plan.household, day)?;
     let all = || history.links.iter().flat_map(|l| &l.slots);
     let slots = || all().filter(|s| s.start >= day.from);
     let from = slots().map(|s| s.start).min().unwrap_or(began);

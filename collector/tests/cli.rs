@@ -81,7 +81,8 @@ async fn households_and_exclusions_are_shown_while_the_collector_serves() {
     for (args, words) in [
         (&add("2025-11-24T16:00:00Z", "2025-11-24T16:00:00Z")[..], "must be after --from"),
         (&add("yesterday", "2025-11-24T16:00:00Z"), "yesterday"),
-        (&["exclude", "remove", "home-1", "7"], "exclusion 7 is not known"),
+        (&["exclude", "remove", "home-1", "7", "--why", "x"], "exclusion 7 is not known"),
+        (&["exclude", "remove", "home-1", "1"], "--why"),
         (&["exclude", "list", "nobody"], "household nobody is not known"),
         (&["exclude", "list", "No Body"], "1 to 63 characters"),
         (&["nonsense"], "unrecognized subcommand"),
@@ -90,7 +91,14 @@ async fn households_and_exclusions_are_shown_while_the_collector_serves() {
         assert_eq!(status, Some(64), "{args:?}: {stderr}");
         assert!(stderr.contains(words), "{args:?}: {stderr}");
     }
-    assert_eq!(printed(data, &["exclude", "remove", "home-1", "1"]).trim(), "exclusion 1 removed");
+    let removed =
+        printed(data, &["exclude", "remove", "home-1", "1", "--why", "wrong home", "--by", "ada"]);
+    assert_eq!(removed.trim(), "exclusion 1 removed");
+    let log = printed(data, &["exclude", "log", "home-1"]);
+    let lines: Vec<&str> = log.lines().map(str::trim).collect();
+    assert!(lines[0].ends_with("by noc: planned work"), "{log}");
+    assert!(lines[1].starts_with("entered 20"), "{log}");
+    assert!(lines[2].starts_with("taken back 20") && lines[2].ends_with("by ada: wrong home"));
     assert_eq!(printed(data, &["exclude", "list", "home-1"]), "");
 }
 

@@ -129,6 +129,15 @@ impl Distribution {
         merger.finish()
     }
 
+    /// The buckets that hold something, rising: least value, width and count, in
+    /// microseconds.
+    pub fn buckets(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
+        self.buckets.iter().map(|&(b, n)| {
+            let (least, width) = span(b);
+            (least, width, n)
+        })
+    }
+
     /// How many values it holds.
     pub fn count(&self) -> u64 {
         self.count

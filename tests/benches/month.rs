@@ -4,6 +4,15 @@
 //! real gRPC door of a collector on SQLite in a fresh folder, read back. Each step
 //! is timed over several runs, and the medians are shown; a wrong result fails.
 //!
+//! 'Judged' is ledger, profile and gaps together, one thread, from a history that
+//! has been read and laid out in columns. Reading the records from SQLite and
+//! laying them out are rows of their own: they are paid once per history, and
+//! what they make is what a compacted store would keep. The statement is apart
+//! too. From reading on, times are those on a core, whatever else the machine
+//! does. `--grow` judges other sizes of home: links and days are the same home's
+//! again under other names and dates, activities those of the catalogue again
+//! under other ids.
+//!
 //! `cargo bench -p hearth-tests --bench month [-- --runs 5]`
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -18,6 +27,7 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use hearth_collector::gaps::Gaps;
 use hearth_collector::history::Span;
+use hearth_collector::history::columns::Columns;
 use hearth_collector::homes::Home;
 use hearth_collector::ingest::{CommitterConfig, Door};
 use hearth_collector::ledger::Ledger;
@@ -38,10 +48,15 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+#[path = "month/grow.rs"]
+mod grow;
+
 /// 2026-10-01T00:00:00Z.
 const FROM: UnixMs = UnixMs(1_790_812_800_000);
 const DAYS: i64 = 30;
 const SLOTS: usize = 43_200;
+const LAY_OUT: &str = "lay out in columns";
+const JUDGED: [&str; 3] = ["ledger", "profile", "gaps"];
 const SEND: &str = "send, durable, acknowledged";
 
 #[derive(Debug, Parser)]
@@ -49,6 +64,9 @@ struct Args {
     /// How many times each step is timed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     runs: u8,
+    /// Only judge, by number of links, days and activities.
+    #[arg(long)]
+    grow: bool,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -58,16 +76,33 @@ struct Args {
 #[derive(Debug, Default)]
 struct Timings(Vec<(&'static str, Vec<Duration>)>);
 
+/// Time that this thread has had of a core.
+fn on_core() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map_or(Duration::ZERO, Duration::from)
+}
+
 impl Timings {
     fn time<T>(&mut self, step: &'static str, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let out = black_box(work());
-        let took = started.elapsed();
+        self.add(step, started.elapsed());
+        out
+    }
+
+    /// By the time on a core, of what needs no other thread.
+    fn time_on_core<T>(&mut self, step: &'static str, work: impl FnOnce() -> T) -> T {
+        let started = on_core();
+        let out = black_box(work());
+        self.add(step, on_core().saturating_sub(started));
+        out
+    }
+
+    fn add(&mut self, step: &'static str, took: Duration) {
         match self.0.iter_mut().find(|s| s.0 == step) {
             Some((_, all)) => all.push(took),
             None => self.0.push((step, vec![took])),
         }
-        out
     }
 
     fn median(&self, step: &str) -> Duration {
@@ -92,6 +127,9 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let span = Times { from: FROM, to: FROM.plus(DAYS * 86_400_000) };
     let home = Household::ordinary("h1", span, 1)?;
+    if args.grow {
+        return grow::print(&home, args.runs);
+    }
     let mut timings = Timings::default();
     let mut facts = BTreeMap::new();
     for _ in 0..args.runs {
@@ -99,6 +137,8 @@ fn main() -> anyhow::Result<()> {
     }
     println!("a month of one household: 3 links, {SLOTS} slots of 60 s; {} runs", args.runs);
     timings.print();
+    let judged: Duration = JUDGED.iter().map(|step| timings.median(step)).sum();
+    println!("{:<28} {:>12.2}", "judged: these three", judged.as_secs_f64() * 1e3);
     let rate = home.reported_link_slots() as f64 / timings.median(SEND).as_secs_f64();
     facts.insert("link-slots/s through the door", rate);
     for (fact, value) in &facts {
@@ -128,19 +168,23 @@ fn one_run(
     let wire = per_slot(sent.bytes_out + sent.bytes_in);
     facts.insert("octets on the wire per link-slot, acks included", wire);
     let whole = Span { from: home.span.from, to: home.span.to };
-    let history = timings.time("read history", || store.history(&home.id, whole))?;
+    let history = timings.time_on_core("read history", || store.history(&home.id, whole))?;
     verify::history(home, &history)?;
     let catalogue = Catalogue::built_in();
-    let ledger = timings.time("ledger", || Ledger::build(&history, &catalogue));
+    let columns = timings.time_on_core(LAY_OUT, || Arc::new(Columns::of(&history)));
+    let ledger = timings
+        .time_on_core("ledger", || Ledger::judge(&history, Arc::clone(&columns), &catalogue));
+    ensure!(ledger == Ledger::build(&history, &catalogue), "another ledger the second time");
+    facts.insert("activities judged", catalogue.activities.len() as f64);
     ensure!(ledger.slots() == SLOTS, "{} slots in the ledger", ledger.slots());
     let compared = verify::ledger(home, &ledger)?;
     let compared_slots = compared.values().sum::<u64>();
     ensure!(compared_slots == SLOTS as u64 * 3, "{compared_slots} link-slots compared");
     let tz = TimeZone::UTC;
     let given = Inputs::new(&history, &ledger, &catalogue, &tz);
-    let profile = timings.time("profile", || Profile::build(&given));
+    let profile = timings.time_on_core("profile", || Profile::build(&given));
     ensure!(profile.links.len() == 3, "{} links in the profile", profile.links.len());
-    let gaps = timings.time("gaps", || Gaps::build(&history, &ledger, &tz));
+    let gaps = timings.time_on_core("gaps", || Gaps::build(&history, &ledger, &tz));
     let outages = verify::outages(home, &gaps)?;
     ensure!(outages > 5, "only {outages} outages stand alone: too few to prove anything");
     let told = Home::default();
@@ -153,7 +197,8 @@ fn one_run(
         gaps: &gaps,
         promises: &promises,
     };
-    let statement = timings.time("statement", || Statement::build(&judged, &tz, home.span.to));
+    let statement =
+        timings.time_on_core("statement", || Statement::build(&judged, &tz, home.span.to));
     ensure!(statement.household == home.id, "a statement of {}", statement.household);
     for (expected, count) in compared {
         let name = match expected {

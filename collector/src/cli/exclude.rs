@@ -5,9 +5,10 @@ use hearth_proto::convert::MAX_TEXT;
 use hearth_proto::{HouseholdId, LinkName, UnixMs};
 
 use super::households::instant;
+use super::report::now;
 use super::{CliError, DataArgs, print};
 use crate::history::{Exclusion, Span};
-use crate::store::Store;
+use crate::store::exclusions::{ExclusionEntry, Exclusions as _, Removal};
 use crate::store::sqlite::SqliteStore;
 
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ enum Action {
         #[arg(long, value_parser = text, env = "USER")]
         by: String,
     },
-    /// Take one back.
+    /// Take one back: what was found in its time counts again.
     Remove {
         /// The household's id
         household: HouseholdId,
@@ -58,6 +59,22 @@ enum Action {
         number: i64,
         #[command(flatten)]
         data: DataArgs,
+        /// Why: it stays in the log
+        #[arg(long, value_parser = text)]
+        why: String,
+        /// Who takes it back
+        #[arg(long, value_parser = text, env = "USER")]
+        by: String,
+    },
+    /// Show all ever entered, those taken back too: who, when and why.
+    Log {
+        /// The household's id
+        household: HouseholdId,
+        #[command(flatten)]
+        data: DataArgs,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -86,12 +103,17 @@ pub(super) fn run(args: ExcludeArgs) -> Result<(), CliError> {
             let span =
                 Span { from: UnixMs(from.as_millisecond()), to: UnixMs(to.as_millisecond()) };
             let exclusion = Exclusion { link: link.map(String::from), span, by, why };
-            let number = existing(&data)?.exclude(&household, &exclusion)?;
+            let number = existing(&data)?.exclude(&household, &exclusion, now())?;
             print(&format!("exclusion {number} entered\n"))?;
             Ok(())
         }
-        Action::Remove { household, number, data } => {
-            if existing(&data)?.include(&household, number)? {
+        Action::Log { household, data, json } => {
+            let store = SqliteStore::open_read_only(&data.folder()?)?;
+            log(&store.exclusion_log(&household)?, json)
+        }
+        Action::Remove { household, number, data, why, by } => {
+            let removal = Removal { at: now(), by, why };
+            if existing(&data)?.include(&household, number, &removal)? {
                 print(&format!("exclusion {number} removed\n"))?;
                 Ok(())
             } else {
@@ -117,15 +139,38 @@ fn list(exclusions: &[(i64, Exclusion)], json: bool) -> Result<(), CliError> {
             .iter()
             .map(|(number, e)| serde_json::json!({ "number": number, "exclusion": e }))
             .collect();
-        let json = serde_json::to_string_pretty(&all)
-            .map_err(|e| CliError::Io { doing: "writing JSON".to_owned(), source: e.into() })?;
-        print(&format!("{json}\n"))?;
-        return Ok(());
+        return print_json(&all);
     }
     for (number, e) in exclusions {
-        let link = e.link.as_deref().unwrap_or("all links");
-        let (from, to) = (instant(e.span.from), instant(e.span.to));
-        print(&format!("{number}  {from} to {to}  {link}  by {}: {}\n", e.by, e.why))?;
+        print(&format!("{}\n", line(*number, e)))?;
     }
     Ok(())
+}
+
+fn line(number: i64, e: &Exclusion) -> String {
+    let link = e.link.as_deref().unwrap_or("all links");
+    let (from, to) = (instant(e.span.from), instant(e.span.to));
+    format!("{number}  {from} to {to}  {link}  by {}: {}", e.by, e.why)
+}
+
+fn log(entries: &[ExclusionEntry], json: bool) -> Result<(), CliError> {
+    if json {
+        return print_json(entries);
+    }
+    for entry in entries {
+        print(&format!("{}\n", line(entry.number, &entry.exclusion)))?;
+        if let Some(at) = entry.entered_at {
+            print(&format!("    entered {}\n", instant(at)))?;
+        }
+        if let Some(Removal { at, by, why }) = &entry.removed {
+            print(&format!("    taken back {} by {by}: {why}\n", instant(*at)))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_json<T: serde::Serialize + ?Sized>(all: &T) -> Result<(), CliError> {
+    let json = serde_json::to_string_pretty(all)
+        .map_err(|e| CliError::Io { doing: "writing JSON".to_owned(), source: e.into() })?;
+    print(&format!("{json}\n"))
 }

@@ -130,7 +130,7 @@ fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
         None => only(&store)?,
     };
     let now = now();
-    let history = store.history_with_day_before(&household, args.span.span(now)?)?;
+    let history = store.history_with_lead(&household, args.span.span(now)?)?;
     let home = store.home(&household)?;
     let tz = args.judge.zone_of(&home);
     let (ledger, report) = match trends {

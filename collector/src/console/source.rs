@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::now::{self, Facts, Now};
 use super::query::{Filter, Pairs, Range};
 use super::{ConsoleState, words};
-use crate::history::{History, PEAK_PROVES_MS, Span};
+use crate::history::{DAY_MS, History, Span};
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::report::{Report, household_report_after, period_before};
 use crate::store::StoreError;
@@ -84,9 +84,9 @@ impl ConsoleState {
         span: Span,
         trends: bool,
     ) -> Result<Examined, Failure> {
-        // What is judged of a day or more is worth reading the day before too.
-        let history = if span.to.since(span.from) >= PEAK_PROVES_MS {
-            self.store.history_with_day_before(household, span).map_err(not_read)?
+        // What is judged of a day or more is worth reading the days before too.
+        let history = if span.to.since(span.from) >= DAY_MS {
+            self.store.history_with_lead(household, span).map_err(not_read)?
         } else {
             self.history(household, span)?
         };

@@ -25,7 +25,8 @@ pub(crate) struct Far<'s> {
     promoted: u32,
     /// Lost while the link was not judged down.
     pub(crate) lost: u32,
-    rank: u8,
+    /// The probe's place in the order: STAMP 0, ICMP 1, TCP connect 2.
+    pub(crate) rank: u8,
 }
 
 /// Probes of a series lost while the link was up. What could not leave for want
@@ -45,7 +46,8 @@ pub(crate) fn lost_while_up(series: &Series) -> u32 {
 
 impl<'s> Far<'s> {
     fn of(series: &'s Series, slot: &'s LinkSlot) -> Option<Self> {
-        let is_twin = |s: &&Series| s.key == series.key && s.after_idle != series.after_idle;
+        // Hardly any has a twin, and names are slow to compare.
+        let is_twin = |s: &&Series| s.after_idle != series.after_idle && s.key == series.key;
         let twin = slot.series.iter().find(is_twin);
         // The two speak once.
         if series.after_idle && twin.is_some() {
@@ -69,11 +71,11 @@ impl<'s> Far<'s> {
         (far.tried() > 0).then_some(far)
     }
 
-    fn tried(&self) -> u32 {
+    pub(crate) fn tried(&self) -> u32 {
         self.answered + self.promoted + self.lost
     }
 
-    fn supports_a_median(&self) -> bool {
+    pub(crate) fn supports_a_median(&self) -> bool {
         self.answered >= MIN_SAMPLES[0]
     }
 
@@ -83,10 +85,20 @@ impl<'s> Far<'s> {
         order(self).cmp(&order(other)).then_with(|| other.series.key.cmp(&self.series.key)).is_gt()
     }
 
+    /// All that could speak, in the record's order.
+    pub(crate) fn all(slot: &'s LinkSlot) -> impl Iterator<Item = Self> {
+        slot.series.iter().filter_map(|s| Self::of(s, slot))
+    }
+
+    /// Which would speak, were no target at fault.
+    pub(crate) fn first(slot: &'s LinkSlot) -> Option<Self> {
+        Self::all(slot).reduce(|best, next| if next.is_before(&best) { next } else { best })
+    }
+
     /// The slot's far evidence, if it has any.
     pub(crate) fn choose(slot: &'s LinkSlot) -> Option<Self> {
-        let all = || slot.series.iter().filter_map(|s| Self::of(s, slot));
-        let chosen = all().reduce(|best, next| if next.is_before(&best) { next } else { best })?;
+        let all = || Self::all(slot);
+        let chosen = Self::first(slot)?;
         if chosen.lost == 0 {
             return Some(chosen);
         }

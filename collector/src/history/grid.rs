@@ -56,7 +56,7 @@ impl Grid {
     }
 
     /// The slot that holds an instant; negative before the first.
-    fn place(&self, at: UnixMs) -> i64 {
+    pub(crate) fn place(&self, at: UnixMs) -> i64 {
         at.since(self.from).div_euclid(i64::from(self.length.ms()))
     }
 

@@ -14,9 +14,12 @@ pub(crate) mod merge;
 use hearth_proto::{AgentId, Event, HouseholdId, LinkInfo, LinkSlot, TestResult, UnixMs, Vantage};
 use serde::{Deserialize, Serialize};
 
-/// How long a passive peak proves a throughput, and so how far before a span its
-/// records may still be of use: 24 hours, in milliseconds.
-pub(crate) const PEAK_PROVES_MS: i64 = 24 * 3_600_000;
+/// A day in milliseconds.
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
+
+/// How far before a span its records may still be of use, in milliseconds: a
+/// throughput seen is worth something for three days.
+pub(crate) const LEAD_MS: i64 = 3 * DAY_MS;
 
 /// From `from` up to, not including, `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,13 @@ pub struct Span {
     pub from: UnixMs,
     /// The first instant after it.
     pub to: UnixMs,
+}
+
+impl Span {
+    /// Whether an instant lies in it.
+    pub fn holds(&self, at: UnixMs) -> bool {
+        self.from <= at && at < self.to
+    }
 }
 
 /// One household's records within a span.

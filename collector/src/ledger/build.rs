@@ -8,106 +8,44 @@
 //!    there are too few samples. A link that is up with too few samples is not
 //!    called OK: being up is not enough for a call.
 //!
+//! 5. where a throughput that the activity needs is missing: DEGRADED. Where it is
+//!    merely not known, the cell says so: see `throughput`.
+//!
 //! An exclusion covers every slot it touches. It hides what was found and keeps it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hearth_proto::{DirectionFigures, TestKind, TestOutcome, TestResult, UnixMs};
-
-use super::state::{Cell, Limit, State};
+use super::column::Judged;
+use super::state::{Cell, Limit};
+use super::throughput::{Direction, Grade, Throughput, worse};
 use super::{Ledger, anywhere};
-use crate::history::columns::{Columns, FarColumns, LinkColumns};
+use crate::history::History;
+use crate::history::columns::Columns;
 use crate::history::grid::Grid;
-use crate::history::{History, LinkHistory, PEAK_PROVES_MS};
-use crate::qoe::activity::{self, Binding, Prepared};
+use crate::qoe::activity::{self, Binding};
 use crate::qoe::catalogue::{Activity, Catalogue};
 use crate::report::names::{ActivityRef, link_refs};
 
-/// The busiest second, or the best test, of the last 24 hours, slot by slot.
-#[derive(Default)]
-struct RecentPeak {
-    // Falling peaks: an older, lower one can never be the greatest again.
-    peaks: VecDeque<(i64, u64)>,
-}
-
-impl RecentPeak {
-    fn push(&mut self, at_ms: i64, bps: u64) -> u64 {
-        while self.peaks.back().is_some_and(|(_, p)| *p <= bps) {
-            self.peaks.pop_back();
-        }
-        self.peaks.push_back((at_ms, bps));
-        while self.peaks.front().is_some_and(|(at, _)| at_ms - at >= PEAK_PROVES_MS) {
-            self.peaks.pop_front();
-        }
-        self.peaks.front().map_or(0, |(_, p)| *p)
-    }
-}
-
-/// An activity with its needs in bit/s.
-struct Needed<'c> {
-    requirement: &'c activity::Requirement,
-    down_bps: f64,
-    up_bps: f64,
+/// An activity with its needs in whole bit/s, rounded up.
+pub(super) struct Needed<'c> {
+    pub(super) requirement: &'c activity::Requirement,
+    pub(super) down_bps: u64,
+    pub(super) up_bps: u64,
 }
 
 impl<'c> From<&'c Activity> for Needed<'c> {
     fn from(a: &'c Activity) -> Self {
+        // Decimal megabits are not exact in binary: a millionth of a bit is none.
+        let bps = |mbps: f64| (mbps * 1e6 - 1e-6).ceil().max(0.0) as u64;
         Self {
             requirement: a.requirement(),
-            down_bps: a.throughput_down.value.get() * 1e6,
-            up_bps: a.throughput_up.value.get() * 1e6,
+            down_bps: bps(a.throughput_down.value.get()),
+            up_bps: bps(a.throughput_up.value.get()),
         }
     }
 }
 
-/// What tests of a link have proved: when, and how much down and up in bit/s. By
-/// convention as long as a passive peak; of an estimate its lower bound counts.
-fn proofs(history: &History, link: &LinkHistory) -> Vec<(UnixMs, u64, u64)> {
-    let of_link = history
-        .tests
-        .iter()
-        .filter(|(agent, test)| *agent == link.agent && test.link == link.info.link);
-    let proved = |test: &TestResult, d: Option<&DirectionFigures>| match (d, test.kind) {
-        (None, _) => 0,
-        (Some(d), TestKind::Capacity) => d.low_bps.unwrap_or(0),
-        (Some(d), TestKind::Responsiveness) => d.low_bps.unwrap_or(d.goodput_bps),
-    };
-    let mut proofs: Vec<_> = of_link
-        .filter_map(|(_, test)| match &test.outcome {
-            TestOutcome::Done(f) => {
-                Some((test.start, proved(test, f.down.as_ref()), proved(test, f.up.as_ref())))
-            }
-            TestOutcome::Skipped { .. } | TestOutcome::Failed { .. } => None,
-        })
-        .collect();
-    proofs.sort_unstable();
-    proofs
-}
-
-/// The link alone, without any activity: UNKNOWN, OK, DOWN, or DEGRADED where it
-/// was down for a part of the slot.
-fn connection(link: &LinkColumns, slot: usize, length_ms: u32) -> Cell {
-    let (judged, down) = (link.judged_ms[slot], link.down_ms[slot]);
-    if length_ms - judged.min(length_ms) > length_ms / 2 {
-        Cell::SILENT
-    } else if down > judged / 2 {
-        Cell::new(State::Down, Limit::Outage)
-    } else if down > 0 {
-        Cell::new(State::Degraded, Limit::Outage)
-    } else {
-        Cell::new(State::Ok, Limit::None)
-    }
-}
-
-/// What the far evidence of a slot says, if there is any.
-fn prepared(far: &FarColumns, slot: usize) -> Option<Prepared> {
-    let latency_ms = [far.p50_ms[slot], far.p95_ms[slot], far.p99_ms[slot]].map(f64::from);
-    let (loss_low, lost, tried) = (far.loss_low[slot], far.lost[slot], far.tried[slot]);
-    (tried > 0).then(|| Prepared::read(latency_ms, f64::from(loss_low), lost, tried))
-}
-
-fn limit(binding: Option<Binding>) -> Limit {
+pub(super) fn limit(binding: Option<Binding>) -> Limit {
     match binding {
         None => Limit::None,
         Some(Binding::P50 | Binding::P95 | Binding::P99) => Limit::Latency,
@@ -116,68 +54,53 @@ fn limit(binding: Option<Binding>) -> Limit {
     }
 }
 
-fn judged(needed: &Needed<'_>, evidence: &Prepared, peaks: (u64, u64)) -> Cell {
-    match activity::state(needed.requirement, evidence) {
-        activity::State::Ok => {
-            let cell = Cell::new(State::Ok, Limit::None);
-            let proven = peaks.0 as f64 >= needed.down_bps && peaks.1 as f64 >= needed.up_bps;
-            if proven { cell } else { cell.unproven() }
-        }
-        activity::State::Degraded => {
-            let judgement = activity::judge_prepared(needed.requirement, evidence);
-            Cell::new(State::Degraded, limit(judgement.binding))
-        }
-        activity::State::NotEnough => Cell::new(State::Unknown, Limit::TooFewSamples),
-    }
+/// A need, and from which slot on how well it is known.
+type Known = (u64, Vec<(usize, Grade)>);
+
+/// The grades of every different need in one direction.
+fn grades(direction: &Direction<'_>, needs: impl Iterator<Item = u64>) -> Vec<Known> {
+    let mut needs: Vec<u64> = needs.collect();
+    needs.sort_unstable();
+    needs.dedup();
+    needs.into_iter().map(|need| (need, direction.runs(need))).collect()
+}
+
+fn of_need(known: &[Known], need: u64) -> &[(usize, Grade)] {
+    known.iter().find(|k| k.0 == need).map_or(&[], |k| &k.1)
+}
+
+fn is_missing(grades: &[(usize, Grade)], slot: usize) -> bool {
+    let next = grades.partition_point(|(from, _)| *from <= slot);
+    next > 0 && grades[next - 1].1 == Grade::Missing
 }
 
 impl Ledger {
     /// Judges a history. Slots before its span, where the caller has them, serve
     /// to prove throughput and nothing else.
     pub fn build(history: &History, catalogue: &Catalogue) -> Self {
-        let columns = Arc::new(Columns::of(history));
+        Self::judge(history, Arc::new(Columns::of(history)), catalogue)
+    }
+
+    /// [`Self::build`] with the history's columns at hand.
+    pub fn judge(history: &History, columns: Arc<Columns>, catalogue: &Catalogue) -> Self {
         let grid = columns.grid;
         let needed: Vec<Needed<'_>> = catalogue.activities.iter().map(Needed::from).collect();
-        let (links, slots) = (history.links.len(), grid.slots);
+        let (links, slots) = (columns.links.len(), grid.slots);
         let mut cells = vec![Cell::SILENT; links * needed.len() * slots];
         let mut connections = vec![Cell::SILENT; links * slots];
 
-        for (i, link) in columns.links.iter().enumerate() {
-            let of = &mut cells[i * needed.len() * slots..(i + 1) * needed.len() * slots];
-            let up = &mut connections[i * slots..(i + 1) * slots];
-            let (mut rx, mut tx) = (RecentPeak::default(), RecentPeak::default());
-            let mut tests = proofs(history, &history.links[i]).into_iter().peekable();
-            for peak in &link.before {
-                rx.push(peak.at.0, peak.rx_bps);
-                tx.push(peak.at.0, peak.tx_bps);
-            }
-            for slot in 0..slots {
-                let at = grid.at(slot).0;
-                while let Some((at, down, up)) = tests.next_if(|(t, ..)| *t < grid.at(slot + 1)) {
-                    rx.push(at.0, down);
-                    tx.push(at.0, up);
-                }
-                let peaks = (
-                    rx.push(at, link.busy.rx_peak_bps[slot]),
-                    tx.push(at, link.busy.tx_peak_bps[slot]),
-                );
-                let connection = connection(link, slot, grid.length.ms());
-                up[slot] = connection;
-                let whole = match connection.state() {
-                    State::Unknown | State::Down => Some(connection),
-                    _ if u64::from(link.down_ms[slot]) * 10 > u64::from(link.judged_ms[slot]) => {
-                        Some(connection)
-                    }
-                    _ => None,
-                };
-                let evidence = prepared(&link.far, slot);
-                for (a, needed) in needed.iter().enumerate() {
-                    of[a * slots + slot] = match (whole, &evidence) {
-                        (Some(cell), _) => cell,
-                        (None, Some(evidence)) => judged(needed, evidence, peaks),
-                        (None, None) => Cell::new(State::Unknown, Limit::TooFewSamples),
-                    };
-                }
+        for (l, link) in columns.links.iter().enumerate() {
+            let of_link = &mut cells[l * needed.len() * slots..(l + 1) * needed.len() * slots];
+            let up = &mut connections[l * slots..(l + 1) * slots];
+            let judged = Judged::of(link, grid.length.ms(), up);
+            let throughput = Throughput::of(history, &columns, l);
+            let down = grades(&throughput.down, needed.iter().map(|n| n.down_bps));
+            let up = grades(&throughput.up, needed.iter().map(|n| n.up_bps));
+            for (needed, cells) in needed.iter().zip(of_link.chunks_mut(slots.max(1))) {
+                let (down, up) = (of_need(&down, needed.down_bps), of_need(&up, needed.up_bps));
+                judged.judge(needed.requirement, &worse(down, up), cells, |slot| {
+                    [is_missing(down, slot), is_missing(up, slot)]
+                });
             }
         }
         exclude(history, &grid, needed.len(), &mut cells, &mut connections);
@@ -187,12 +110,13 @@ impl Ledger {
             .iter()
             .map(|a| ActivityRef { id: a.id.clone(), name: a.name.clone() })
             .collect();
-        let home = anywhere::column(&connections.chunks(slots.max(1)).collect::<Vec<_>>(), slots);
-        let mut anywhere = Vec::with_capacity(needed.len() * slots);
-        for a in 0..needed.len() {
-            let columns: Vec<&[Cell]> =
-                (0..links).map(|l| &cells[(l * needed.len() + a) * slots..][..slots]).collect();
-            anywhere.extend(anywhere::column(&columns, slots));
+        let mut unknown = vec![false; slots];
+        let mut home = vec![Cell::SILENT; slots];
+        anywhere::column(connections.chunks(slots.max(1)).take(links), &mut unknown, &mut home);
+        let mut anywhere = vec![Cell::SILENT; needed.len() * slots];
+        for (a, out) in anywhere.chunks_mut(slots.max(1)).enumerate() {
+            let columns = (0..links).map(|l| &cells[(l * needed.len() + a) * slots..][..slots]);
+            anywhere::column(columns, &mut unknown, out);
         }
         Self {
             household: history.household.clone(),

@@ -1,17 +1,21 @@
 //! The ledger: for each link, activity and slot one state.
 //!
 //! It reads a history's columns and never its records. Read in this order: `state`
-//! (what a cell holds), `build` (the rules, link by link), `anywhere` (the
-//! household's), `summary`.
+//! (what a cell holds), `build` (the rules, link by link), `column` (the loops),
+//! `throughput` (what is known of it), `anywhere` (the household's), `summary`,
+//! `explain` (any cell, down to the samples).
 
 mod anywhere;
 mod build;
+mod column;
+mod explain;
 #[cfg(test)]
 mod properties;
 mod state;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod throughput;
 
 use std::sync::Arc;
 
@@ -19,7 +23,12 @@ use hearth_proto::{HouseholdId, SlotLength, UnixMs};
 use serde::Serialize;
 
 pub use crate::history::grid::MOST_SLOTS;
-pub use state::{Cell, Counts, Limit, State};
+pub use explain::{
+    Choice, Connection, DirectionEvidence, Explanation, LossEvidence, PercentileEvidence, Rule,
+    Times,
+};
+pub use state::{Cell, Counts, Limit, Proof, State};
+pub use throughput::Source;
 
 use crate::history::Span;
 use crate::history::columns::Columns;

@@ -48,7 +48,7 @@ fn cut(slot: &LinkSlot, share: f64) -> [LinkSlot; 2] {
 }
 
 /// A day's worth of random trouble on two links in slots of a minute.
-fn histories() -> impl Strategy<Value = History> {
+pub(super) fn histories() -> impl Strategy<Value = History> {
     let trouble = (0_i64..40, 1_i64..12, 0..4).prop_map(|(from, length, what)| {
         let what = match what {
             0 => What::Access,
@@ -177,5 +177,47 @@ proptest! {
                 prop_assert!(!(a.state() == State::Ok && b.state().is_bad()), "{b:?} {a:?}");
             }
         }
+    }
+
+    #[test]
+    fn slower_is_never_better(history in histories(), by_us in 1_u32..400_000) {
+        let before = ledger(&history);
+        let mut worse = history.clone();
+        for series in worse.links.iter_mut().flat_map(|l| &mut l.slots).flat_map(|s| &mut s.series) {
+            series.distribution =
+                series.distribution.buckets().flat_map(|(us, width, n)| {
+                    std::iter::repeat_n(us + width + by_us, n as usize)
+                }).collect();
+        }
+        let after = ledger(&worse);
+        for (before, after) in every_column(&before).zip(every_column(&after)) {
+            for (b, a) in before.iter().zip(after) {
+                prop_assert!(!(a.state() == State::Ok && b.state() != State::Ok), "{b:?} {a:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_exclusion_taken_back_was_never_there(
+        history in histories(), from in -2_i64..18, minutes in 0_i64..5, one in any::<bool>(),
+    ) {
+        let before = ledger(&history);
+        let mut excluded = history.clone();
+        excluded.exclusions.push(crate::history::Exclusion {
+            link: one.then(|| "eth0".to_owned()),
+            span: Span { from: START.plus(from * 60_000), to: START.plus((from + minutes) * 60_000) },
+            by: "noc".into(),
+            why: "works".into(),
+        });
+        let out = ledger(&excluded);
+        for (before, out) in every_column(&before).zip(every_column(&out)).take(before.activities.len()) {
+            for (slot, (b, o)) in before.iter().zip(out).enumerate() {
+                let inside = (from..from + minutes).contains(&(slot as i64));
+                prop_assert_eq!(o.state() == State::Excluded, inside);
+                prop_assert_eq!(o.found(), b.state());
+            }
+        }
+        excluded.exclusions.clear();
+        prop_assert_eq!(ledger(&excluded), before);
     }
 }

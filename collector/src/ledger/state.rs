@@ -104,14 +104,51 @@ impl Limit {
     }
 }
 
-/// One cell of the ledger: the state found, what limited it, whether a part of
-/// the verdict is unproven, and whether the slot is excluded. An exclusion
-/// hides the state found without erasing it.
+/// How recently the throughput that an activity needs was seen: see the ledger's
+/// `throughput`. How long each holds is own judgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Proof {
+    /// Within 24 hours, or the activity needs none.
+    Fresh = 0,
+    /// On the day before.
+    Recent = 1,
+    /// On the day before that.
+    Old = 2,
+    /// Not seen, or longer ago, or a test since then fell short of it.
+    Unknown = 3,
+}
+
+impl Proof {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Fresh, Self::Recent, Self::Old, Self::Unknown];
+
+    /// What it weighs in a confidence, from 0 to 1.
+    pub fn weight(self) -> f64 {
+        match self {
+            Self::Fresh => 1.0,
+            Self::Recent => 2.0 / 3.0,
+            Self::Old => 1.0 / 3.0,
+            Self::Unknown => 0.0,
+        }
+    }
+}
+
+/// One cell of the ledger in a byte: the state found, what limited it, how well
+/// the throughput is proven, and whether the slot is excluded. An exclusion hides
+/// the state found without erasing it.
+///
+/// Bits: 0 and 1 the state found (UNKNOWN, DOWN, DEGRADED, OK: the better one is
+/// the greater), 2 to 4 the limit, 5 and 6 the proof, 7 excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cell(u8);
 
-const LIMIT_SHIFT: u32 = 3;
-const UNPROVEN: u8 = 1 << 6;
+const FOUND: u8 = 3;
+const OK: u8 = 3;
+const LIMIT_SHIFT: u32 = 2;
+const PROOF_SHIFT: u32 = 5;
+const PROOF: u8 = 3 << PROOF_SHIFT;
 const EXCLUDED: u8 = 1 << 7;
 
 impl Cell {
@@ -120,13 +157,27 @@ impl Cell {
 
     /// A cell as found, before any exclusion.
     pub const fn new(found: State, limit: Limit) -> Self {
-        Self(found as u8 | (limit as u8) << LIMIT_SHIFT)
+        let found = match found {
+            State::Unknown => 0,
+            State::Down => 1,
+            State::Degraded => 2,
+            State::Ok => OK,
+            State::Excluded => EXCLUDED,
+        };
+        Self(found | (limit as u8) << LIMIT_SHIFT)
     }
 
     /// With a part of the verdict unproven: see [`Self::is_unproven`].
     #[must_use]
     pub const fn unproven(self) -> Self {
-        Self(self.0 | UNPROVEN)
+        Self(self.0 | PROOF)
+    }
+
+    /// With its throughput so well proven; only an OK cell needs a proof.
+    #[must_use]
+    pub const fn proven(self, proof: Proof) -> Self {
+        let with = self.0 & !PROOF | (proof as u8) << PROOF_SHIFT;
+        Self(if self.0 & FOUND == OK { with } else { self.0 })
     }
 
     /// Excluded from account.
@@ -142,7 +193,8 @@ impl Cell {
 
     /// The state found, excluded or not.
     pub const fn found(self) -> State {
-        State::ALL[(self.0 & 7) as usize]
+        const FOUND_STATES: [State; 4] = [State::Unknown, State::Down, State::Degraded, State::Ok];
+        FOUND_STATES[(self.0 & FOUND) as usize]
     }
 
     /// Whether all cells are the same. Most stretches are, and this tells many at once.
@@ -170,14 +222,40 @@ impl Cell {
 
     /// What limited it.
     pub const fn limit(self) -> Limit {
-        Limit::ALL[(self.0 >> LIMIT_SHIFT & 7) as usize]
+        // There are seven, so the eighth number does not occur.
+        Limit::ALL[((self.0 >> LIMIT_SHIFT & 7) % 7) as usize]
+    }
+
+    /// How recently the throughput needed was seen. In a bad cell of an 'anywhere'
+    /// column `Unknown` means that no link is known OK, but one is UNKNOWN.
+    pub const fn proof(self) -> Proof {
+        Proof::ALL[(self.0 >> PROOF_SHIFT & 3) as usize]
     }
 
     /// Whether a part of the verdict is unproven. In an OK cell: the throughput
     /// needed was not seen. In a bad cell of an 'anywhere' column: no link is
     /// known OK, but one is UNKNOWN.
     pub const fn is_unproven(self) -> bool {
-        self.0 & UNPROVEN != 0
+        self.0 & PROOF == PROOF
+    }
+
+    /// UNKNOWN and not excluded; as `state`, for loops over columns.
+    pub(super) const fn is_unknown(self) -> bool {
+        self.0 & (FOUND | EXCLUDED) == 0
+    }
+
+    /// DEGRADED or DOWN and not excluded; as `state`, for loops over columns.
+    pub(super) const fn is_bad(self) -> bool {
+        // 01 and 10 differ in their bits, 00 and 11 do not.
+        (self.0 ^ self.0 >> 1) & 1 & !(self.0 >> 7) == 1
+    }
+
+    /// Which of several links' cells speaks for the home: the greatest. Excluded
+    /// ones last, then by state, then an OK one by its proof.
+    pub(super) const fn rank(self) -> u8 {
+        let proof = if self.0 & FOUND == OK { !self.0 >> PROOF_SHIFT & 3 } else { 0 };
+        let rank = ((self.0 & FOUND) + 1) << 2 | proof;
+        if self.0 & EXCLUDED == 0 { rank } else { 0 }
     }
 }
 
@@ -250,16 +328,21 @@ mod tests {
 
     #[test]
     fn a_cell_keeps_what_it_is_given() {
-        for state in State::ALL {
-            for limit in Limit::ALL {
-                let cell = Cell::new(state, limit);
-                assert_eq!((cell.state(), cell.limit(), cell.is_unproven()), (state, limit, false));
-                let unproven = cell.unproven();
-                assert_eq!((unproven.state(), unproven.limit()), (state, limit));
-                assert!(unproven.is_unproven());
-                let out = unproven.excluded();
-                assert_eq!((out.state(), out.found()), (State::Excluded, state));
-                assert!(out.is_unproven());
+        let found = State::ALL.into_iter().filter(|s| *s != State::Excluded);
+        for (state, limit) in found.flat_map(|s| Limit::ALL.map(|l| (s, l))) {
+            let cell = Cell::new(state, limit);
+            assert_eq!((cell.state(), cell.limit(), cell.is_unproven()), (state, limit, false));
+            assert_eq!((cell.is_unknown(), cell.is_bad()), (!state.is_known(), state.is_bad()));
+            let unproven = cell.unproven();
+            assert_eq!((unproven.state(), unproven.limit()), (state, limit));
+            assert!(unproven.is_unproven());
+            let out = unproven.excluded();
+            assert_eq!((out.state(), out.found()), (State::Excluded, state));
+            assert_eq!((out.is_unknown(), out.is_bad(), out.rank()), (false, false, 0));
+            assert!(out.is_unproven());
+            for proof in Proof::ALL {
+                let expected = if state == State::Ok { proof } else { Proof::Fresh };
+                assert_eq!(cell.proven(proof).proof(), expected);
             }
         }
         assert_eq!(size_of::<Cell>(), 1);

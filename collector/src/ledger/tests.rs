@@ -190,12 +190,12 @@ fn a_peak_proves_for_a_day() {
     }
     let ledger = ledger(&history);
     let column = ledger.column(0, activity(&ledger, "film-4k"));
-    let proven = column.iter().filter(|c| !c.is_unproven()).count();
-    assert_eq!(proven, 24 * 60);
+    let proven = |proof| column.iter().filter(|c| c.proof() == proof).count();
+    assert_eq!((proven(Proof::Fresh), proven(Proof::Recent)), (24 * 60, 2 * 60));
 }
 
 #[test]
-fn the_day_before_proves_a_throughput_and_nothing_else() {
+fn what_came_before_proves_a_throughput_and_nothing_else() {
     let script = Script::minutes(36 * 60, vec![fttp().trouble(0, 3_600_000, What::Access)]);
     let mut history = script.history();
     for slot in &mut history.links[0].slots[120..] {
@@ -206,7 +206,8 @@ fn the_day_before_proves_a_throughput_and_nothing_else() {
     let with = ledger(&history);
     assert_eq!((with.span.from, with.slots()), (from, 12 * 60));
     let film = activity(&with, "film-4k");
-    let proven = |l: &Ledger| l.column(0, film).iter().filter(|c| !c.is_unproven()).count();
+    let fresh = |c: &&Cell| c.proof() == Proof::Fresh;
+    let proven = |l: &Ledger| l.column(0, film).iter().filter(fresh).count();
     // The last busy second is of 01:59 the day before.
     assert_eq!(proven(&with), 119);
     assert_eq!(with.summary().links[0].last_slot_at, Some(START.plus(2159 * 60_000)));

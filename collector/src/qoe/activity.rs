@@ -16,6 +16,8 @@
 //! Throughput is seldom known for a slot: unknown, it takes nothing off a score,
 //! but it lowers the confidence.
 
+use serde::Serialize;
+
 use super::units::{Mbps, Millis, Ratio};
 
 /// The percentiles that every activity's requirement names.
@@ -127,6 +129,19 @@ impl Requirement {
     }
 }
 
+impl Requirement {
+    /// The worst figures with which it is still OK, throughput aside: ms at each
+    /// of [`PERCENTILES`], and the loss ratio. Each is the greatest `f32` that is
+    /// not over the limit, so that an `f32` figure is over one exactly where it is
+    /// over the other.
+    pub(crate) fn limits(&self) -> [f32; 4] {
+        [self.ok.ms[0], self.ok.ms[1], self.ok.ms[2], self.ok.loss].map(|limit| {
+            let near = limit as f32;
+            if f64::from(near) > limit { near.next_down() } else { near }
+        })
+    }
+}
+
 /// What a slot shows about a link. `None` is 'not enough samples' or 'not measured'.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Evidence {
@@ -213,6 +228,13 @@ impl Prepared {
             whole: sent > 0 && latency_ms[0].is_finite(),
         }
     }
+
+    /// With the throughput down, or up, known to be missing.
+    #[must_use]
+    pub(crate) fn missing(self, [down, up]: [bool; 2]) -> Self {
+        let speed = |missing, otherwise| if missing { 0.0 } else { otherwise };
+        Self { down: speed(down, self.down), up: speed(up, self.up), ..self }
+    }
 }
 
 /// The ledger's view of a slot that has evidence.
@@ -227,7 +249,8 @@ pub enum State {
 }
 
 /// What held a score down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Binding {
     /// Latency at p50.
     P50,
@@ -244,7 +267,8 @@ pub enum Binding {
 }
 
 /// How much of the requirement the evidence covers: p95, p99 and throughput.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Confidence {
     /// At most one of the three is known.
     Low,
@@ -277,12 +301,16 @@ pub struct Judgement {
     pub state: State,
 }
 
-/// The six parts, unknown ones at 100.
-struct Parts {
-    latency: [f64; 3],
-    loss: f64,
-    down: f64,
-    up: f64,
+/// The six parts of a score, unknown ones at 100.
+pub(crate) struct Parts {
+    /// At each of [`PERCENTILES`].
+    pub(crate) latency: [f64; 3],
+    /// On the lower bound of the loss.
+    pub(crate) loss: f64,
+    /// Download throughput.
+    pub(crate) down: f64,
+    /// Upload throughput.
+    pub(crate) up: f64,
 }
 
 fn part(value: f64, rop: f64, slope: f64) -> f64 {
@@ -294,8 +322,9 @@ fn enough(measured: f64, needed: f64) -> f64 {
 }
 
 impl Parts {
+    /// Of one activity over one slot.
     #[inline]
-    fn of(r: &Requirement, e: &Prepared) -> Self {
+    pub(crate) fn of(r: &Requirement, e: &Prepared) -> Self {
         let latency = |i: usize| part(e.latency_ms[i], r.rop[i], r.slope[i]);
         Self {
             latency: [latency(0), latency(1), latency(2)],

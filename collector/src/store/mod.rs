@@ -7,6 +7,7 @@
 //! thread that may.
 
 pub mod asks;
+pub mod exclusions;
 pub mod homes;
 pub mod sqlite;
 
@@ -16,10 +17,12 @@ use hearth_proto::convert::RecordError;
 use hearth_proto::{AgentId, BootId, HouseholdId, LinkInfo, Record, Seq, UnixMs, Vantage};
 use serde::Serialize;
 
-use crate::history::{Exclusion, History, PEAK_PROVES_MS, Span};
+use crate::history::{History, LEAD_MS, Span};
 
 /// Records of many agents, and what is known of their households.
-pub trait Store: asks::Asks + homes::Homes + Send + Sync + 'static {
+pub trait Store:
+    exclusions::Exclusions + asks::Asks + homes::Homes + Send + Sync + 'static
+{
     /// Applies all of `writes` in one transaction and makes them durable: when
     /// this returns `Ok`, no crash and no loss of power undoes any of them. On
     /// `Err` none has happened. One [`Written`] per write, in their order.
@@ -33,32 +36,23 @@ pub trait Store: asks::Asks + homes::Homes + Send + Sync + 'static {
     /// link first heard of before its end.
     fn history(&self, household: &HouseholdId, span: Span) -> Result<History, StoreError>;
 
-    /// [`Self::history`] with the slots and tests of the 24 hours before `span`,
-    /// which may have proved a throughput. Nothing else reads them.
+    /// [`Self::history`] with the slots and tests of the three days before
+    /// `span`, which may have proved a throughput. Nothing else reads them.
     ///
     /// # Errors
     /// As [`Self::history`].
-    fn history_with_day_before(
+    fn history_with_lead(
         &self,
         household: &HouseholdId,
         span: Span,
     ) -> Result<History, StoreError> {
-        let longer = Span { from: span.from.plus(-PEAK_PROVES_MS), to: span.to };
+        let longer = Span { from: span.from.plus(-LEAD_MS), to: span.to };
         let mut history = self.history(household, longer)?;
         history.span = span;
         history.events.retain(|(_, event)| event.at >= span.from);
         history.exclusions.retain(|e| e.span.to > span.from);
         Ok(history)
     }
-
-    /// Enters a time that counts neither for nor against; gives its number.
-    fn exclude(&self, household: &HouseholdId, exclusion: &Exclusion) -> Result<i64, StoreError>;
-
-    /// All exclusions of `household`, by rising start, with their numbers.
-    fn exclusions(&self, household: &HouseholdId) -> Result<Vec<(i64, Exclusion)>, StoreError>;
-
-    /// Takes one exclusion back; `false` if `household` has none of that number.
-    fn include(&self, household: &HouseholdId, number: i64) -> Result<bool, StoreError>;
 
     /// Records refused so far, by agent and reason.
     fn refusals(&self) -> Result<Vec<RefusalCount>, StoreError>;

@@ -1,6 +1,7 @@
 //! Households to look at: a store filled with what their agents would have sent.
 
 use hearth_collector::history::{Exclusion, Span};
+use hearth_collector::store::exclusions::Exclusions as _;
 use hearth_collector::store::sqlite::SqliteStore;
 use hearth_collector::store::{Accepted, Batch, Hello, Store, Write};
 use hearth_proto::convert::encode_record;
@@ -220,7 +221,7 @@ pub(crate) fn exclude(store: &SqliteStore, id: &str) {
             by: "the night shift of the network operations centre".to_owned(),
             why: "planned replacement of the street cabinet, as announced by letter".to_owned(),
         };
-        store.exclude(&household, &exclusion).unwrap();
+        store.exclude(&household, &exclusion, NOW).unwrap();
     }
 }
 

@@ -32,6 +32,11 @@ impl Columns {
         self.grid.at(slot)
     }
 
+    /// The slot that holds an instant; negative before the first.
+    pub(crate) fn place(&self, at: UnixMs) -> i64 {
+        self.grid.place(at)
+    }
+
     /// What each series of a link measured in `ranges` of slots, which rise and
     /// do not overlap; in the order of [`LinkColumns::series`]. `history` is the
     /// one that these columns are of.
@@ -145,8 +150,7 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
             add(&mut c, &mut gathering, slots, slot, record);
             return;
         }
-        let Busy { rx_peak_bps: rx_bps, tx_peak_bps: tx_bps, .. } = record.busy.unwrap_or_default();
-        if rx_bps > 0 || tx_bps > 0 {
+        if let Some(Busy { rx_peak_bps: rx_bps, tx_peak_bps: tx_bps, .. }) = record.busy {
             c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
         }
     });
@@ -191,8 +195,13 @@ fn add(
     }
     c.wifi.extend(record.wifi.map(|wifi| (slot as u32, wifi)));
     c.cells.extend(record.cells.iter().map(|cell| (slot as u32, *cell)));
+    let mut far_at = FarColumns::NONE;
+    let far = Far::choose(record);
     for (i, series) in record.series.iter().enumerate() {
         let at = Gathering::place(gathering, i, &series.key, slots);
+        if far.as_ref().is_some_and(|far| std::ptr::eq(far.series, series)) {
+            far_at = u16::try_from(at).unwrap_or(FarColumns::NONE);
+        }
         gathering[at].add(slot, record, series);
         let near = match series.key.role {
             Role::Gateway => &mut c.gateway_ms[slot],
@@ -202,7 +211,7 @@ fn add(
         // Of several (IPv4 and IPv6) the quicker: the slower is its own trouble.
         *near = near.min(gathering[at].columns.p50_ms[slot]);
     }
-    if let Some(far) = Far::choose(record) {
+    if let Some(far) = far {
         let evidence = far.evidence();
         let ms = |known: Option<f64>| known.map_or(f32::NEG_INFINITY, |ms| ms as f32);
         c.far.p50_ms[slot] = ms(evidence.latency_ms[0]);
@@ -212,8 +221,7 @@ fn add(
         c.far.answered[slot] = far.answered;
         c.far.lost[slot] = evidence.lost;
         c.far.tried[slot] = evidence.sent;
-        let of = gathering.iter().position(|g| g.columns.key == far.series.key);
-        c.far.series[slot] = of.map_or(FarColumns::NONE, |at| at as u16);
+        c.far.series[slot] = far_at;
     }
 }
 

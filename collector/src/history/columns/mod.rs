@@ -78,8 +78,9 @@ pub struct LinkColumns {
     pub wifi: Vec<(u32, Wifi)>,
     /// Serving cells with their slots, rising; several of one slot with 5G NSA.
     pub cells: Vec<(u32, Cell)>,
-    /// The busiest seconds of slots before the grid, as far as the history holds
-    /// any: they may prove a throughput, and nothing else. Rising.
+    /// The busiest seconds of slots before the grid, of those that counted them, as
+    /// far as the history holds any: they may prove a throughput, and nothing else.
+    /// Rising.
     pub before: Vec<PeakBefore>,
     /// Where the last record of the grid starts.
     pub last_record: Option<UnixMs>,

@@ -8,6 +8,7 @@ use crate::history::{Exclusion, History, Span};
 use crate::homes::{Home, HomeEntry};
 use crate::plans::{Addressed, Limits, OrderEntry, Refusal};
 use crate::store::asks::{Asks, Mark, NewOrder, PlanChange, PlanEntry};
+use crate::store::exclusions::{ExclusionEntry, Exclusions, Removal};
 use crate::store::homes::{HomeChange, Homes};
 use crate::store::{Hello, HouseholdSummary, RefusalCount, StoreError, Totals};
 
@@ -79,6 +80,25 @@ impl Homes for Scripted {
     }
 }
 
+/// Nothing is excluded.
+impl Exclusions for Scripted {
+    fn exclude(&self, of: &HouseholdId, _: &Exclusion, _: UnixMs) -> Result<i64, StoreError> {
+        Err(StoreError::UnknownHousehold(of.clone()))
+    }
+
+    fn exclusions(&self, of: &HouseholdId) -> Result<Vec<(i64, Exclusion)>, StoreError> {
+        Err(StoreError::UnknownHousehold(of.clone()))
+    }
+
+    fn include(&self, of: &HouseholdId, _: i64, _: &Removal) -> Result<bool, StoreError> {
+        Err(StoreError::UnknownHousehold(of.clone()))
+    }
+
+    fn exclusion_log(&self, of: &HouseholdId) -> Result<Vec<ExclusionEntry>, StoreError> {
+        Err(StoreError::UnknownHousehold(of.clone()))
+    }
+}
+
 impl Store for Scripted {
     fn commit(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
         let names = writes.iter().map(|w| match w {
@@ -98,18 +118,6 @@ impl Store for Scripted {
     }
 
     fn history(&self, household: &HouseholdId, _: Span) -> Result<History, StoreError> {
-        Err(StoreError::UnknownHousehold(household.clone()))
-    }
-
-    fn exclude(&self, household: &HouseholdId, _: &Exclusion) -> Result<i64, StoreError> {
-        Err(StoreError::UnknownHousehold(household.clone()))
-    }
-
-    fn exclusions(&self, household: &HouseholdId) -> Result<Vec<(i64, Exclusion)>, StoreError> {
-        Err(StoreError::UnknownHousehold(household.clone()))
-    }
-
-    fn include(&self, household: &HouseholdId, _: i64) -> Result<bool, StoreError> {
         Err(StoreError::UnknownHousehold(household.clone()))
     }
 

@@ -26,7 +26,10 @@
 //! later program's file is refused, an earlier one's is migrated by the writer.
 
 mod asks;
+mod exclusions;
 mod homes;
+#[cfg(test)]
+mod late;
 mod read;
 mod schema;
 mod write;
@@ -43,7 +46,7 @@ use hearth_proto::HouseholdId;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{HouseholdSummary, RefusalCount, Store, StoreError, Totals, Write, Written};
-use crate::history::{Exclusion, History, Span};
+use crate::history::{History, Span};
 use write::Writer;
 
 /// The file's name within the data folder.
@@ -153,21 +156,6 @@ impl Store for SqliteStore {
 
     fn history(&self, household: &HouseholdId, span: Span) -> Result<History, StoreError> {
         self.reading("reading a history", |db| read::history(db, household, span))
-    }
-
-    fn exclude(&self, household: &HouseholdId, exclusion: &Exclusion) -> Result<i64, StoreError> {
-        self.writing(|w| w.exclude(household, exclusion))
-    }
-
-    fn exclusions(&self, household: &HouseholdId) -> Result<Vec<(i64, Exclusion)>, StoreError> {
-        self.reading("listing exclusions", |db| {
-            let household = read::household_id(db, household)?;
-            read::exclusions(db, household, None)
-        })
-    }
-
-    fn include(&self, household: &HouseholdId, number: i64) -> Result<bool, StoreError> {
-        self.writing(|w| w.include(household, number))
     }
 
     fn refusals(&self) -> Result<Vec<RefusalCount>, StoreError> {

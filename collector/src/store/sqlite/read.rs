@@ -10,7 +10,8 @@ use hearth_proto::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::history::{Exclusion, History, LinkHistory, Span};
+use super::exclusions;
+use crate::history::{History, LinkHistory, Span};
 use crate::store::{
     AgentSummary, HouseholdSummary, RefusalClass, RefusalCount, StoreError, Totals,
 };
@@ -95,7 +96,7 @@ pub(super) fn history(
         links,
         tests: tests(db, id, span)?,
         events: events(db, id, span)?,
-        exclusions: exclusions(db, id, Some(span))?.into_iter().map(|(_, e)| e).collect(),
+        exclusions: exclusions::in_force(db, id, Some(span))?.into_iter().map(|(_, e)| e).collect(),
     })
 }
 
@@ -268,24 +269,6 @@ pub(super) fn households(db: &Connection) -> Result<Vec<HouseholdSummary>, ReadE
     let mut all: Vec<_> = all.into_values().collect();
     all.sort_by(|a, b| a.household.cmp(&b.household));
     Ok(all)
-}
-
-/// All exclusions of a household, or those that touch `within`.
-pub(super) fn exclusions(
-    db: &Connection,
-    household: i64,
-    within: Option<Span>,
-) -> Result<Vec<(i64, Exclusion)>, ReadError> {
-    let (from, to) = within.map_or((i64::MIN, i64::MAX), |s| (s.from.0, s.to.0));
-    let mut query = db.prepare(
-        "SELECT id, link, from_ms, to_ms, entered_by, why FROM exclusion \
-         WHERE household = ?1 AND to_ms > ?2 AND from_ms < ?3 ORDER BY from_ms, id",
-    )?;
-    let found = query.query_map([household, from, to], |r| {
-        let span = Span { from: UnixMs(r.get(2)?), to: UnixMs(r.get(3)?) };
-        Ok((r.get(0)?, Exclusion { link: r.get(1)?, span, by: r.get(4)?, why: r.get(5)? }))
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn refusals(db: &Connection) -> Result<Vec<RefusalCount>, ReadError> {

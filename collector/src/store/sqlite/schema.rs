@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_tests.sql"),
     include_str!("../migrations/0003_homes.sql"),
+    include_str!("../migrations/0004_exclusions.sql"),
 ];
 
 /// The version this program reads and writes.

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::{FILE, SqliteStore};
 use crate::history::{Exclusion, Span};
+use crate::store::exclusions::{Exclusions as _, Removal};
 use crate::store::{
     Accepted, Appended, Batch, Hello, RefusalClass, Store, StoreError, Write, Written,
 };
@@ -216,8 +217,8 @@ fn exclusions_touch_a_span_or_do_not() {
         by: "noc".to_owned(),
         why: "splice".to_owned(),
     };
-    let late = store.exclude(&h, &exclusion(None, span(10, 20))).unwrap();
-    let early = store.exclude(&h, &exclusion(Some("fttp"), span(0, 5))).unwrap();
+    let late = store.exclude(&h, &exclusion(None, span(10, 20)), UnixMs(START)).unwrap();
+    let early = store.exclude(&h, &exclusion(Some("fttp"), span(0, 5)), UnixMs(START)).unwrap();
     let listed: Vec<_> = store.exclusions(&h).unwrap();
     assert_eq!(listed.iter().map(|e| e.0).collect::<Vec<_>>(), [early, late]);
     assert_eq!(listed[0].1, exclusion(Some("fttp"), span(0, 5)));
@@ -228,10 +229,59 @@ fn exclusions_touch_a_span_or_do_not() {
         assert_eq!(history.exclusions.len(), touching, "{within:?}");
     }
     assert!(store.exclusions(&other).unwrap().is_empty());
-    assert!(!store.include(&other, early).unwrap());
-    assert!(store.include(&h, early).unwrap());
-    assert!(!store.include(&h, early).unwrap());
+    let removal = Removal { at: UnixMs(START + 1), by: "noc".into(), why: "a mistake".into() };
+    assert!(!store.include(&other, early, &removal).unwrap());
+    assert!(store.include(&h, early, &removal).unwrap());
+    let later = Removal { by: "somebody else".into(), ..removal.clone() };
+    assert!(!store.include(&h, early, &later).unwrap());
     assert_eq!(store.exclusions(&h).unwrap().len(), 1);
+    assert!(store.history(&h, span(0, 5)).unwrap().exclusions.is_empty());
+    // The log keeps both, and entering it again is another number.
+    let again = store.exclude(&h, &exclusion(Some("fttp"), span(0, 5)), UnixMs(START + 2)).unwrap();
+    let log = store.exclusion_log(&h).unwrap();
+    let told: Vec<_> = log.iter().map(|e| (e.number, e.removed.clone())).collect();
+    assert_eq!(told, [(late, None), (early, Some(removal)), (again, None)]);
+    assert_eq!(log[1].entered_at, Some(UnixMs(START)));
+}
+
+#[test]
+fn the_log_of_exclusions_can_not_be_edited() {
+    let (folder, store) = store();
+    store.commit(&[hello("a", "h")]).unwrap();
+    let h = "h".parse().unwrap();
+    let exclusion =
+        Exclusion { link: None, span: span(0, 5), by: "noc".into(), why: "works".into() };
+    let number = store.exclude(&h, &exclusion, UnixMs(START)).unwrap();
+    let removal = Removal { at: UnixMs(START), by: "noc".into(), why: "a mistake".into() };
+    store.include(&h, number, &removal).unwrap();
+    drop(store);
+    let db = Connection::open(folder.path().join(FILE)).unwrap();
+    for edit in [
+        "UPDATE exclusion SET why = 'other'",
+        "DELETE FROM exclusion",
+        "UPDATE exclusion_removed SET why = 'other'",
+        "DELETE FROM exclusion_removed",
+    ] {
+        let e = db.execute(edit, []).unwrap_err().to_string();
+        assert!(e.contains("is a log"), "{edit}: {e}");
+    }
+}
+
+#[test]
+fn what_a_link_is_was_told_last_whenever_that_came_in() {
+    let told = |minute, technology| {
+        let info = info("wan", technology, Some(1));
+        event(minute, EventKind::LinkChanged(info))
+    };
+    let (early, late) = (told(1, Technology::Lte), told(3, Technology::NrSa));
+    for records in [[early.clone(), late.clone()], [late, early]] {
+        let (_folder, store) = store();
+        let [first, second] = records;
+        store.commit(&[hello("a", "h"), batch("a", 1, vec![(1, first)])]).unwrap();
+        store.commit(&[batch("a", 2, vec![(1, second)])]).unwrap();
+        let history = store.history(&"h".parse().unwrap(), span(0, 10)).unwrap();
+        assert_eq!(history.links[0].info.technology, Technology::NrSa);
+    }
 }
 
 #[test]

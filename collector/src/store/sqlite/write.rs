@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use hearth_proto::{AgentId, Event, EventKind, HouseholdId, LinkName, Record, UnixMs, Vantage};
+use hearth_proto::{AgentId, Event, EventKind, LinkName, Record, UnixMs, Vantage};
 use rusqlite::{
     Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
 };
 
-use super::{database, read};
-use crate::history::Exclusion;
+use super::database;
 use crate::store::{Appended, Batch, Hello, RefusalClass, StoreError, Write, Written};
 
 /// Names whose numbers are remembered; beyond, all are forgotten and looked up anew.
@@ -47,46 +46,6 @@ impl Writer {
             Failure::UnknownAgent(agent) => StoreError::UnknownAgent(agent),
             Failure::Sql(e) => database(path, "storing records")(e),
         })
-    }
-
-    pub(super) fn exclude(
-        &mut self,
-        household: &HouseholdId,
-        exclusion: &Exclusion,
-    ) -> Result<i64, StoreError> {
-        const DOING: &str = "entering an exclusion";
-        let of =
-            read::household_id(&self.db, household).map_err(|e| e.into_store(&self.path, DOING))?;
-        self.db
-            .execute(
-                "INSERT INTO exclusion (household, link, from_ms, to_ms, entered_by, why) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    of,
-                    exclusion.link,
-                    exclusion.span.from.0,
-                    exclusion.span.to.0,
-                    exclusion.by,
-                    exclusion.why
-                ],
-            )
-            .map_err(database(&self.path, DOING))?;
-        Ok(self.db.last_insert_rowid())
-    }
-
-    pub(super) fn include(
-        &mut self,
-        household: &HouseholdId,
-        number: i64,
-    ) -> Result<bool, StoreError> {
-        const DOING: &str = "removing an exclusion";
-        let of =
-            read::household_id(&self.db, household).map_err(|e| e.into_store(&self.path, DOING))?;
-        let gone = self
-            .db
-            .execute("DELETE FROM exclusion WHERE id = ?1 AND household = ?2", [number, of])
-            .map_err(database(&self.path, DOING))?;
-        Ok(gone > 0)
     }
 }
 
@@ -283,9 +242,12 @@ fn batch(
                 } = event
                 {
                     let link = link_number(tx, numbers, agent, &l.link, *at)?;
+                    // What came late is not the latest; a clock that runs ahead
+                    // must not have the last word for ever.
                     tx.execute(
-                        "UPDATE link SET info = ?2 WHERE id = ?1",
-                        params![link, accepted.body],
+                        "UPDATE link SET info = ?2, info_at_ms = ?3 WHERE id = ?1 AND \
+                         (info_at_ms IS NULL OR (info_at_ms, info) < (?3, ?2))",
+                        params![link, accepted.body, at.0.min(batch.received.0)],
                     )?;
                 }
             }

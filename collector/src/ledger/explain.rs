@@ -1,0 +1,501 @@
+//! One cell of the ledger explained: the rule that decided, what it rests on, and
+//! the samples under that. Worked out slot by slot from the same columns, so that
+//! it says what the cell says.
+
+use hearth_proto::{Distribution, DownCause, LinkSlot, ProbeKind, SeriesKey, UnixMs};
+use serde::Serialize;
+
+use super::Ledger;
+use super::build::{Needed, limit};
+use super::column::{connection, decided_by, prepared};
+use super::state::{Cell, Limit, Proof, State};
+use super::throughput::{Direction, Grade, Source, Throughput};
+use crate::history::columns::LinkColumns;
+use crate::history::evidence::Far;
+use crate::history::merge::merge;
+use crate::history::{Exclusion, History, Span};
+use crate::qoe::activity::{
+    self, Binding, Confidence, MIN_SAMPLES, PERCENTILES, Parts, loss_lower_bound,
+};
+use crate::qoe::catalogue::{Activity, Catalogue};
+use crate::report::names::{ActivityRef, LinkRef};
+
+/// The rule that decided a cell, in the order in which they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// UNKNOWN: nothing came from the home.
+    NoRecord,
+    /// UNKNOWN: over half of the slot could not be judged.
+    MostlyUnjudged,
+    /// DOWN: for over half of the time judged.
+    MostlyDown,
+    /// DEGRADED: down for over a tenth of it.
+    PartlyDown,
+    /// UNKNOWN: no probe beyond the home says anything.
+    NoFarEvidence,
+    /// DEGRADED: a figure is beyond what the activity bears.
+    LimitBroken,
+    /// DEGRADED: a test fell short of the throughput that it needs.
+    ThroughputMissing,
+    /// UNKNOWN: too few samples to call it OK.
+    TooFewSamples,
+    /// OK: every figure known is within what it bears.
+    WithinLimits,
+}
+
+impl Rule {
+    /// In plain words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoRecord => "nothing was reported from the home, so nothing is known",
+            Self::MostlyUnjudged => {
+                "the agent could not judge the link for more than half of the time"
+            }
+            Self::MostlyDown => "the link was down for more than half of the time judged",
+            Self::PartlyDown => "the link was down for more than a tenth of the time judged",
+            Self::NoFarEvidence => "no probe beyond the home was answered or lost",
+            Self::LimitBroken => "the line did not meet what the activity needs",
+            Self::ThroughputMissing => "a speed test fell short of what the activity needs",
+            Self::TooFewSamples => "too few probes were answered to call it working",
+            Self::WithinLimits => "every figure known is within what the activity needs",
+        }
+    }
+}
+
+/// What was found of the link as such.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Connection {
+    /// The slot's length in milliseconds.
+    pub length_ms: u32,
+    /// Milliseconds that the agent could judge.
+    pub judged_ms: u32,
+    /// Of them, milliseconds down.
+    pub down_ms: u32,
+    /// Why it was down.
+    pub down_cause: Option<DownCause>,
+    /// Records that tell of the slot; several after a restart.
+    pub records: usize,
+}
+
+/// One of the series that could have spoken for the link.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Choice {
+    /// The kind of probe.
+    pub probe: ProbeKind,
+    /// Its target; empty for the reflector.
+    pub target: String,
+    /// The IP version.
+    pub family: hearth_proto::Family,
+    /// Answered, with times that are the path's.
+    pub answered: u32,
+    /// Lost while the link was not judged down.
+    pub lost: u32,
+    /// Answered or lost.
+    pub tried: u32,
+    /// Whether it speaks.
+    pub chosen: bool,
+    /// Why, or why not, in plain words.
+    pub why: String,
+}
+
+/// One percentile beside what the activity needs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PercentileEvidence {
+    /// Such as `p95`.
+    pub percentile: &'static str,
+    /// The round trip in ms; `None` with under `needs` samples.
+    pub ms: Option<f64>,
+    /// Samples it is read from.
+    pub samples: u32,
+    /// The fewest that support it.
+    pub needs: u32,
+    /// Round trip for optimal performance, in ms: a score of 100.
+    pub rop_ms: f64,
+    /// At the point of unacceptable performance: a score of 0.
+    pub cpup_ms: f64,
+    /// From 0 to 100.
+    pub score: Option<f64>,
+}
+
+/// Loss beside what the activity needs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LossEvidence {
+    /// Lost while the link was not judged down.
+    pub lost: u32,
+    /// Answered or lost.
+    pub tried: u32,
+    /// The mean; `None` if nothing was tried.
+    pub ratio: Option<f64>,
+    /// The lower one-sided 95 % Wilson bound, which the state follows.
+    pub lower_bound: f64,
+    /// Loss for optimal performance.
+    pub rop: f64,
+    /// At the point of unacceptable performance.
+    pub cpup: f64,
+    /// On the lower bound, from 0 to 100.
+    pub score: Option<f64>,
+}
+
+/// What is known of the throughput in one direction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DirectionEvidence {
+    /// Needed, in bit/s; 0 for none.
+    pub needed_bps: u64,
+    /// Whether a test fell short of it.
+    pub missing: bool,
+    /// How recently it was seen, unless it is missing.
+    pub proof: Proof,
+    /// What that weighs, from 0 to 1.
+    pub weight: f64,
+    /// Where the deciding word comes from; `None` if there is none.
+    pub source: Option<Source>,
+    /// What it said, in bit/s: at least that much, or, where it fell short, at most.
+    pub bps: Option<u64>,
+    /// When it was said.
+    pub at: Option<UnixMs>,
+    /// How long before the slot's start, in milliseconds.
+    pub age_ms: Option<i64>,
+    /// In plain words.
+    pub why: String,
+}
+
+/// A part of the times measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Times {
+    /// From, in ms.
+    pub from_ms: f64,
+    /// Up to, not including.
+    pub to_ms: f64,
+    /// How many.
+    pub count: u32,
+}
+
+/// One cell, explained.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The slot.
+    pub slot: Span,
+    /// Which link.
+    pub link: LinkRef,
+    /// Which activity.
+    pub activity: ActivityRef,
+    /// The catalogue's version.
+    pub catalogue: String,
+    /// The state that counts.
+    pub state: State,
+    /// The state found, excluded or not.
+    pub found: State,
+    /// What limited it.
+    pub limit: Limit,
+    /// The rule that decided.
+    pub rule: Rule,
+    /// What was found of the link as such.
+    pub connection: Connection,
+    /// The series that could speak, the one that does first.
+    pub series: Vec<Choice>,
+    /// Round trips of the one that speaks.
+    pub latency: Vec<PercentileEvidence>,
+    /// Its loss.
+    pub loss: LossEvidence,
+    /// Throughput down.
+    pub down: DirectionEvidence,
+    /// Throughput up.
+    pub up: DirectionEvidence,
+    /// The draft's score, on the mean loss; `None` without latency and loss.
+    pub qoo: Option<f64>,
+    /// The score that the state follows, on the lower bound of the loss.
+    pub evidence_score: Option<f64>,
+    /// The score from which the activity is OK.
+    pub ok_at: f64,
+    /// What holds the score down.
+    pub binding: Option<Binding>,
+    /// How much of the need the evidence covers.
+    pub confidence: Confidence,
+    /// Exclusions that touch the slot.
+    pub exclusions: Vec<Exclusion>,
+    /// The times measured, of the series that speaks; log-spaced, none left out.
+    pub times: Vec<Times>,
+}
+
+impl Ledger {
+    /// Explains the cell of a link and an activity that holds `at`; `None` where
+    /// there is none. `history` and `catalogue` are those the ledger was built of.
+    pub fn explain(
+        &self,
+        history: &History,
+        catalogue: &Catalogue,
+        link: usize,
+        activity: usize,
+        at: UnixMs,
+    ) -> Option<Explanation> {
+        let slot = self.grid.slot_of(at)?;
+        let columns = self.columns.links.get(link)?;
+        let of = catalogue.activities.get(activity)?;
+        let span = Span { from: self.at(slot), to: self.at(slot + 1) };
+        let mut records: Vec<&LinkSlot> =
+            history.links.get(link)?.slots.iter().filter(|s| span.holds(s.start)).collect();
+        records.sort_by_key(|s| s.start);
+        let record = (!records.is_empty()).then(|| merge(&records, span.from, self.slot));
+
+        let throughput = Throughput::of(history, &self.columns, link);
+        let needed = Needed::from(of);
+        let down = direction(&throughput.down, needed.down_bps, slot, span.from);
+        let up = direction(&throughput.up, needed.up_bps, slot, span.from);
+        let found = Found::of(columns, slot, self.slot.ms(), &needed, [&down, &up]);
+        let touching = history.exclusions.iter().filter(|e| {
+            e.span.from < span.to
+                && e.span.to > span.from
+                && e.span.from < e.span.to
+                && e.link.as_deref().is_none_or(|l| l == self.links[link].link.as_str())
+        });
+        let exclusions: Vec<Exclusion> = touching.cloned().collect();
+        let far = record.as_ref().and_then(Far::choose);
+        Some(Explanation {
+            slot: span,
+            link: self.links[link].clone(),
+            activity: self.activities[activity].clone(),
+            catalogue: self.catalogue.clone(),
+            state: if exclusions.is_empty() { found.cell.state() } else { State::Excluded },
+            found: found.cell.found(),
+            limit: found.cell.limit(),
+            rule: found.rule,
+            connection: Connection {
+                length_ms: self.slot.ms(),
+                judged_ms: columns.judged_ms[slot],
+                down_ms: columns.down_ms[slot],
+                down_cause: columns.down_cause[slot],
+                records: records.len(),
+            },
+            series: record.as_ref().map(choices).unwrap_or_default(),
+            latency: latency(of, columns, slot, found.parts.as_ref()),
+            loss: loss(of, columns, slot, found.parts.as_ref()),
+            confidence: confidence(columns, slot, [&down, &up]),
+            down,
+            up,
+            qoo: found.judgement.and_then(|j| j.qoo),
+            evidence_score: found.judgement.and_then(|j| j.evidence_score),
+            ok_at: of.ok_at.value,
+            binding: found.judgement.and_then(|j| j.binding),
+            exclusions,
+            times: far
+                .filter(|f| !f.series.after_idle)
+                .map(|f| times(&f.series.distribution))
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// The verdict over one slot, rule by rule.
+struct Found {
+    cell: Cell,
+    rule: Rule,
+    parts: Option<Parts>,
+    judgement: Option<activity::Judgement>,
+}
+
+impl Found {
+    fn of(
+        link: &LinkColumns,
+        slot: usize,
+        length_ms: u32,
+        needed: &Needed<'_>,
+        throughput: [&DirectionEvidence; 2],
+    ) -> Self {
+        let (judged_ms, down_ms) = (link.judged_ms[slot], link.down_ms[slot]);
+        let evidence = prepared(&link.far, slot)
+            .map(|evidence| evidence.missing(throughput.map(|direction| direction.missing)));
+        let parts = evidence.as_ref().map(|e| Parts::of(needed.requirement, e));
+        let judgement = evidence.as_ref().map(|e| activity::judge_prepared(needed.requirement, e));
+        let found = |cell, rule| (cell, rule);
+        let too_few = Cell::new(State::Unknown, Limit::TooFewSamples);
+        let up = connection(judged_ms, down_ms, length_ms);
+        let (cell, rule) = if let Some(cell) = decided_by(up, judged_ms, down_ms) {
+            let rule = match cell.found() {
+                State::Down => Rule::MostlyDown,
+                State::Degraded => Rule::PartlyDown,
+                _ if judged_ms == 0 => Rule::NoRecord,
+                _ => Rule::MostlyUnjudged,
+            };
+            found(cell, rule)
+        } else if let Some(judgement) = &judgement {
+            match judgement.state {
+                activity::State::Ok => {
+                    let worst = throughput.map(|direction| direction.proof).into_iter().max();
+                    let cell = Cell::new(State::Ok, Limit::None);
+                    found(cell.proven(worst.unwrap_or(Proof::Unknown)), Rule::WithinLimits)
+                }
+                activity::State::Degraded => {
+                    let limit = limit(judgement.binding);
+                    let rule = match limit {
+                        Limit::Throughput => Rule::ThroughputMissing,
+                        _ => Rule::LimitBroken,
+                    };
+                    found(Cell::new(State::Degraded, limit), rule)
+                }
+                activity::State::NotEnough => found(too_few, Rule::TooFewSamples),
+            }
+        } else {
+            found(too_few, Rule::NoFarEvidence)
+        };
+        Self { cell, rule, parts, judgement }
+    }
+}
+
+fn direction(of: &Direction<'_>, need: u64, slot: usize, start: UnixMs) -> DirectionEvidence {
+    let (grade, word) =
+        if need == 0 { (Grade::Proven(Proof::Fresh), None) } else { of.decided(need, slot) };
+    let (missing, proof) = match grade {
+        Grade::Proven(proof) => (false, proof),
+        Grade::Missing => (true, Proof::Unknown),
+    };
+    let short = word.is_some_and(|w| w.bps < need);
+    let source = match word.map(|w| w.source) {
+        Some(Source::Traffic) => "the home's own traffic",
+        Some(Source::Test(_)) => "a test",
+        None => "nothing",
+    };
+    let why = match (need, proof, missing) {
+        (0, ..) => "it needs none".to_owned(),
+        (_, _, true) => format!("{source} found less, and nothing since then found more"),
+        (_, Proof::Unknown, _) if short => {
+            format!("{source} found less, too long ago or too disturbed to count against it")
+        }
+        (_, Proof::Unknown, _) => "so much was not seen within three days".to_owned(),
+        (_, Proof::Fresh, _) => format!("{source} reached it within 24 hours"),
+        (_, Proof::Recent | Proof::Old, _) => {
+            format!("{source} reached it, but over 24 hours before: it counts less")
+        }
+    };
+    DirectionEvidence {
+        needed_bps: need,
+        missing,
+        proof,
+        weight: if missing { 0.0 } else { proof.weight() },
+        source: word.map(|w| w.source),
+        bps: word.map(|w| w.bps),
+        at: word.map(|w| w.at),
+        age_ms: word.map(|w| start.since(w.at).max(0)),
+        why,
+    }
+}
+
+fn name(key: &SeriesKey) -> String {
+    match key.target.as_str() {
+        "" => format!("{} to the reflector", key.probe),
+        target => format!("{} to {target}", key.probe),
+    }
+}
+
+/// Who could speak, and why who does.
+fn choices(record: &LinkSlot) -> Vec<Choice> {
+    let (Some(chosen), Some(first)) = (Far::choose(record), Far::first(record)) else {
+        return Vec::new();
+    };
+    let stands_in = chosen.series.key != first.series.key;
+    let mut all: Vec<Choice> = Far::all(record)
+        .map(|far| {
+            let is = far.series.key == chosen.series.key;
+            let why = if is && stands_in {
+                format!(
+                    "it lost none while {} lost {} of {}: one silent target is the target's fault",
+                    name(&first.series.key),
+                    first.lost,
+                    first.tried()
+                )
+            } else if is {
+                "it comes first of those with enough answers".to_owned()
+            } else if stands_in && far.series.key == first.series.key {
+                "it lost probes while another target lost none: its own fault, not the link's"
+                    .to_owned()
+            } else if !far.supports_a_median() {
+                format!(
+                    "{} answers are too few for a median: {} needed",
+                    far.answered, MIN_SAMPLES[0]
+                )
+            } else if far.rank > chosen.rank {
+                format!("{} comes before {}", chosen.series.key.probe, far.series.key.probe)
+            } else {
+                "another of its kind has more samples".to_owned()
+            };
+            Choice {
+                probe: far.series.key.probe,
+                target: far.series.key.target.clone(),
+                family: far.series.key.family,
+                answered: far.answered,
+                lost: far.lost,
+                tried: far.tried(),
+                chosen: is,
+                why,
+            }
+        })
+        .collect();
+    all.sort_by_key(|c| !c.chosen);
+    all
+}
+
+fn latency(
+    of: &Activity,
+    link: &LinkColumns,
+    slot: usize,
+    parts: Option<&Parts>,
+) -> Vec<PercentileEvidence> {
+    let far = &link.far;
+    let ms = [far.p50_ms[slot], far.p95_ms[slot], far.p99_ms[slot]];
+    (0..PERCENTILES.len())
+        .map(|i| {
+            let known = ms[i].is_finite();
+            PercentileEvidence {
+                percentile: PERCENTILES[i],
+                ms: known.then(|| f64::from(ms[i])),
+                samples: far.answered[slot],
+                needs: MIN_SAMPLES[i],
+                rop_ms: of.rop[i].value.get(),
+                cpup_ms: of.cpup[i].value.get(),
+                score: parts.filter(|_| known).map(|p| p.latency[i]),
+            }
+        })
+        .collect()
+}
+
+fn loss(of: &Activity, link: &LinkColumns, slot: usize, parts: Option<&Parts>) -> LossEvidence {
+    let (lost, tried) = (link.far.lost[slot], link.far.tried[slot]);
+    LossEvidence {
+        lost,
+        tried,
+        ratio: (tried > 0).then(|| f64::from(lost) / f64::from(tried)),
+        lower_bound: loss_lower_bound(lost, tried),
+        rop: of.rop_loss.value.get(),
+        cpup: of.cpup_loss.value.get(),
+        score: parts.map(|p| p.loss),
+    }
+}
+
+/// By the parts of the need that are known: p95, p99 and throughput.
+fn confidence(link: &LinkColumns, slot: usize, speed: [&DirectionEvidence; 2]) -> Confidence {
+    let known = [
+        link.far.p95_ms[slot].is_finite(),
+        link.far.p99_ms[slot].is_finite(),
+        speed.iter().all(|d| d.missing || d.proof == Proof::Fresh),
+    ];
+    match known.into_iter().filter(|k| *k).count() {
+        3 => Confidence::High,
+        2 => Confidence::Medium,
+        _ => Confidence::Low,
+    }
+}
+
+fn times(distribution: &Distribution) -> Vec<Times> {
+    distribution
+        .buckets()
+        .map(|(least, width, count)| Times {
+            from_ms: f64::from(least) / 1000.0,
+            to_ms: (f64::from(least) + f64::from(width)) / 1000.0,
+            count,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;
