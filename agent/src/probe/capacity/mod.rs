@@ -47,6 +47,7 @@ pub async fn measure(means: &Means, watch: &mut (dyn FnMut(Step) + Send)) -> End
         () = told(&mut give_way) => Err(TestError::GaveWay),
         result = test(means, watch, &mut family) => result,
     };
+    means.spending.refresh();
     let after = means.spending.of(Purpose::Capacity);
     let cost = Own {
         rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),

@@ -54,6 +54,7 @@ impl Counted {
     pub fn bear_load(&self, unsent: u32) -> io::Result<()> {
         let socket = SockRef::from(&self.inner);
         socket.set_linger(Some(std::time::Duration::ZERO))?;
+        self.meter.will_abort();
         socket.set_tcp_notsent_lowat(unsent)
     }
 
@@ -66,7 +67,7 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.meter.closed();
+        self.meter.closing();
     }
 }
 

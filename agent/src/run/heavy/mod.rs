@@ -3,9 +3,10 @@
 //!
 //! Read in this order: this file (the task), `trial` (one test while it runs),
 //! `waiting` (pure: whether a test is begun), `yielding` (pure: who uses the line),
-//! `orders` (pure: which orders are followed) and [`tester`] (what runs a test).
+//! `stripped` (pure: what is compared for that), `orders` (pure: which orders are followed) and [`tester`] (what runs a test).
 
 mod orders;
+mod stripped;
 pub mod tester;
 mod trial;
 mod waiting;
@@ -26,7 +27,7 @@ use super::link::Shared;
 use super::plan;
 use super::undated::is_dated;
 use crate::clock;
-use crate::link::counters::Counters;
+use crate::link::counters::{Counters, Packets};
 use crate::probe::heavy::{Limits, TestServer};
 use crate::schedule::poisson;
 pub(super) use orders::{Answer, Orders};
@@ -85,6 +86,7 @@ struct Heavy {
     /// The next by itself: of which kind, how far apart they are, and when.
     next: Option<(TestKind, Duration, UnixMs)>,
     counters: Counters,
+    packets: Packets,
     idle: Idle,
     began: Instant,
     chance: SmallRng,
@@ -108,6 +110,7 @@ pub(super) fn start(
         waiting: VecDeque::new(),
         next: None,
         counters: Counters::new(Path::new("/sys"), &interface),
+        packets: Packets::new(Path::new("/sys"), &interface),
         idle: Idle::default(),
         began: clock::now(),
         chance: rand::make_rng::<SmallRng>(),
