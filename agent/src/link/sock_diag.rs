@@ -42,8 +42,13 @@ pub struct TcpCounts {
     pub segments: Bytes,
     /// Of the octets sent, those sent again.
     pub resent: u64,
-    /// Segments that came out of order: each was answered with a SACK at once.
+    /// Segments with payload received, sent again or not.
+    pub data_segments: u64,
+    /// Of those the ones that came out of order: each was answered with a SACK at once.
     pub out_of_order: u64,
+    /// The round trip as the receiver of data takes it, queues included, in µs; 0: not
+    /// known.
+    pub rtt_us: u64,
     /// Whether segments bear time stamps (RFC 7323).
     pub has_timestamps: bool,
 }
@@ -162,7 +167,9 @@ fn counts(info: &[u8]) -> Option<TcpCounts> {
         payload: Bytes { rx: u64_at(128)?, tx: u64_at(200)? },
         segments: Bytes { rx: u32_at(140)?, tx: u32_at(136)? },
         resent: u64_at(208)?,
+        data_segments: u32_at(152)?,
         out_of_order: u32_at(224).unwrap_or(0),
+        rtt_us: u32_at(92)?.max(u32_at(68)?),
         has_timestamps: info.get(5)? & TIMESTAMPS != 0,
     })
 }
@@ -204,7 +211,9 @@ mod tests {
             payload: Bytes { rx: 0, tx: 134_518 },
             segments: Bytes { rx: 3, tx: 6 },
             resent: 34_518,
+            data_segments: 0,
             out_of_order: 0,
+            rtt_us: 5513,
             has_timestamps: true,
         };
         assert_eq!(answer(&recorded(), 7).unwrap(), Answer::Counts(Some(expected)));

@@ -26,7 +26,7 @@ pub struct Home<'a> {
     pub network: Network,
     programs: &'a Programs,
     data: PathBuf,
-    config: PathBuf,
+    state: PathBuf,
     processes: Vec<Process>,
 }
 
@@ -40,8 +40,7 @@ pub struct Carried {
 }
 
 impl<'a> Home<'a> {
-    /// Starts it, with what it writes in `folder`; `[tests]` and what else stands in
-    /// `config` comes to the agent's configuration. Returns once the collector knows the
+    /// Starts it, with what it writes in `folder`. Returns once the collector knows the
     /// home.
     pub fn start(
         programs: &'a Programs,
@@ -65,7 +64,7 @@ impl<'a> Home<'a> {
             ensure!(Instant::now() < deadline, "the test server wrote no certificate");
             std::thread::park_timeout(GLANCE);
         }
-        let config = folder.join("agent.toml");
+        let (config, state) = (folder.join("agent.toml"), folder.join("agent"));
         fs::write(
             &config,
             format!(
@@ -73,12 +72,12 @@ impl<'a> Home<'a> {
                  insecure = true\ncollector = \"http://{SERVICE_V4}:{COLLECTOR_PORT}\"\n\
                  reflector = \"{SERVICE_V4}:{REFLECTOR_PORT}\"\nstate_dir = \"{}\"\n\
                  [tests]\nserver = \"https://{SERVICE_V4}:{TEST_PORT}\"\nca = \"{}\"\n",
-                folder.join("agent").display(),
+                state.display(),
                 authority.display(),
             ),
         )?;
         processes.push(Process::start("agent", programs.agent(network.home(), &config), folder)?);
-        let mut home = Self { network, programs, data, config, processes };
+        let mut home = Self { network, programs, data, state, processes };
         home.wait_for_household()?;
         Ok(home)
     }
@@ -94,6 +93,12 @@ impl<'a> Home<'a> {
             self.processes.iter_mut().try_for_each(Process::check)?;
             std::thread::park_timeout(Duration::from_millis(200));
         }
+    }
+
+    /// Has the line's interface be handed whole packets, one by one, as they go on the
+    /// wire: what it then counts is what a card's own counters say.
+    pub fn segment_in_software(&self) -> anyhow::Result<()> {
+        Ok(self.network.home().batch(&format!("link set dev {LINK} gso_max_segs 1\n"))?)
     }
 
     /// Orders a responsiveness test.
@@ -127,7 +132,7 @@ impl<'a> Home<'a> {
 
     /// The line's status as the agent tells it.
     pub fn status(&self) -> anyhow::Result<serde_json::Value> {
-        let shown = self.programs.status(self.network.home(), &self.config).output()?;
+        let shown = self.programs.status(&self.state).output()?;
         let status: serde_json::Value = serde_json::from_slice(&shown.stdout)
             .with_context(|| String::from_utf8_lossy(&shown.stderr).into_owned())?;
         Ok(status["links"][0].clone())

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hearth_proto::{Family, Purpose};
 
+use super::arrivals::Arrivals;
+use crate::clock;
 use crate::link::counters::{Bytes, Transport, counted_bytes};
 use crate::link::sock_diag::{Connection, SockDiag, TcpCounts};
 use crate::link::spending::{Cost, Metered, Spending};
@@ -47,6 +49,7 @@ struct Sum {
     told: Option<TcpCounts>,
     /// Segments received and sent that await an acknowledgement, by estimate.
     unacknowledged: [u64; 2],
+    arrivals: Arrivals,
 }
 
 /// Which way octets went: an index into the meter's pairs.
@@ -104,6 +107,10 @@ impl Meter {
         }
     }
 
+    fn segment(&self) -> u64 {
+        self.segment.load(Ordering::Relaxed)
+    }
+
     /// From now on the kernel is asked about it, as this.
     pub(super) fn identify(self: &Arc<Self>, connection: Connection) {
         if self.connection.set(connection).is_ok() {
@@ -134,6 +141,12 @@ impl Meter {
         let answered = self.account.spending.closing(self);
         let mut sum = self.sum();
         if let Some(told) = sum.told.take() {
+            // The far end sends on until it knows, half a round trip from now, and that
+            // takes as long to come.
+            if self.aborts.load(Ordering::Relaxed) {
+                let tail = sum.arrivals.within(told.rtt_us);
+                self.bare(&mut sum, Way::In, tail.div_ceil(self.segment()), tail);
+            }
             // Where the far end closed first the kernel had forgotten it already.
             let (all, known) = (self.payload(), told.payload);
             self.data(&mut sum, Way::In, all.rx.saturating_sub(known.rx));
@@ -171,7 +184,7 @@ impl Meter {
         if octets == 0 {
             return;
         }
-        let segments = octets.div_ceil(self.segment.load(Ordering::Relaxed));
+        let segments = octets.div_ceil(self.segment());
         self.bare(sum, way, segments, octets);
         let waiting = sum.unacknowledged[way as usize] + segments;
         sum.unacknowledged[way as usize] = waiting % 2;
@@ -200,11 +213,12 @@ impl Meter {
         let header = self.header - less;
         let TcpCounts { payload, segments, out_of_order, .. } = told;
         let headers = Bytes { rx: segments.rx * header, tx: segments.tx * header };
+        let mut sum = self.sum();
+        let waiting = sum.arrivals.take(told, clock::now());
         let bytes = Bytes {
-            rx: headers.rx + payload.rx + SYN_OPTIONS,
+            rx: headers.rx + payload.rx + waiting + SYN_OPTIONS,
             tx: headers.tx + payload.tx + SYN_OPTIONS + out_of_order * SACK,
         };
-        let mut sum = self.sum();
         let now = Cost { bytes, headers };
         self.account.spending.change(self.account.purpose, sum.cost, now);
         sum.cost = now;
@@ -265,7 +279,9 @@ mod tests {
         payload: Bytes { rx: 1000, tx: 5000 },
         segments: Bytes { rx: 4, tx: 7 },
         resent: 2000,
+        data_segments: 2,
         out_of_order: 1,
+        rtt_us: 0,
         has_timestamps: true,
     };
 

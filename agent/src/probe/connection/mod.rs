@@ -2,7 +2,8 @@
 //! counted.
 //!
 //! [`connect`] makes a TCP connection (`tcp_connect_ms`) whose [`Counted`] stream
-//! ([`stream`]) counts into an [`Account`] ([`meter`] says how). [`Tls`] is whom
+//! ([`stream`]) counts into an [`Account`] ([`meter`] says how, with the help of
+//! [`arrivals`]). [`Tls`] is whom
 //! to trust and which protocols to offer; [`Tls::handshake`] secures a stream
 //! (`tls_handshake_ms`, with the round trips it took).
 //!
@@ -22,6 +23,7 @@
 //! # }
 //! ```
 
+mod arrivals;
 mod meter;
 mod stream;
 
