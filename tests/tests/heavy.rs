@@ -28,7 +28,10 @@ fn main() {
         Trial::test(name, move || run().map_err(|error| Failed::from(format!("{error:#}"))))
             .with_ignored_flag(skipped.is_some())
     };
-    let trials = vec![trial("a_queue_that_drops_is_not_the_household", a_queue_that_drops)];
+    let trials = vec![
+        trial("a_queue_that_drops_is_not_the_household", a_queue_that_drops),
+        trial("segments_that_are_counted_together_are_not_the_household", counted_together),
+    ];
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -42,13 +45,27 @@ fn line(bps: u64, queue_ms: u64) -> DirectionParams {
     }
 }
 
+/// Counted as most cards do, segment by segment: it agrees with what the agent says.
 fn a_queue_that_drops() -> anyhow::Result<()> {
+    test(true, |rx, tx| rx.abs() < 0.003 && tx.abs() < 0.005)
+}
+
+/// Counted as some drivers do, as many segments as they are handed as one: a header for
+/// each of those, of 66 bytes to 1,448, is all that they miss.
+fn counted_together() -> anyhow::Result<()> {
+    test(false, |rx, tx| rx.abs() < 0.003 && (-0.005..66.0 / 1448.0).contains(&tx))
+}
+
+/// Tests both directions of a line whose queues are short; its own bytes are off from
+/// the interface's by no more than `agrees`.
+fn test(apart: bool, agrees: impl Fn(f64, f64) -> bool) -> anyhow::Result<()> {
     let programs = Programs::find(None)?;
     let folder = tempfile::tempdir()?;
     let mut home =
         Home::start(&programs, line(20_000_000, 20), line(50_000_000, 20), folder.path())?;
-    // Counted as hardware does, segment by segment.
-    home.segment_in_software()?;
+    if apart {
+        home.segment_in_software()?;
+    }
     let (own_before, before) = (own(&home)?, home.carried()?);
     home.order()?;
     let order = home.ended()?;
@@ -56,7 +73,7 @@ fn a_queue_that_drops() -> anyhow::Result<()> {
     ensure!(order["state"] == "done", "{order}");
     for (direction, bps) in [("down", 50e6), ("up", 20e6)] {
         let goodput = result[direction]["goodput_bps"].as_f64().context("no goodput")?;
-        ensure!((0.7 * bps..bps).contains(&goodput), "{direction}: {result}");
+        ensure!((0.4 * bps..bps).contains(&goodput), "{direction}: {result}");
     }
     let dropped = resent(&home)?;
     ensure!(dropped > 100, "only {dropped} segments were sent again: the queue hardly dropped");
@@ -69,8 +86,12 @@ fn a_queue_that_drops() -> anyhow::Result<()> {
         };
         let rx = off(own.0, own_before.0, carried.rx, before.rx);
         let tx = off(own.1, own_before.1, carried.tx, before.tx);
-        println!("off by {:.3} % received, {:.3} % sent", 100.0 * rx, 100.0 * tx);
-        if rx.abs() < 0.003 && tx.abs() < 0.005 {
+        if agrees(rx, tx) {
+            println!(
+                "{dropped} segments sent again; off by {:.3} % received, {:.3} % sent",
+                100.0 * rx,
+                100.0 * tx
+            );
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "off by {rx:.5} received, {tx:.5} sent");
