@@ -120,10 +120,8 @@ mod tests {
         // A start at twice the rate is forgotten.
         for tenth in 0..20_u64 {
             let octets = if tenth < 10 { 200_000 * tenth } else { 1_000_000 + 100_000 * tenth };
-            arrivals.take(
-                told(octets, octets / 1_000, 0),
-                began + Duration::from_millis(100 * tenth as u64),
-            );
+            arrivals
+                .take(told(octets, octets / 1_000, 0), began + Duration::from_millis(100 * tenth));
         }
         assert_eq!(arrivals.within(40_000), 40_000);
     }

@@ -20,8 +20,8 @@ impl Stripped {
     pub(super) fn reading(&mut self, bytes: Bytes, packets: [u64; 2], header: u64) -> Bytes {
         if let Some((before, [rx, tx])) = self.last.replace((bytes, packets)) {
             let rise = |bytes: u64, before: u64, packets: u64, packets_before: u64| {
-                let bytes = bytes.checked_sub(before).unwrap_or(0);
-                let packets = packets.checked_sub(packets_before).unwrap_or(0);
+                let bytes = bytes.saturating_sub(before);
+                let packets = packets.saturating_sub(packets_before);
                 bytes.saturating_sub(packets.saturating_mul(header))
             };
             self.sum += Bytes {
