@@ -2,13 +2,13 @@
 //! `ubus` and `uqmi`: technology, layers, roaming, changes while it runs, refusals,
 //! and a modem or ModemManager that goes and comes back.
 
-#![expect(clippy::unused_async, reason = "a D-Bus interface's methods are async")]
+#[path = "modem/dbusmock.rs"]
+mod dbusmock;
+mod modem;
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -18,163 +18,11 @@ use hearth_agent::link::radio::ubus::Ubus;
 use hearth_agent::link::radio::{RadioError, RadioReader, RadioReading};
 use hearth_proto::{Layer, Technology};
 use libtest_mimic::{Arguments, Completion, Trial};
+use modem::{Bus, LTE, NR, manager, plug, register, serve, unplug};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use zbus::fdo::ObjectManager;
-use zbus::{Connection, OwnedVariant, Variant, connection, interface};
 
-const ROOT: &str = "/org/freedesktop/ModemManager1";
-const MODEM: &str = "/org/freedesktop/ModemManager1/Modem/0";
 const PATIENCE: Duration = Duration::from_secs(20);
-const LTE: u32 = 1 << 14;
-const NR: u32 = 1 << 15;
-
-/// A bus of its own, ended with the test.
-struct Bus(Child, String);
-
-impl Bus {
-    fn start() -> Result<Self> {
-        use std::io::BufRead as _;
-        let mut child = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--print-address=1"])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut address = String::new();
-        let out = child.stdout.take().context("no output")?;
-        std::io::BufReader::new(out).read_line(&mut address)?;
-        Ok(Self(child, address.trim().to_owned()))
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-type Dict = HashMap<String, OwnedVariant>;
-
-fn dict<const N: usize>(all: [(&str, Variant<'static>); N]) -> Dict {
-    all.into_iter().map(|(k, v)| (k.to_owned(), v.try_into_owned().expect("no fd"))).collect()
-}
-
-struct Modem {
-    technologies: u32,
-}
-
-#[interface(name = "org.freedesktop.ModemManager1.Modem")]
-impl Modem {
-    #[zbus(property)]
-    async fn access_technologies(&self) -> u32 {
-        self.technologies
-    }
-    #[zbus(property)]
-    async fn ports(&self) -> Vec<(String, u32)> {
-        vec![("cdc-wdm0".into(), 6), ("wwan0".into(), 2)]
-    }
-    #[zbus(property)]
-    async fn current_bands(&self) -> Vec<u32> {
-        vec![33, 378]
-    }
-    async fn get_cell_info(&self) -> Vec<Dict> {
-        let lte = dict([
-            ("cell-type", 5_u32.into()),
-            ("serving", true.into()),
-            ("ci", "18B7207".into()),
-            ("physical-ci", "1F".into()),
-            ("earfcn", 1_300_u32.into()),
-        ]);
-        let nr = dict([
-            ("cell-type", 6_u32.into()),
-            ("serving", true.into()),
-            ("physical-ci", "3E7".into()),
-            ("nrarfcn", 630_000_u32.into()),
-        ]);
-        vec![lte, nr]
-    }
-}
-
-struct Network {
-    registration: u32,
-}
-
-#[interface(name = "org.freedesktop.ModemManager1.Modem.Modem3gpp")]
-impl Network {
-    #[zbus(property)]
-    async fn registration_state(&self) -> u32 {
-        self.registration
-    }
-    #[zbus(property)]
-    async fn operator_code(&self) -> &'static str {
-        "26201"
-    }
-}
-
-/// It gives figures only once it was told to refresh them.
-struct Signal {
-    rate: u32,
-    refuses: bool,
-}
-
-#[interface(name = "org.freedesktop.ModemManager1.Modem.Signal")]
-impl Signal {
-    #[zbus(property)]
-    async fn rate(&self) -> u32 {
-        self.rate
-    }
-    #[zbus(property)]
-    async fn lte(&self) -> Dict {
-        if self.rate == 0 {
-            return Dict::new();
-        }
-        dict([("rsrp", (-95.0).into()), ("rsrq", (-11.0).into()), ("snr", f64::MIN.into())])
-    }
-    #[zbus(property)]
-    async fn nr5g(&self) -> Dict {
-        if self.rate == 0 {
-            return Dict::new();
-        }
-        dict([("rsrp", (-101.0).into()), ("snr", 12.0.into())])
-    }
-    async fn setup(&mut self, rate: u32) -> zbus::fdo::Result<()> {
-        if self.refuses {
-            return Err(zbus::fdo::Error::AccessDenied("not authorized".into()));
-        }
-        self.rate = rate;
-        Ok(())
-    }
-}
-
-async fn manager(bus: &Bus) -> Result<Connection> {
-    Ok(connection::Builder::address(bus.1.as_str())
-        .serve_at(ROOT, ObjectManager)
-        .name("org.freedesktop.ModemManager1")
-        .build()
-        .await?)
-}
-
-async fn plug(
-    manager: &Connection,
-    technologies: u32,
-    registration: u32,
-    refuses: bool,
-) -> Result<()> {
-    let server = manager.object_server();
-    server.at(MODEM, Network { registration }).await?;
-    server.at(MODEM, Signal { rate: 0, refuses }).await?;
-    server.at(MODEM, Modem { technologies }).await?;
-    Ok(())
-}
-
-async fn unplug(manager: &Connection) -> Result<()> {
-    let server = manager.object_server();
-    server.remove::<Modem, _>(MODEM).await?;
-    server.remove::<Signal, _>(MODEM).await?;
-    server.remove::<Network, _>(MODEM).await?;
-    Ok(())
-}
 
 async fn read(reader: &mut ModemManager) -> Result<RadioReading> {
     let modems = reader.read().await?;
@@ -228,15 +76,11 @@ async fn followed() -> Result<()> {
     until(&mut seen, |r| is(r, Technology::Lte)).await.context("LTE")?;
 
     // Sooner than the next reading would come: it was told of it.
-    let modem = first.object_server().interface::<_, Modem>(MODEM).await?;
-    modem.get_mut().await.technologies = LTE | NR;
-    modem.get().await.access_technologies_changed(modem.signal_emitter()).await?;
+    serve(&first, LTE | NR).await?;
     let soon = timeout(Duration::from_secs(5), seen.wait_for(|r| is(r, Technology::NrNsa))).await;
     drop(soon.context("a change is seen within seconds")??);
 
-    let network = first.object_server().interface::<_, Network>(MODEM).await?;
-    network.get_mut().await.registration = 5;
-    network.get().await.registration_state_changed(network.signal_emitter()).await?;
+    register(&first, 5).await?;
     until(&mut seen, |r| r.roaming(&wwan0) == Some(true)).await.context("roaming")?;
 
     unplug(&first).await?;
@@ -246,7 +90,6 @@ async fn followed() -> Result<()> {
     plug(&first, NR, 1, false).await?;
     until(&mut seen, |r| is(r, Technology::NrSa)).await.context("plugged in again")?;
 
-    drop((modem, network));
     first.close().await?;
     until(&mut seen, |r| r.modems.is_err()).await.context("ModemManager ended")?;
     let second = manager(&bus).await?;
@@ -321,12 +164,13 @@ async fn uqmi() -> Result<()> {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let bus = Command::new("dbus-daemon").arg("--version").output();
-    let no_bus = bus.is_err().then(|| "no dbus-daemon: install Debian's dbus".to_owned());
+    let no_bus = modem::no_bus();
+    let no_mock = no_bus.clone().or_else(dbusmock::missing);
     let trials = vec![
         trial("technologies_layers_and_roaming", no_bus.as_ref(), technologies),
         trial("a_modem_and_its_manager_are_followed", no_bus.as_ref(), followed),
         trial("refusals_name_their_remedy", no_bus.as_ref(), refused),
+        trial("another_mock_is_read_alike", no_mock.as_ref(), dbusmock::is_read),
         trial("uqmi_is_read_and_sparingly", None, uqmi),
     ];
     libtest_mimic::run(&arguments, trials).exit();

@@ -3,8 +3,10 @@
 //! One file per subcommand in `cli/`, each with its arguments and its `run`.
 
 mod exclude;
+mod home;
 mod households;
 mod plan;
+mod promise;
 mod quickstart;
 mod reflector;
 pub(crate) mod report;
@@ -54,10 +56,16 @@ enum Command {
     Responsiveness(responsiveness::ResponsivenessArgs),
     /// List the households known.
     Households(households::HouseholdsArgs),
+    /// What is told of a home: its place, what it was sold, what it does and agrees to.
+    Home(home::HomeArgs),
     /// What works in a household, and what each link measured.
     Profile(report::ReportArgs),
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::ReportArgs),
+    /// Whether what was promised to a household was kept, by which rule.
+    Promises(report::ReportArgs),
+    /// What a proposed promise would have come to, had it been made before.
+    Promise(promise::PromiseArgs),
     /// A household's statement, in plain words.
     Statement(report::StatementArgs),
     /// The ledger itself: a letter a slot, per link and activity.
@@ -231,8 +239,11 @@ pub fn main() -> ExitCode {
         Command::Reflector(args) => reflector::run(&args),
         Command::Responsiveness(args) => responsiveness::run(&args),
         Command::Households(args) => households::run(&args),
+        Command::Home(args) => home::run(args),
         Command::Profile(args) => report::profile(&args),
         Command::Gaps(args) => report::gaps(&args),
+        Command::Promises(args) => report::promises(&args),
+        Command::Promise(args) => promise::run(&args),
         Command::Statement(args) => report::statement(&args),
         Command::Ledger(args) => report::ledger(&args),
         Command::Score(args) => score::run(&args),

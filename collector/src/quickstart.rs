@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hearth_agent::config::{
-    Collector, Config, HostPort, LinkSettings, Pace, RadioSource, StampSettings, Target,
+    Collector, Config, HostPort, LinkSettings, Pace, StampSettings, Target,
     TestSettings, Wording,
 };
 use hearth_agent::measure::{self, latency};
@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 
 use crate::console::ConsoleState;
 use crate::history::Span;
+use crate::homes::Home;
 use crate::ingest::{CommitterConfig, Door};
 use crate::lock::Alone;
 use crate::qoe::catalogue::Catalogue;
@@ -205,7 +206,6 @@ fn agent_config(plan: &Plan, collector: SocketAddr) -> anyhow::Result<Config> {
         pace: Pace { stamp: FAST, gateway: FAST, slow: SLOW },
         tests: TestSettings::default(),
         stamp: StampSettings::default(),
-        radio: RadioSource::default(),
         metrics: None,
         links: LinkSettings::default(),
         wording: WORDING,
@@ -245,7 +245,7 @@ fn report(plan: &Plan, store: &dyn Store, began: UnixMs) -> anyhow::Result<Repor
     let from = slots().map(|s| s.start).min().unwrap_or(began);
     let to = slots().map(|s| s.start.plus(i64::from(s.length.ms()))).max().unwrap_or(now);
     history.span = Span { from, to: to.max(from.plus(i64::from(SLOT_MS))) };
-    Ok(household_report(&history, &plan.catalogue, &plan.zone, now).1)
+    Ok(household_report(&history, &Home::default(), &plan.catalogue, &plan.zone, now).1)
 }
 
 /// A target as `--target` takes it.

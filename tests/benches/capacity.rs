@@ -4,6 +4,7 @@
 //! `-- RUNS` says how often each link is measured.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use hearth_agent::link::spending::Spending;
 use hearth_agent::probe::capacity;
-use hearth_agent::probe::heavy::{Limits, Means, TestServer};
+use hearth_agent::probe::capacity::Transfer;
+use hearth_agent::probe::heavy::{Direction as Way, Limits, Means, TestServer};
 use hearth_agent::probe::outlet::Outlet;
 use hearth_collector::responsiveness::{self, Config, Counters, document::Place, tls};
 use hearth_proto::{Confidence, DirectionFigures, Figures};
@@ -28,6 +30,7 @@ const SEED: u64 = 7;
 const PAYLOAD: f64 = 1448.0 / 1500.0;
 
 /// A link and what is true about it.
+#[derive(Clone)]
 struct Case {
     name: String,
     down: Capacity,
@@ -35,6 +38,7 @@ struct Case {
     rtt_ms: u64,
     loss: f64,
     queue_ms: u64,
+    congestion: &'static str,
 }
 
 /// One run's outcome.
@@ -128,6 +132,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
                 rtt_ms,
                 loss: 0.0,
                 queue_ms: 100,
+                congestion: "reno",
             });
         }
     }
@@ -138,6 +143,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
         rtt_ms,
         loss,
         queue_ms,
+        congestion: "reno",
     };
     cases.push(of("0.3 Mbit/s, 100 ms", 300_000, 100, 0.0, 500));
     cases.push(of("20 Mbit/s, 40 ms, 1 % loss", 20_000_000, 40, 0.01, 100));
@@ -152,8 +158,20 @@ fn cases() -> anyhow::Result<Vec<Case>> {
             rtt_ms: 40,
             loss: 0.0,
             queue_ms: 200,
+            congestion: "reno",
         });
     }
+    let mut paced = Vec::new();
+    for case in &cases {
+        paced.push(Case {
+            name: format!("{}, BBR", case.name),
+            down: case.down.clone(),
+            up: case.up.clone(),
+            congestion: "bbr",
+            ..*case
+        });
+    }
+    cases.append(&mut paced);
     Ok(cases)
 }
 
@@ -171,6 +189,9 @@ fn measure(case: &Case, runs: usize) -> anyhow::Result<Vec<Run>> {
     let plan =
         LinkPlan { name: LINK.to_owned(), up: direction(&case.up), down: direction(&case.down) };
     let network = Network::build(vec![plan], SEED)?;
+    for side in [network.home(), network.core()] {
+        side.sysctl("ipv4/tcp_congestion_control", case.congestion)?;
+    }
     let started = Instant::now();
     let at = SocketAddr::from((SERVICE_V4, PORT));
     let (identity, ca) = tls::Identity::self_signed(&[SERVICE_V4.to_string()])?;
@@ -223,9 +244,8 @@ async fn one(case: &Case, network: &Network, ca: &str, started: Instant) -> anyh
         give_way: tokio::sync::watch::channel(false).1,
     };
     let before = counted(network)?;
-    let from = started.elapsed();
-    let ended = capacity::measure(&means, &mut |_| ()).await;
-    let until = started.elapsed();
+    let mut transfers = Vec::new();
+    let ended = capacity::measure_traced(&means, &mut |_| (), &mut transfers).await;
     // What was under way when it ended belongs to it.
     let mut last = before;
     loop {
@@ -251,9 +271,50 @@ async fn one(case: &Case, network: &Network, ca: &str, started: Instant) -> anyh
             );
         }
     }
-    let truth = [&case.down, &case.up].map(|capacity| truth(capacity, from, until));
+    let mut truths = [f64::INFINITY; 2];
+    for transfer in &transfers {
+        let began = transfer.began.saturating_duration_since(started);
+        let is_down = transfer.direction == Way::Down;
+        let capacity = if is_down { &case.down } else { &case.up };
+        // Octets are seen half a round trip after they left the queue, and those
+        // of an upload the other half later, with their answer.
+        let later = Duration::from_micros(case.rtt_ms * if is_down { 500 } else { 1000 });
+        if let Some(found) = &transfer.estimate {
+            truths[usize::from(!is_down)] = truth(
+                capacity,
+                (began + found.from).saturating_sub(later),
+                (began + found.until).saturating_sub(later),
+            );
+        }
+        dump(case, capacity, transfer, began.saturating_sub(later))?;
+    }
     let cost = ended.cost.rx_bytes + ended.cost.tx_bytes;
-    Ok(Run { figures, truth, cost, counted: last - before })
+    Ok(Run { figures, truth: truths, cost, counted: last - before })
+}
+
+/// Keeps a transfer's marks, and what the link could carry meanwhile, in the file
+/// that `CAPACITY_DUMP` names.
+fn dump(
+    case: &Case,
+    capacity: &Capacity,
+    transfer: &Transfer,
+    began: Duration,
+) -> anyhow::Result<()> {
+    let Some(path) = std::env::var_os("CAPACITY_DUMP") else { return Ok(()) };
+    let end = transfer.marks.last().map_or(Duration::ZERO, |mark| mark.at);
+    let step = Duration::from_millis(10);
+    let steps = (end.as_millis() / step.as_millis()) as u32;
+    let truth: Vec<f64> =
+        (0..=steps).map(|n| truth(capacity, began + step * n, began + step * (n + 1))).collect();
+    let line = serde_json::json!({
+        "case": case.name,
+        "down": transfer.direction == Way::Down,
+        "rtt_us": transfer.rtt.as_micros() as u64,
+        "marks": transfer.marks.iter().map(|m| (m.at.as_micros() as u64, m.octets)).collect::<Vec<_>>(),
+        "truth": truth.iter().map(|bps| *bps as u64).collect::<Vec<_>>(),
+    });
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    Ok(writeln!(file, "{line}")?)
 }
 
 /// What the link could carry of payload in that time.

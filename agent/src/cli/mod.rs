@@ -18,7 +18,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{ConfigErrors, LinkSettings, RadioSource};
+use crate::config::{ConfigErrors, LinkSettings};
 use crate::doctor;
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
@@ -135,7 +135,7 @@ async fn perform(cli: &Cli) -> Result<(), Failure> {
             let netlink = Netlink::open()?;
             let machine = dump::machine(&netlink).await?;
             let mut report = links::report(&machine, &settings, links::Roots::default());
-            report.add_radios(&settings, Source::of(RadioSource::Auto)).await;
+            report.add_radios(&settings, Source::of(settings.radio)).await;
             if *json { print_json(&report) } else { print(&report.to_string()) }
         }
         Command::Doctor { json } => {

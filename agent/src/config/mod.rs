@@ -65,8 +65,6 @@ pub struct Config {
     pub tests: TestSettings,
     /// How STAMP is spoken.
     pub stamp: StampSettings,
-    /// Where cellular radios are read.
-    pub radio: RadioSource,
     /// Where Prometheus may read its metrics; off where not given.
     pub metrics: Option<SocketAddr>,
     /// The socket that `hearth-agent status` asks: in the state folder unless given.
@@ -201,6 +199,8 @@ pub struct LinkSettings {
     pub links: Vec<LinkConfig>,
     /// DNS servers to use on every link, in place of those that the system holds.
     pub resolvers: Vec<SocketAddr>,
+    /// Where cellular radios are read.
+    pub radio: RadioSource,
 }
 
 /// What is said of one link.

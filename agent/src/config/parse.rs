@@ -85,7 +85,6 @@ struct Read {
     pace: Pace,
     tests: TestSettings,
     stamp: StampSettings,
-    radio: RadioSource,
     metrics: Option<SocketAddr>,
     status_socket: Option<PathBuf>,
     links: LinkSettings,
@@ -108,7 +107,6 @@ impl Read {
             pace: self.pace,
             tests: self.tests,
             stamp: self.stamp,
-            radio: self.radio,
             metrics: self.metrics,
             links: self.links,
             wording: super::Wording::default(),
@@ -153,23 +151,23 @@ fn whole(root: &mut Section) -> Read {
         },
         tests: tests(root),
         stamp: stamp(root),
-        radio: root
-            .value("radio", "\"auto\", \"modemmanager\", \"ubus\" or \"off\"", |v| {
-                match v.text()? {
-                    "auto" => Some(RadioSource::Auto),
-                    "modemmanager" => Some(RadioSource::ModemManager),
-                    "ubus" => Some(RadioSource::Ubus),
-                    "off" => Some(RadioSource::Off),
-                    _ => None,
-                }
-            })
-            .unwrap_or_default(),
         metrics: root.text("metrics", "an address with a port, as 127.0.0.1:9620 or [::1]:9620"),
         status_socket: root.path("status_socket"),
         links: LinkSettings {
             resolvers: root.list("resolvers", "an address, with :PORT unless it is 53", |v| {
                 resolver(v.text()?)
             }),
+            radio: root
+                .value("radio", "\"auto\", \"modemmanager\", \"ubus\" or \"off\"", |v| {
+                    match v.text()? {
+                        "auto" => Some(RadioSource::Auto),
+                        "modemmanager" => Some(RadioSource::ModemManager),
+                        "ubus" => Some(RadioSource::Ubus),
+                        "off" => Some(RadioSource::Off),
+                        _ => None,
+                    }
+                })
+                .unwrap_or_default(),
             links: links(root),
         },
     }

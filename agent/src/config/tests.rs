@@ -42,7 +42,7 @@ fn every_key_is_read() {
     assert_eq!(config.tests.budget.metered, Some(300_000_000));
     assert_eq!(config.stamp.key_file.as_deref(), Some(Path::new("/etc/hearth/stamp.key")));
     assert_eq!(config.stamp.timestamps, TimestampFormat::Ntp);
-    assert_eq!(config.radio, RadioSource::Auto);
+    assert_eq!(config.links.radio, RadioSource::Auto);
     assert_eq!(config.metrics.unwrap().port(), 9620);
     assert_eq!(config.status_socket, Path::new("/run/hearth/agent.sock"));
     assert_eq!(config.links.links[1].budget_bytes_per_month, Some(200_000_000));

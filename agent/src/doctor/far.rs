@@ -11,14 +11,13 @@ use super::machine::chain;
 use super::{Finding, Patient, certificate};
 use crate::clock;
 use crate::config::Collector;
+use crate::probe::discovery::{LONGEST, PATH};
 
 /// Less than the time that a check may take.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// A certificate that ends sooner is worth a warning.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 const DAY_S: u64 = 86_400;
-/// draft-ietf-ippm-responsiveness, "Well-Known Uniform Resource Identifier".
-const WELL_KNOWN: &str = "/.well-known/nq";
 /// Beyond this a slot of the household is at another time than it was.
 const OFF_BY: Duration = Duration::from_secs(60);
 
@@ -37,6 +36,7 @@ pub async fn collector(patient: Arc<Patient>) -> Vec<Finding> {
     match &config.collector {
         Collector::Plain(_) => builder = builder.http2_prior_knowledge().tls_certs_only([]),
         Collector::MutualTls(_, files) => {
+            findings.extend(own_certificate(&files.cert));
             let mine = read(&files.cert).and_then(|mut pem| {
                 pem.extend(read(&files.key)?);
                 Identity::from_pem(&pem).map_err(|e| {
@@ -71,7 +71,8 @@ pub async fn collector(patient: Arc<Patient>) -> Vec<Finding> {
                 .get::<TlsInfo>()
                 .and_then(TlsInfo::peer_certificate)
                 .and_then(certificate::not_after);
-            findings.extend(end.map(|end| validity(end, now)));
+            let check = "collector's certificate";
+            findings.extend(end.map(|end| validity(check, end, now, "have it renewed")));
             let date =
                 response.headers().get("date").and_then(|date| http_date(date.to_str().ok()?));
             findings.extend(date.map(|theirs| difference(theirs, now)));
@@ -103,11 +104,11 @@ pub async fn test_server(patient: Arc<Patient>) -> Vec<Finding> {
         }
     }
     let mut url = server.clone();
-    url.set_path(WELL_KNOWN);
+    url.set_path(PATH);
     let document = async {
         let response = ask(builder, url.clone()).await?;
         let status = response.status();
-        let text = response.text().await.map_err(|error| chain(&error))?;
+        let text = text(response).await?;
         is_discovery(status.as_u16(), &text)
     };
     vec![match document.await {
@@ -136,6 +137,18 @@ async fn ask(builder: ClientBuilder, url: Url) -> Result<reqwest::Response, Stri
     client.get(url).send().await.map_err(|error| chain(&error.without_url()))
 }
 
+/// The body, of which no more is read than a document may have.
+async fn text(mut response: reqwest::Response) -> Result<String, String> {
+    let mut body = Vec::new();
+    while let Some(more) = response.chunk().await.map_err(|error| chain(&error))? {
+        body.extend_from_slice(&more);
+        if body.len() > LONGEST {
+            return Err(format!("answers with more than {LONGEST} bytes"));
+        }
+    }
+    String::from_utf8(body).map_err(|_| "answers with something else than JSON".to_owned())
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("can't read {}: {error}", path.display()))
 }
@@ -144,10 +157,21 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 fn remedy_of(why: &str, url: &Url) -> String {
     let why = why.to_ascii_lowercase();
     let host = url.host_str().unwrap_or_default();
-    if why.contains("notvalidforname") || why.contains("not valid for name") {
+    if why.contains("received fatal alert") {
+        // The far end's word on what this one showed it.
+        "it refuses this agent's certificate: see that `tls.cert` is the one that it was \
+         enrolled with, and not expired"
+            .into()
+    } else if why.contains("notvalidyet") || why.contains("not valid yet") {
+        "set this machine's clock: see the time service above".into()
+    } else if why.contains("notvalidforname") || why.contains("not valid for name") {
         format!("its certificate must name {host}, or the address be one that it names")
     } else if why.contains("unknownissuer") || why.contains("unknown issuer") {
         "give the authority that signed its certificate, as `tls.ca` or `tests.ca`".into()
+    } else if why.contains("badsignature") {
+        "another authority of the same name signed its certificate: was it made anew? give the \
+         one in use, as `tls.ca` or `tests.ca`"
+            .into()
     } else if why.contains("expired") {
         "renew its certificate, and see whether this machine's clock is right".into()
     } else if why.contains("dns") || why.contains("lookup") {
@@ -159,17 +183,29 @@ fn remedy_of(why: &str, url: &Url) -> String {
     }
 }
 
-fn validity(end: Duration, now: Duration) -> Finding {
-    const CHECK: &str = "collector's certificate";
+/// How long the agent's own certificate is valid; that it can't be read is told
+/// elsewhere.
+fn own_certificate(path: &Path) -> Option<Finding> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    const CHECK: &str = "agent's certificate";
+    let certificate = CertificateDer::from_pem_file(path).ok()?;
+    let end = certificate::not_after(&certificate)?;
+    let remedy = "enrol again, or put another at `tls.cert`";
+    Some(validity(CHECK, end, clock::since_unix(), remedy))
+}
+
+fn validity(check: &'static str, end: Duration, now: Duration, renew: &str) -> Finding {
     let days = end.saturating_sub(now).as_secs() / DAY_S;
     if end <= now {
-        return Finding::problem(CHECK, None, "it has expired", "renew it");
+        let ago = now.saturating_sub(end).as_secs() / DAY_S;
+        let why = format!("it expired {ago} days ago, by this machine's clock");
+        return Finding::problem(check, None, why, renew);
     }
-    let why = format!("valid for {days} days more, and for this name");
+    let why = format!("valid for {days} days more");
     if end < now + SOON {
-        Finding::warning(CHECK, None, why, "renew it before")
+        Finding::warning(check, None, why, format!("{renew}, before it ends"))
     } else {
-        Finding::ok(CHECK, None, why)
+        Finding::ok(check, None, why)
     }
 }
 
@@ -241,9 +277,10 @@ mod tests {
     fn a_certificate_near_its_end_is_told() {
         let now = Duration::from_secs(1_800_000_000);
         let days = |n: u64| now + Duration::from_secs(n * DAY_S);
-        assert_eq!(validity(days(30), now).level, Level::Ok);
-        assert_eq!(validity(days(3), now).level, Level::Warning);
-        assert_eq!(validity(now, now).level, Level::Problem);
+        let level = |end| validity("certificate", end, now, "renew it").level;
+        assert_eq!(level(days(30)), Level::Ok);
+        assert_eq!(level(days(3)), Level::Warning);
+        assert_eq!(level(now), Level::Problem);
     }
 
     #[test]
@@ -255,6 +292,8 @@ mod tests {
             ("tcp connect error: Connection refused (os error 111)", "is it running"),
             ("dns error: failed to lookup", "does collector.example resolve"),
             ("operation timed out", "firewall"),
+            ("invalid peer certificate: certificate not valid yet", "machine's clock"),
+            ("received fatal alert: CertificateExpired", "this agent's certificate"),
         ] {
             assert!(remedy_of(why, &url).contains(part), "{why}");
         }

@@ -145,8 +145,12 @@ fn is_key(text: &str) -> bool {
 
 /// Whether the clock is set, and who keeps it so.
 pub fn clock(patient: &Patient) -> Vec<Finding> {
-    vec![clock_finding(&patient.root, clock::since_unix())]
+    let bound = hearth_proto::stamp::clock::bound();
+    vec![clock_finding(&patient.root, clock::since_unix(), bound)]
 }
+
+/// A clock that may be further off says little of one-way delay.
+const WIDE: Duration = Duration::from_millis(500);
 
 /// Time services, and a file that each has while it runs or once it has set the
 /// clock.
@@ -158,20 +162,41 @@ const KEEPERS: [(&str, &str, bool); 5] = [
     ("OpenWrt's ntpd", "var/state/dnsmasqsec", true),
 ];
 
-fn clock_finding(root: &Path, now: Duration) -> Finding {
+/// `bound` is the kernel's on the clock's error (adjtimex), where it is synchronised.
+fn clock_finding(root: &Path, now: Duration, bound: Option<Duration>) -> Finding {
     const CHECK: &str = "clock";
     let remedy = "set up a time service: systemd-timesyncd, chrony or ntpd";
     if now < NEVER_SET_BEFORE {
         let why = "it was never set: slots wait in memory, without a date, until it is";
         return Finding::problem(CHECK, None, why, remedy);
     }
-    match KEEPERS.into_iter().find(|(_, file, _)| root.join(file).exists()) {
-        Some((name, _, true)) => Finding::ok(CHECK, None, format!("synchronised, says {name}")),
-        Some((name, ..)) => Finding::ok(CHECK, None, format!("{name} keeps it")),
-        None => Finding::warning(
+    let keeper = KEEPERS.into_iter().find(|(_, file, _)| root.join(file).exists());
+    match (bound, keeper) {
+        (Some(bound), keeper) => {
+            let by = keeper.map_or(String::new(), |(name, ..)| format!(" by {name}"));
+            let most = bound.as_secs_f64() * 1000.0;
+            let why = format!("synchronised{by}, says the kernel: off by {most:.1} ms at most");
+            if bound > WIDE {
+                let remedy = "does the time service reach its servers?";
+                return Finding::warning(CHECK, None, why, remedy);
+            }
+            Finding::ok(CHECK, None, why)
+        }
+        // It sets the clock without telling the kernel.
+        (None, Some((name, _, true))) => {
+            let why = format!("synchronised, says {name}; the kernel knows no bound on its error");
+            Finding::ok(CHECK, None, why)
+        }
+        (None, Some((name, ..))) => Finding::warning(
             CHECK,
             None,
-            "it is set, but no time service is seen to keep it right",
+            format!("{name} runs, but the kernel says that the clock is not synchronised"),
+            "wait a few minutes after a start; then see whether it reaches its servers",
+        ),
+        (None, None) => Finding::warning(
+            CHECK,
+            None,
+            "it is set, but not synchronised, says the kernel: it will drift",
             remedy,
         ),
     }
@@ -202,15 +227,28 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         let (before, after) = (Duration::from_secs(86_400), NEVER_SET_BEFORE * 2);
-        assert_eq!(clock_finding(root, before).level, Level::Problem);
-        assert_eq!(clock_finding(root, after).level, Level::Warning);
+        let of = |now, bound| clock_finding(root, now, bound);
+        assert_eq!(of(before, None).level, Level::Problem);
+        let drifts = of(after, None);
+        assert_eq!(drifts.level, Level::Warning);
+        assert!(drifts.why.contains("not synchronised") && drifts.remedy.contains("chrony"));
+
+        let ms = Duration::from_millis;
+        assert!(of(after, Some(ms(3))).why.contains("off by 3.0 ms at most"));
+        let wide = of(after, Some(ms(4_000)));
+        assert!(wide.level == Level::Warning && wide.remedy.contains("servers"), "{wide:?}");
+
+        std::fs::create_dir_all(root.join("run/chrony")).unwrap();
+        std::fs::write(root.join("run/chrony/chronyd.pid"), "7").unwrap();
+        let waits = of(after, None);
+        assert!(waits.level == Level::Warning && waits.why.contains("chrony runs"), "{waits:?}");
+        let kept = of(after, Some(ms(3)));
+        assert!(kept.level == Level::Ok && kept.why.contains("by chrony"), "{kept:?}");
+
         std::fs::create_dir_all(root.join("run/systemd/timesync")).unwrap();
         std::fs::write(root.join("run/systemd/timesync/synchronized"), "").unwrap();
-        let kept = clock_finding(root, after);
-        assert_eq!(
-            (kept.level, kept.why.as_str()),
-            (Level::Ok, "synchronised, says systemd-timesyncd")
-        );
+        let kept = of(after, None);
+        assert!(kept.why.starts_with("synchronised, says systemd-timesyncd"), "{kept:?}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod finding;
 pub mod links;
 pub mod machine;
 pub mod reach;
+#[cfg(test)]
+mod trust_tests;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -64,7 +64,7 @@ pub struct Failed {
 pub struct Found {
     /// Payload bit/s, estimated.
     pub goodput_bps: u64,
-    /// The least that the link carries.
+    /// The least that the link carried in the time measured.
     pub low_bps: Option<u64>,
     /// The most; `null`: it may be any more.
     pub high_bps: Option<u64>,
@@ -72,7 +72,7 @@ pub struct Found {
     pub confidence: Confidence,
     /// Bytes that it rests on.
     pub bytes: u64,
-    /// The time that these took, in milliseconds.
+    /// The time measured, in milliseconds, which the rates are of.
     pub measured_ms: u32,
 }
 
@@ -181,6 +181,8 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
 fn words(way: &str, found: &Found) -> String {
     let Found { goodput_bps, low_bps, high_bps, confidence, .. } = *found;
     let low = low_bps.unwrap_or(goodput_bps);
+    // The bounds are of that time, and no other.
+    let over = format!("{:.1}", f64::from(found.measured_ms.max(100)) / 1000.0);
     let confidence = match confidence {
         Confidence::Low => "low",
         Confidence::Medium => "medium",
@@ -190,10 +192,12 @@ fn words(way: &str, found: &Found) -> String {
         Some(high) => {
             let (about, unit) = scaled(goodput_bps, goodput_bps);
             let (low, high) = (scaled(low, goodput_bps).0, scaled(high, goodput_bps).0);
-            format!("about {about} {unit} {way} ({low} to {high}), {confidence} confidence")
+            format!(
+                "about {about} {unit} {way} ({low} to {high}) over {over} s, {confidence} confidence"
+            )
         }
         None => format!(
-            "at least {} {way}: the link may carry more than so short a test can show",
+            "at least {} {way} over {over} s: the link may carry more than so short a test can show",
             rate(low)
         ),
     }
@@ -231,11 +235,11 @@ mod tests {
     fn bounds_are_in_the_words() {
         assert_eq!(
             words("down", &found(42_100_000, 35_200_000, Some(50_000_000))),
-            "about 42 Mbit/s down (35 to 50), medium confidence"
+            "about 42 Mbit/s down (35 to 50) over 0.1 s, medium confidence"
         );
         assert_eq!(
             words("up", &found(950_000, 900_000, Some(1_020_000))),
-            "about 950 kbit/s up (900 to 1020), medium confidence"
+            "about 950 kbit/s up (900 to 1020) over 0.1 s, medium confidence"
         );
         let open = words("down", &found(300_000_000, 210_000_000, None));
         assert!(open.starts_with("at least 210 Mbit/s down"), "{open}");

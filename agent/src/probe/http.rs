@@ -27,6 +27,10 @@ use crate::clock;
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HTTP2: &[u8] = b"h2";
+/// The least window that HTTP/2 begins with (RFC 9113, section 6.9.2).
+const WINDOW: u32 = 65_535;
+/// Octets of an answer's header fields.
+const MOST_HEADERS: u32 = 16 * 1024;
 const AGENT: &str = concat!("hearth-agent/", env!("CARGO_PKG_VERSION"));
 
 /// Why a URL can't be asked for.
@@ -222,7 +226,13 @@ impl Http {
             (took, response.status().as_u16())
         };
         if second {
-            let (mut sender, driver) = http2::handshake(TokioExecutor::new(), stream).await?;
+            // Only the head is wanted: a body waits at the server.
+            let (mut sender, driver) = http2::Builder::new(TokioExecutor::new())
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
+                .max_header_list_size(MOST_HEADERS)
+                .handshake(stream)
+                .await?;
             tasks.spawn(driver);
             let asked = clock::now();
             let response = sender.send_request(by_2.clone().map(|()| body())).await?;

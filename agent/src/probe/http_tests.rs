@@ -125,3 +125,22 @@ async fn a_failed_handshake_ends_the_attempt() {
     assert_eq!((got.tls, got.ttfb), (Some(Err(Cause::Protocol)), None));
     assert_eq!(got.outcome(), Err(Cause::Protocol));
 }
+
+#[tokio::test]
+async fn a_server_that_floods_costs_little_and_is_told_by_its_cause() {
+    use crate::probe::connection::USUALLY_ALLOWED;
+    use crate::probe::hostile::{Flood, server};
+    for flood in Flood::HTTP2.into_iter().chain([Flood::Interim]) {
+        let (at, pem, _) = server(flood).await;
+        let url = Url::parse(&format!("https://localhost:{}/", at.port())).unwrap();
+        let tls = Tls::new(Some(&pem), &[HTTP2, b"http/1.1"]).unwrap();
+        let account = account();
+        let http = Http::with(&Outlet::System, &url, at, account.clone(), Some(tls)).unwrap();
+        let got = http.ask().await;
+        let received = account.spending.of(Purpose::Probes).rx_bytes;
+        assert!(received < 2 * USUALLY_ALLOWED, "{flood:?}: {received}");
+        // A head may have come before the flood.
+        let protocol = got.ttfb == Some(Err(Cause::Protocol));
+        assert!(protocol || flood == Flood::Data, "{flood:?}: {got:?}");
+    }
+}

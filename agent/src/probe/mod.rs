@@ -16,6 +16,8 @@ pub mod datagram;
 pub mod discovery;
 pub mod dns;
 pub mod heavy;
+#[cfg(test)]
+mod hostile;
 pub mod http;
 pub mod icmp;
 pub mod outlet;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::link::lock;
 use super::plan::Settings;
+use super::times::Times;
 use crate::budget::policy::Rates;
 use crate::link::discover::Link;
 use crate::link::spending::Spending;
@@ -110,9 +111,17 @@ impl Desks {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Board(Arc<Mutex<Notes>>);
 
+/// What a series found: last, and since the start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probed {
+    pub(super) at: UnixMs,
+    pub(super) outcome: Result<Duration, Cause>,
+    pub(super) times: Times,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Notes {
-    pub(super) probes: BTreeMap<SeriesKey, (UnixMs, Result<Duration, Cause>)>,
+    pub(super) probes: BTreeMap<SeriesKey, Probed>,
     pub(super) next_test: Option<(TestKind, UnixMs)>,
     pub(super) testing: Option<TestKind>,
     pub(super) tests: BTreeMap<TestKind, TestResult>,
@@ -121,11 +130,13 @@ pub(super) struct Notes {
 impl Board {
     pub(super) fn probed(&self, key: &SeriesKey, at: UnixMs, outcome: Result<Duration, Cause>) {
         let mut notes = lock(&self.0);
-        match notes.probes.get_mut(key) {
-            Some(last) => *last = (at, outcome),
-            None => {
-                notes.probes.insert(key.clone(), (at, outcome));
-            }
+        if let Some(known) = notes.probes.get_mut(key) {
+            (known.at, known.outcome) = (at, outcome);
+            known.times.record(outcome.ok());
+        } else {
+            let mut times = Times::default();
+            times.record(outcome.ok());
+            notes.probes.insert(key.clone(), Probed { at, outcome, times });
         }
     }
 

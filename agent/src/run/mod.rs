@@ -9,8 +9,9 @@
 //! radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`]
 //! (what the collector asks for), [`desk`] (what is known of a link), [`timeline`]
 //! (pure: wall time that does not jump), [`rightness`] (pure: whether it was right),
-//! [`recorder`], [`undated`] (pure: what happens before the clock is set), [`state`] and [`memory`] (what is kept over
-//! restarts), [`status`] (what it is doing, on request) and [`progress`] (what a
+//! [`recorder`], [`undated`] (pure: what happens before the clock is set), [`state`]
+//! and [`memory`] (what is kept over restarts), [`status`] (what it is doing, on
+//! request), [`times`] (pure: how long probes took) and [`progress`] (what a
 //! watcher is told).
 
 mod asked;
@@ -34,6 +35,7 @@ mod rightness;
 mod state;
 pub mod status;
 mod timeline;
+pub mod times;
 mod undated;
 mod usage;
 
@@ -51,6 +53,7 @@ use crate::config::{Collector, Config, TlsFiles};
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, Watcher};
 use crate::link::netlink::Netlink;
+use crate::link::radio::follow::{self as radio_source, Radios};
 use crate::probe::heavy::TestServer;
 use crate::probe::stamp;
 use crate::spool::{Spool, SpoolError, SpoolLimits, SpoolStats};
@@ -124,12 +127,14 @@ pub struct Hooks {
     pub tester: Arc<dyn Tester>,
     /// Is given the means to ask what the run is doing, once it has begun.
     pub status: Option<oneshot::Sender<StatusReader>>,
+    /// What the modems say; `None`: it is read where the configuration says.
+    pub radios: Option<watch::Receiver<Radios>>,
 }
 
 impl Hooks {
     /// The usual ones, and nobody who asks.
     pub fn new(progress: Arc<dyn Progress>) -> Self {
-        Self { progress, tester: Arc::new(tester::Probes), status: None }
+        Self { progress, tester: Arc::new(tester::Probes), status: None, radios: None }
     }
 }
 
@@ -200,7 +205,7 @@ pub async fn run_with(
         recorder: Recorder::new(spool.clone(), first.mono, hooks.progress),
         binder: Binder::new(netlink),
         baselines: Arc::clone(&baselines.links),
-        radios: crate::link::radio::follow::start(config.radio),
+        radios: hooks.radios.unwrap_or_else(|| radio_source::start(config.links.radio)),
         stamp,
         config: Arc::new(config),
         memory: memory.clone(),

@@ -130,13 +130,17 @@ impl Radio {
 impl Station {
     fn follow(interface: InterfaceName) -> Self {
         let (sender, seen) = watch::channel(None);
-        let task = tokio::spawn(read_wifi(interface, sender)).abort_handle();
+        let task = tokio::spawn(read_wifi(interface, sender, WIFI_EVERY)).abort_handle();
         Self { seen, task }
     }
 }
 
-async fn read_wifi(interface: InterfaceName, sender: watch::Sender<Option<WifiReading>>) {
-    let mut ticks = interval(WIFI_EVERY);
+async fn read_wifi(
+    interface: InterfaceName,
+    sender: watch::Sender<Option<WifiReading>>,
+    every: Duration,
+) {
+    let mut ticks = interval(every);
     // A late reading is as good as one on time, two at once are no better.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut socket = None;
@@ -165,5 +169,45 @@ async fn read_wifi(interface: InterfaceName, sender: watch::Sender<Option<WifiRe
         };
         failed &= reading.is_none();
         sender.send_replace(reading);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(text);
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_wi_fi_that_is_said_once() {
+        let log = Log::default();
+        let to = log.clone();
+        let told = tracing_subscriber::fmt().with_writer(move || to.clone()).finish();
+        let _told = tracing::subscriber::set_default(told);
+        let (sender, mut seen) = watch::channel(None);
+        let lo = "lo".parse().unwrap();
+        tokio::spawn(read_wifi(lo, sender, Duration::from_millis(1)));
+        for _ in 0..20 {
+            seen.changed().await.unwrap();
+            assert_eq!(*seen.borrow_and_update(), None);
+        }
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.contains("no Wi-Fi") || log.contains("no Wi-Fi station"), "{log}");
     }
 }

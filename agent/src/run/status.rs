@@ -13,6 +13,7 @@ use super::desk::{Desk, Desks, Notes};
 use super::memory::Memory;
 use super::plan;
 use super::timeline::Timeline;
+use super::times::Times;
 use crate::clock;
 use crate::config::Config;
 use crate::spool::{Spool, SpoolError};
@@ -92,6 +93,9 @@ pub struct ProbeStatus {
     pub us: Option<u64>,
     /// Why it failed, where it did.
     pub failed: Option<Cause>,
+    /// How long they took since the start; for Prometheus alone.
+    #[serde(skip)]
+    pub times: Times,
 }
 
 /// A test to come.
@@ -241,14 +245,15 @@ impl StatusReader {
 
 fn probes(notes: &Notes) -> Vec<ProbeStatus> {
     let of = notes.probes.iter();
-    of.map(|(key, (at, outcome))| ProbeStatus {
+    of.map(|(key, probed)| ProbeStatus {
         probe: key.probe.to_string(),
         role: key.role,
         family: key.family,
         target: key.target.clone(),
-        at: *at,
-        us: outcome.ok().map(|time| time.as_micros() as u64),
-        failed: outcome.err(),
+        at: probed.at,
+        us: probed.outcome.ok().map(|time| time.as_micros() as u64),
+        failed: probed.outcome.err(),
+        times: probed.times,
     })
     .collect()
 }

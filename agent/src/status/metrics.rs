@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::run::status::{LinkStatus, RunStatus};
+use crate::run::times::{BOUNDS_US, Times};
 
 /// Of what [`render`] makes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -116,6 +117,7 @@ impl Snapshot {
     fn probes(&self, out: &mut Out<'_, '_>) -> fmt::Result {
         let mut times = Vec::new();
         let mut answered = Vec::new();
+        let (mut all, mut failed) = (Vec::new(), Vec::new());
         for (l, probe) in self.0.links.iter().flat_map(|l| l.probes.iter().map(move |p| (l, p))) {
             let mut labels = link(l);
             labels.push(("probe", probe.probe.clone()));
@@ -125,10 +127,14 @@ impl Snapshot {
             if let Some(us) = probe.us {
                 times.push((labels.clone(), us as f64 / 1e6));
             }
+            all.push((labels.clone(), probe.times));
+            failed.push((labels.clone(), probe.times.failed));
             answered.push((labels, f64::from(u8::from(probe.us.is_some()))));
         }
         out.gauges("hearth_probe_answered", "whether the last probe was answered", answered)?;
-        out.gauges("hearth_probe_last_seconds", "the last answered probe's time", times)
+        out.gauges("hearth_probe_last_seconds", "the last answered probe's time", times)?;
+        out.histograms("hearth_probe_seconds", "the answered probes' times", all)?;
+        out.counters("hearth_probe_failed", "probes without an answer that counts", failed)
     }
 
     fn tests(&self, out: &mut Out<'_, '_>) -> fmt::Result {
@@ -205,12 +211,31 @@ impl Out<'_, '_> {
         Ok(())
     }
 
+    fn histograms(&mut self, name: &str, help: &str, samples: Vec<(Labels, Times)>) -> fmt::Result {
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (labels, times) in samples {
+            let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
+            let buckets: Vec<_> = bounds.zip(times.counts).collect();
+            let (sum, count) = (times.sum_us as f64 / 1e6, times.answered());
+            let mut sample = metric.encode_family(&labels)?;
+            sample.encode_histogram::<Labels>(sum, count, &buckets, None)?;
+        }
+        Ok(())
+    }
+
     fn counters(
         &mut self,
         name: &str,
         help: &str,
         samples: impl IntoIterator<Item = (Labels, u64)>,
     ) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return Ok(());
+        }
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in samples {
             ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
@@ -238,6 +263,25 @@ mod tests {
         }
         let last = "hearth_probe_last_seconds{link=\"fibre\",interface=\"eth1\",probe=\"stamp\",role=\"reflector\",family=\"v4\",target=\"\"} 0.0123";
         assert!(text.contains(last), "{text}");
+    }
+
+    #[test]
+    fn times_are_histograms_with_cumulative_buckets() {
+        let text = render(&status());
+        let of = "link=\"fibre\",interface=\"eth1\",probe=\"stamp\",role=\"reflector\",family=\"v4\",target=\"\"";
+        for line in [
+            "# TYPE hearth_probe_seconds histogram".to_owned(),
+            // 12.3 ms.
+            format!("hearth_probe_seconds_bucket{{{of},le=\"0.01\"}} 0"),
+            format!("hearth_probe_seconds_bucket{{{of},le=\"0.015\"}} 1"),
+            format!("hearth_probe_seconds_bucket{{{of},le=\"3\"}} 1"),
+            format!("hearth_probe_seconds_bucket{{{of},le=\"+Inf\"}} 1"),
+            format!("hearth_probe_seconds_sum{{{of}}} 0.0123"),
+            format!("hearth_probe_seconds_count{{{of}}} 1"),
+            format!("hearth_probe_failed_total{{{of}}} 0"),
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A run's state for the tests of this room.
 
+use std::time::Duration;
+
 use hearth_proto::{
     BootId, BudgetReport, Cause, Detail, Family, Own, Purpose, Role, TestKind, UnixMs,
 };
@@ -7,6 +9,7 @@ use hearth_proto::{
 use crate::run::status::{
     LinkStatus, NextTest, ProbeStatus, RunStatus, SpoolStatus, TestStatus, UplinkStatus,
 };
+use crate::run::times::Times;
 
 /// 2026-11-24T12:00:00Z.
 pub(crate) const NOW: UnixMs = UnixMs(1_795_521_600_000);
@@ -40,6 +43,8 @@ pub(crate) fn status() -> RunStatus {
 }
 
 fn probe(probe: &str, role: Role, outcome: Result<u64, Cause>) -> ProbeStatus {
+    let mut times = Times::default();
+    times.record(outcome.ok().map(Duration::from_micros));
     ProbeStatus {
         probe: probe.into(),
         role,
@@ -48,6 +53,7 @@ fn probe(probe: &str, role: Role, outcome: Result<u64, Cause>) -> ProbeStatus {
         at: NOW.plus(-1000),
         us: outcome.ok(),
         failed: outcome.err(),
+        times,
     }
 }
 

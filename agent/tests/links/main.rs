@@ -7,9 +7,12 @@
 mod bind;
 mod doctor;
 mod follow;
+#[path = "../modem/mod.rs"]
+mod modem;
 mod ns;
 mod outlets;
 mod path;
+mod radio;
 mod run;
 mod sender;
 mod services;
@@ -29,6 +32,10 @@ fn main() {
     let root = match &ready {
         Ok(()) if !is_root => Err("not root: can't become nobody".to_owned()),
         other => other.clone(),
+    };
+    let bus = match (&ready, modem::no_bus()) {
+        (Ok(()), Some(reason)) => Err(reason),
+        _ => ready.clone(),
     };
     let trials = vec![
         trial("a_link_is_followed_within_a_second", &ready, follow::a_link),
@@ -54,6 +61,7 @@ fn main() {
         trial("a_path_that_changes_is_told_once", &root, path::changes),
         trial("the_doctor_finds_typical_failings", &ready, doctor::failings),
         trial("the_doctor_finds_no_links", &ready, doctor::no_links),
+        trial("what_a_modem_says_reaches_the_collector", &bus, radio::to_the_collector),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();

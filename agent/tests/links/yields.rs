@@ -30,8 +30,8 @@ use wire::collector_server::{Collector, CollectorServer};
 
 use crate::ns::{Ip, here, leave};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const FAR: &str = "10.1.0.1";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const FAR: &str = "10.1.0.1";
 /// What the test and the household move, in bytes each five milliseconds: 20 and
 /// 5 Mbit/s.
 const TEST_STEP: usize = 12_500;
@@ -39,9 +39,9 @@ const HOUSEHOLD_STEP: usize = 3_125;
 const STEP: Duration = Duration::from_millis(5);
 
 /// Moves packets upwards until it is told to give way.
-struct Script {
-    began: mpsc::UnboundedSender<Instant>,
-    gone: mpsc::UnboundedSender<Instant>,
+pub(crate) struct Script {
+    pub(crate) began: mpsc::UnboundedSender<Instant>,
+    pub(crate) gone: mpsc::UnboundedSender<Instant>,
 }
 
 impl Tester for Script {
@@ -70,9 +70,9 @@ impl Tester for Script {
 }
 
 /// Acknowledges all, hands on what it was told, and says what it is given.
-struct Mock {
-    told: mpsc::UnboundedSender<Record>,
-    says: Mutex<Option<mpsc::UnboundedReceiver<ToAgent>>>,
+pub(crate) struct Mock {
+    pub(crate) told: mpsc::UnboundedSender<Record>,
+    pub(crate) says: Mutex<Option<mpsc::UnboundedReceiver<ToAgent>>>,
 }
 
 #[tonic::async_trait]
@@ -133,13 +133,13 @@ impl Collector for Mock {
     }
 }
 
-fn now() -> UnixMs {
+pub(crate) fn now() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs(since.as_millis() as i64)
 }
 
 /// The far side: the collector, what the household downloads, and where tests go.
-async fn far(
+pub(crate) async fn far(
     mock: Mock,
     plugged: oneshot::Receiver<()>,
     ready: oneshot::Sender<()>,
@@ -179,14 +179,14 @@ async fn far(
     Ok(())
 }
 
-fn order(id: u64, expires: UnixMs) -> ToAgent {
+pub(crate) fn order(id: u64, expires: UnixMs) -> ToAgent {
     let kind = TestKind::Responsiveness;
     let order = Order { id: OrderId(id), link: None, kind, expires, by: "the test".into() };
     ToAgent::Order((&order).into())
 }
 
 /// Waits for the next record that `is` finds.
-async fn wait<T>(
+pub(crate) async fn wait<T>(
     told: &mut mpsc::UnboundedReceiver<Record>,
     what: &str,
     is: impl Fn(Record) -> Option<T>,
@@ -202,14 +202,14 @@ async fn wait<T>(
     timeout(PATIENCE, found).await.with_context(|| format!("no {what}"))?
 }
 
-fn a_test(record: Record) -> Option<TestResult> {
+pub(crate) fn a_test(record: Record) -> Option<TestResult> {
     match record {
         Record::Test(test) => Some(test),
         _ => None,
     }
 }
 
-fn skipped(test: &TestResult) -> Option<SkipReason> {
+pub(crate) fn skipped(test: &TestResult) -> Option<SkipReason> {
     match test.outcome {
         TestOutcome::Skipped { reason, .. } => Some(reason),
         _ => None,
@@ -255,6 +255,7 @@ pub(crate) async fn to_the_household() -> Result<()> {
         progress: Arc::new(Unwatched),
         tester: Arc::new(Script { began, gone }),
         status: Some(status),
+        radios: None,
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let agent = tokio::spawn(run_with(config, hooks, async {

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::query::{Home, Pairs};
 use crate::console::source::Examined;
 
 /// `/api/v1/…`
@@ -37,7 +37,7 @@ async fn part<T: Serialize + Send + 'static>(
     pairs: Pairs,
     part: impl FnOnce(Examined) -> T + Send + 'static,
 ) -> Result<Json<T>, Failure> {
-    let range = Range::of(&pairs, state.now(), state.zone())?;
+    let range = state.range(&id, &pairs).await?;
     let examined = state.blocking(move |s| Ok(part(s.examine(&id, range.span)?)));
     Ok(Json(examined.await?))
 }

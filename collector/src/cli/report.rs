@@ -12,12 +12,14 @@ use serde_json::json;
 
 use super::span::SpanArgs;
 use super::{CliError, DataArgs, print, tell};
+use crate::homes::Home;
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
 use crate::render::{self, Style};
 use crate::report::days::length;
 use crate::report::{Report, household_report};
 use crate::store::Store;
+use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
 
 #[derive(Debug, Args)]
@@ -47,9 +49,16 @@ pub(super) struct StatementArgs {
 /// By what a household is judged.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct JudgeArgs {
-    /// IANA name of the zone of local times [default: the system's]
+    /// IANA name of the zone of local times [default: the home's own, else the system's]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     time_zone: Option<TimeZone>,
+    #[command(flatten)]
+    catalogue: CatalogueArgs,
+}
+
+/// Which activities there are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CatalogueArgs {
     /// A catalogue of activities in place of the built-in one
     #[arg(long, value_name = "FILE", env = "HEARTH_CATALOGUE")]
     catalogue: Option<PathBuf>,
@@ -65,7 +74,18 @@ impl JudgeArgs {
         self.time_zone.clone().unwrap_or_else(TimeZone::system)
     }
 
+    /// Of one home's local times: the zone given, else the home's own.
+    pub(crate) fn zone_of(&self, home: &Home) -> TimeZone {
+        self.time_zone.clone().unwrap_or_else(|| home.zone_or(&TimeZone::system()))
+    }
+
     pub(crate) fn catalogue(&self) -> Result<Catalogue, CliError> {
+        self.catalogue.load()
+    }
+}
+
+impl CatalogueArgs {
+    pub(crate) fn load(&self) -> Result<Catalogue, CliError> {
         match &self.catalogue {
             None => Ok(Catalogue::built_in()),
             Some(file) => {
@@ -103,8 +123,9 @@ fn draw(args: &ReportArgs) -> Result<Drawn, CliError> {
     };
     let now = now();
     let history = store.history_with_day_before(&household, args.span.span(now)?)?;
-    let tz = args.judge.zone();
-    let (ledger, report) = household_report(&history, &catalogue, &tz, now);
+    let home = store.home(&household)?;
+    let tz = args.judge.zone_of(&home);
+    let (ledger, report) = household_report(&history, &home, &catalogue, &tz, now);
     Ok(Drawn { ledger, report, style: style(tz) })
 }
 
@@ -152,6 +173,16 @@ pub(super) fn gaps(args: &ReportArgs) -> Result<(), CliError> {
         print(&render::gaps(&drawn.report.gaps, &drawn.style))?;
     }
     Ok(())
+}
+
+pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
+    let drawn = draw(args)?;
+    if args.json {
+        let body = json!(drawn.report.promises);
+        print(&render::json(&document(&drawn.report, "promises", &body)))
+    } else {
+        print(&render::promises(&drawn.report.promises, &drawn.style))
+    }
 }
 
 pub(super) fn statement(args: &StatementArgs) -> Result<(), CliError> {

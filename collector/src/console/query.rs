@@ -135,7 +135,7 @@ fn named(text: &str) -> Option<(&'static str, &'static str, i64)> {
     RANGES.into_iter().find(|r| r.0 == text)
 }
 
-/// A point with its offset, or a local one in the collector's zone.
+/// A point with its offset, or a local one in the home's zone.
 fn point(field: &'static str, text: &str, zone: &TimeZone) -> Result<UnixMs, Failure> {
     let at = text.parse::<Timestamp>().ok().or_else(|| {
         let local: DateTime = text.parse().ok()?;
@@ -144,7 +144,7 @@ fn point(field: &'static str, text: &str, zone: &TimeZone) -> Result<UnixMs, Fai
     at.map(|t| UnixMs(t.as_millisecond())).ok_or_else(|| Failure::Value {
         field,
         value: text.to_owned(),
-        accepted: "a time such as 2026-11-24T13:00 (the collector's zone) or \
+        accepted: "a time such as 2026-11-24T13:00 (the home's zone) or \
                    2026-11-24T13:00:00Z"
             .to_owned(),
     })

@@ -2,11 +2,12 @@
 //! a thread that may.
 
 use hearth_proto::{EventKind, HouseholdId, LinkName, UnixMs};
+use jiff::tz::TimeZone;
 
 use super::board::{Judged, List};
 use super::failure::Failure;
 use super::now::{self, Facts, Now};
-use super::query::Filter;
+use super::query::{Filter, Pairs, Range};
 use super::{ConsoleState, words};
 use crate::history::{History, PEAK_PROVES_MS, Span};
 use crate::ledger::{Ledger, LedgerSummary};
@@ -35,6 +36,8 @@ pub struct Examined {
     pub ledger: Ledger,
     /// In figures.
     pub report: Report,
+    /// The home's own time zone, else the collector's.
+    pub zone: TimeZone,
 }
 
 /// Something the agent can't measure, with the remedy.
@@ -73,14 +76,24 @@ impl ConsoleState {
         } else {
             self.history(household, span)?
         };
-        let (ledger, report) = household_report(&history, &self.catalogue, &self.zone, self.now());
-        Ok(Examined { history, ledger, report })
+        let home = self.store.home(household).map_err(not_read)?;
+        let zone = home.zone_or(&self.zone);
+        let (ledger, report) =
+            household_report(&history, &home, &self.catalogue, &zone, self.now());
+        Ok(Examined { history, ledger, report, zone })
+    }
+
+    /// The range asked for of a home, local times in its own zone.
+    pub(crate) async fn range(&self, of: &HouseholdId, pairs: &Pairs) -> Result<Range, Failure> {
+        let of = of.clone();
+        let home = self.blocking(move |s| s.store.home(&of).map_err(not_read)).await?;
+        Range::of(pairs, self.now(), &home.zone_or(&self.zone))
     }
 
     /// A home's state at `now`.
     pub fn now_of(&self, household: &HouseholdId, now: UnixMs) -> Result<NowAt, Failure> {
         let span = Span { from: now.plus(-NOW_WINDOW), to: now };
-        let Examined { report, .. } = self.examine(household, span)?;
+        let Examined { report, zone, .. } = self.examine(household, span)?;
         let last_evidence = last_evidence(&report.ledger);
         let facts = Facts {
             ledger: &report.ledger,
@@ -90,7 +103,7 @@ impl ConsoleState {
             now,
         };
         let seconds = report.ledger.slot_ms < 60_000;
-        let said = now::say(&facts, |at| words::clock(at, now, &self.zone, seconds));
+        let said = now::say(&facts, |at| words::clock(at, now, &zone, seconds));
         Ok(NowAt { now: said, last_evidence })
     }
 
@@ -98,7 +111,7 @@ impl ConsoleState {
     fn judge(&self, household: &HouseholdId, now: UnixMs) -> Result<Judged, Failure> {
         let span = Span { from: now.plus(-NOW_WINDOW), to: now };
         let history = self.history(household, span)?;
-        let summary = Ledger::build(&history, &self.catalogue).summary(&history);
+        let summary = Ledger::build(&history, &self.catalogue).summary();
         let state = now::overall(&summary.anywhere);
         Ok(Judged { at: now, state, slot_ms: summary.slot_ms })
     }

@@ -11,14 +11,14 @@
 //! An exclusion covers every slot it touches. It hides what was found and keeps it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use hearth_proto::{Busy, DirectionFigures, LinkSlot, TestKind, TestOutcome, TestResult, UnixMs};
+use hearth_proto::{DirectionFigures, TestKind, TestOutcome, TestResult, UnixMs};
 
-use super::evidence::Far;
-use super::grid::Grid;
-use super::merge::judged_ms;
 use super::state::{Cell, Limit, State};
 use super::{Ledger, anywhere};
+use crate::history::columns::{Columns, FarColumns, LinkColumns};
+use crate::history::grid::Grid;
 use crate::history::{History, LinkHistory, PEAK_PROVES_MS};
 use crate::qoe::activity::{self, Binding, Prepared};
 use crate::qoe::catalogue::{Activity, Catalogue};
@@ -87,16 +87,24 @@ fn proofs(history: &History, link: &LinkHistory) -> Vec<(UnixMs, u64, u64)> {
 
 /// The link alone, without any activity: UNKNOWN, OK, DOWN, or DEGRADED where it
 /// was down for a part of the slot.
-fn connection(slot: &LinkSlot) -> Cell {
-    if slot.unjudged_ms > slot.length.ms() / 2 {
+fn connection(link: &LinkColumns, slot: usize, length_ms: u32) -> Cell {
+    let (judged, down) = (link.judged_ms[slot], link.down_ms[slot]);
+    if length_ms - judged.min(length_ms) > length_ms / 2 {
         Cell::SILENT
-    } else if slot.down_ms > judged_ms(slot) / 2 {
+    } else if down > judged / 2 {
         Cell::new(State::Down, Limit::Outage)
-    } else if slot.down_ms > 0 {
+    } else if down > 0 {
         Cell::new(State::Degraded, Limit::Outage)
     } else {
         Cell::new(State::Ok, Limit::None)
     }
+}
+
+/// What the far evidence of a slot says, if there is any.
+fn prepared(far: &FarColumns, slot: usize) -> Option<Prepared> {
+    let latency_ms = [far.p50_ms[slot], far.p95_ms[slot], far.p99_ms[slot]].map(f64::from);
+    let (loss_low, lost, tried) = (far.loss_low[slot], far.lost[slot], far.tried[slot]);
+    (tried > 0).then(|| Prepared::read(latency_ms, f64::from(loss_low), lost, tried))
 }
 
 fn limit(binding: Option<Binding>) -> Limit {
@@ -127,45 +135,50 @@ impl Ledger {
     /// Judges a history. Slots before its span, where the caller has them, serve
     /// to prove throughput and nothing else.
     pub fn build(history: &History, catalogue: &Catalogue) -> Self {
-        let grid = Grid::over(history);
+        let columns = Arc::new(Columns::of(history));
+        let grid = columns.grid;
         let needed: Vec<Needed<'_>> = catalogue.activities.iter().map(Needed::from).collect();
         let (links, slots) = (history.links.len(), grid.slots);
         let mut cells = vec![Cell::SILENT; links * needed.len() * slots];
         let mut connections = vec![Cell::SILENT; links * slots];
 
-        for (i, link) in history.links.iter().enumerate() {
-            let columns = &mut cells[i * needed.len() * slots..(i + 1) * needed.len() * slots];
+        for (i, link) in columns.links.iter().enumerate() {
+            let of = &mut cells[i * needed.len() * slots..(i + 1) * needed.len() * slots];
             let up = &mut connections[i * slots..(i + 1) * slots];
             let (mut rx, mut tx) = (RecentPeak::default(), RecentPeak::default());
-            let mut tests = proofs(history, link).into_iter().peekable();
-            grid.walk(link, |slot, record| {
-                let Busy { rx_peak_bps, tx_peak_bps, .. } = record.busy.unwrap_or_default();
-                let at = record.start.0;
-                let end = record.start.plus(i64::from(record.length.ms()));
-                while let Some((at, down, up)) = tests.next_if(|(at, ..)| *at < end) {
+            let mut tests = proofs(history, &history.links[i]).into_iter().peekable();
+            for peak in &link.before {
+                rx.push(peak.at.0, peak.rx_bps);
+                tx.push(peak.at.0, peak.tx_bps);
+            }
+            for slot in 0..slots {
+                let at = grid.at(slot).0;
+                while let Some((at, down, up)) = tests.next_if(|(t, ..)| *t < grid.at(slot + 1)) {
                     rx.push(at.0, down);
                     tx.push(at.0, up);
                 }
-                let peaks = (rx.push(at, rx_peak_bps), tx.push(at, tx_peak_bps));
-                let Ok(slot) = usize::try_from(slot) else { return };
-                let connection = connection(record);
+                let peaks = (
+                    rx.push(at, link.busy.rx_peak_bps[slot]),
+                    tx.push(at, link.busy.tx_peak_bps[slot]),
+                );
+                let connection = connection(link, slot, grid.length.ms());
                 up[slot] = connection;
                 let whole = match connection.state() {
                     State::Unknown | State::Down => Some(connection),
-                    _ if u64::from(record.down_ms) * 10 > u64::from(judged_ms(record)) => {
+                    _ if u64::from(link.down_ms[slot]) * 10 > u64::from(link.judged_ms[slot]) => {
                         Some(connection)
                     }
                     _ => None,
                 };
-                let evidence = Far::choose(record).map(|far| Prepared::from(&far.evidence()));
+                let evidence = prepared(&link.far, slot);
                 for (a, needed) in needed.iter().enumerate() {
-                    columns[a * slots + slot] = match (whole, &evidence) {
+                    of[a * slots + slot] = match (whole, &evidence) {
                         (Some(cell), _) => cell,
                         (None, Some(evidence)) => judged(needed, evidence, peaks),
                         (None, None) => Cell::new(State::Unknown, Limit::TooFewSamples),
                     };
                 }
-            });
+            }
         }
         exclude(history, &grid, needed.len(), &mut cells, &mut connections);
 
@@ -189,6 +202,7 @@ impl Ledger {
             activities,
             catalogue: catalogue.version.clone(),
             grid,
+            columns,
             cells,
             anywhere,
             connections,

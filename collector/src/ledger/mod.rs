@@ -1,14 +1,11 @@
 //! The ledger: for each link, activity and slot one state.
 //!
-//! Read in this order: `state` (what a cell holds), `grid` (where slots lie) and
-//! `merge`, `evidence` (which series speaks), `build` (the rules, link by link),
-//! `anywhere` (the household's), `summary`.
+//! It reads a history's columns and never its records. Read in this order: `state`
+//! (what a cell holds), `build` (the rules, link by link), `anywhere` (the
+//! household's), `summary`.
 
 mod anywhere;
 mod build;
-pub(crate) mod evidence;
-pub(crate) mod grid;
-pub(crate) mod merge;
 #[cfg(test)]
 mod properties;
 mod state;
@@ -16,18 +13,22 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use hearth_proto::{HouseholdId, SlotLength, UnixMs};
 use serde::Serialize;
 
-use grid::Grid;
-pub use grid::MOST_SLOTS;
+pub use crate::history::grid::MOST_SLOTS;
+pub(crate) use crate::history::{evidence, merge};
 pub use state::{Cell, Counts, Limit, State};
 
 use crate::history::Span;
+use crate::history::columns::Columns;
+use crate::history::grid::Grid;
 use crate::report::names::{ActivityRef, LinkRef};
 
 /// A household's ledger over a span: columns of one byte per slot.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     /// Whose.
     pub household: HouseholdId,
@@ -42,6 +43,8 @@ pub struct Ledger {
     /// The version of the catalogue judged by.
     pub catalogue: String,
     pub(crate) grid: Grid,
+    /// What it was judged by: a figure per slot of the same grid.
+    pub(crate) columns: Arc<Columns>,
     // Columns by link, then activity.
     cells: Vec<Cell>,
     // Columns by activity.
@@ -49,6 +52,21 @@ pub struct Ledger {
     // Columns by link.
     connections: Vec<Cell>,
     home: Vec<Cell>,
+}
+
+impl PartialEq for Ledger {
+    /// By what was judged, whatever it was judged by.
+    fn eq(&self, other: &Self) -> bool {
+        self.household == other.household
+            && self.grid == other.grid
+            && self.links == other.links
+            && self.activities == other.activities
+            && self.catalogue == other.catalogue
+            && self.cells == other.cells
+            && self.anywhere == other.anywhere
+            && self.connections == other.connections
+            && self.home == other.home
+    }
 }
 
 impl Ledger {

@@ -2,10 +2,9 @@
 
 use hearth_proto::UnixMs;
 
-use super::grid::Grid;
 use super::state::{Cell, Counts, State};
 use super::{ActivitySummary, Ledger, LedgerSummary, LinkSummary};
-use crate::history::History;
+use crate::history::grid::Grid;
 
 /// How many slots back the last evidence may lie to count as now.
 const NOW_SLOTS: usize = 3;
@@ -23,7 +22,7 @@ fn now(column: &[Cell], grid: &Grid) -> (State, UnixMs) {
 
 impl Ledger {
     /// The ledger in counts.
-    pub fn summary(&self, history: &History) -> LedgerSummary {
+    pub fn summary(&self) -> LedgerSummary {
         let of = |column: &[Cell], a: usize| {
             let (now, since) = now(column, &self.grid);
             let counts = Counts::of(column.iter().map(|c| c.state()));
@@ -37,16 +36,14 @@ impl Ledger {
             links: self
                 .links
                 .iter()
-                .zip(&history.links)
-                .map(|(link, records)| LinkSummary {
+                .zip(&self.columns.links)
+                .map(|(link, columns)| LinkSummary {
                     link: link.clone(),
                     activities: activities
                         .clone()
                         .map(|a| of(self.column(link.index, a), a))
                         .collect(),
-                    last_slot_at: (records.slots.iter().map(|s| s.start))
-                        .filter(|start| *start >= self.span.from)
-                        .max(),
+                    last_slot_at: columns.last_record,
                     now: now(self.connection(link.index), &self.grid).0,
                 })
                 .collect(),

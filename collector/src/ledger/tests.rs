@@ -209,7 +209,7 @@ fn the_day_before_proves_a_throughput_and_nothing_else() {
     let proven = |l: &Ledger| l.column(0, film).iter().filter(|c| !c.is_unproven()).count();
     // The last busy second is of 01:59 the day before.
     assert_eq!(proven(&with), 119);
-    assert_eq!(with.summary(&history).links[0].last_slot_at, Some(START.plus(2159 * 60_000)));
+    assert_eq!(with.summary().links[0].last_slot_at, Some(START.plus(2159 * 60_000)));
     history.links[0].slots.retain(|s| s.start >= from);
     let without = ledger(&history);
     assert_eq!(proven(&without), 0);
@@ -222,7 +222,7 @@ fn the_day_before_proves_a_throughput_and_nothing_else() {
     history = script.history();
     history.span.from = from;
     history.links[0].slots.retain(|s| s.start < from);
-    assert_eq!(ledger(&history).summary(&history).links[0].last_slot_at, None);
+    assert_eq!(ledger(&history).summary().links[0].last_slot_at, None);
 }
 
 #[test]

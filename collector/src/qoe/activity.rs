@@ -198,6 +198,23 @@ impl From<&Evidence> for Prepared {
     }
 }
 
+impl Prepared {
+    /// From figures worked out before: round trips in ms at each of
+    /// [`PERCENTILES`], −∞ where unknown, and [`loss_lower_bound`] of `lost` and
+    /// `sent`. Throughput is unknown.
+    pub(crate) fn read(latency_ms: [f64; 3], loss_low: f64, lost: u32, sent: u32) -> Self {
+        Self {
+            latency_ms,
+            loss_mean: f64::from(lost.min(sent)) / f64::from(sent.max(1)),
+            loss_low,
+            down: f64::INFINITY,
+            up: f64::INFINITY,
+            sent: sent > 0,
+            whole: sent > 0 && latency_ms[0].is_finite(),
+        }
+    }
+}
+
 /// The ledger's view of a slot that has evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {

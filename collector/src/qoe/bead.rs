@@ -53,18 +53,40 @@ pub struct Verdict {
     pub binding: Option<Binding>,
 }
 
+/// One half of the rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Half {
+    /// Share of the tests that were good enough.
+    pub share: f64,
+    /// Enough of them were.
+    pub holds: bool,
+}
+
+fn half(good: usize, of: usize, percent: usize) -> Option<Half> {
+    (of > 0).then(|| Half { share: good as f64 / of as f64, holds: good * 100 >= of * percent })
+}
+
+/// The speed tests' half; `None` without tests.
+pub fn speed(committed: PositiveMbps, tests: &[Mbps]) -> Option<Half> {
+    let fast = tests.iter().filter(|s| at_least_share(s.get(), 0.8, committed.get())).count();
+    half(fast, tests.len(), 80)
+}
+
+/// The latency tests' half; `None` without tests.
+pub fn latency(tests: &[Millis]) -> Option<Half> {
+    let quick = tests.iter().filter(|l| l.get() <= LATENCY_LIMIT_MS).count();
+    half(quick, tests.len(), 95)
+}
+
 /// Judges one line.
 pub fn judge(tests: &Tests) -> Result<Verdict, NotEnoughData> {
-    NotEnoughData::unless_all(&[
-        ("speed_mbps", !tests.speed.is_empty()),
-        ("latency_ms", !tests.latency.is_empty()),
-    ])?;
-    let committed = tests.committed.get();
-    let fast = tests.speed.iter().filter(|s| at_least_share(s.get(), 0.8, committed)).count();
-    let quick = tests.latency.iter().filter(|l| l.get() <= LATENCY_LIMIT_MS).count();
-    let speed_holds = fast * 100 >= tests.speed.len() * 80;
-    let latency_holds = quick * 100 >= tests.latency.len() * 95;
-    let binding = match (speed_holds, latency_holds) {
+    let (speed, latency) = (speed(tests.committed, &tests.speed), latency(&tests.latency));
+    let (Some(speed), Some(latency)) = (speed, latency) else {
+        let there = [("speed_mbps", speed.is_some()), ("latency_ms", latency.is_some())];
+        let missing = there.iter().filter(|(_, there)| !there).map(|(name, _)| (*name).into());
+        return Err(NotEnoughData { missing: missing.collect() });
+    };
+    let binding = match (speed.holds, latency.holds) {
         (true, true) => None,
         (false, true) => Some(Binding::Speed),
         (true, false) => Some(Binding::Latency),
@@ -72,8 +94,8 @@ pub fn judge(tests: &Tests) -> Result<Verdict, NotEnoughData> {
     };
     Ok(Verdict {
         conforms: binding.is_none(),
-        speed_share: fast as f64 / tests.speed.len() as f64,
-        latency_share: quick as f64 / tests.latency.len() as f64,
+        speed_share: speed.share,
+        latency_share: latency.share,
         binding,
     })
 }

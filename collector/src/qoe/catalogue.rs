@@ -127,6 +127,18 @@ impl Activity {
     pub fn requirement(&self) -> &Requirement {
         &self.requirement
     }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            rop: self.rop.each_ref().map(|s| s.value),
+            cpup: self.cpup.each_ref().map(|s| s.value),
+            rop_loss: self.rop_loss.value,
+            cpup_loss: self.cpup_loss.value,
+            down: self.throughput_down.value,
+            up: self.throughput_up.value,
+            ok_at: self.ok_at.value,
+        }
+    }
 }
 
 /// A checked catalogue.
@@ -171,6 +183,16 @@ impl Catalogue {
         RequirementSet::new(self.activities.iter().map(|a| a.requirement).collect())
     }
 
+    /// One activity alone, OK from another score where one is given.
+    pub fn only(&self, id: &str, ok_at: Option<f64>) -> Option<Self> {
+        let mut activity = self.get(id)?.clone();
+        if let Some(ok_at) = ok_at {
+            activity.ok_at = Sourced { value: ok_at, source: "as asked".to_owned() };
+            activity.requirement = Requirement::new(&activity.needs())?;
+        }
+        Some(Self { version: self.version.clone(), activities: vec![activity] })
+    }
+
     /// The activity of that id.
     pub fn get(&self, id: &str) -> Option<&Activity> {
         self.activities.iter().find(|a| a.id == id)
@@ -179,7 +201,7 @@ impl Catalogue {
 
 /// TOML as JSON. What JSON lacks (dates, infinities) becomes text, which no
 /// number accepts, so that it is refused with its value shown.
-fn json(value: toml::Value) -> Value {
+pub(crate) fn json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(s) => Value::String(s),
         toml::Value::Integer(i) => i.into(),

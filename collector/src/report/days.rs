@@ -26,6 +26,17 @@ fn at_hour(date: Date, hour: i8, tz: &TimeZone) -> Option<UnixMs> {
     Some(UnixMs(zoned.timestamp().as_millisecond()))
 }
 
+/// A minute of a local day, from 0 to 1440: the next day's start. One that the clock
+/// leaps over is taken as much later.
+pub(crate) fn at_minute(date: Date, minute: u16, tz: &TimeZone) -> Option<UnixMs> {
+    if minute == 1440 {
+        return at_hour(date.checked_add(1.day()).ok()?, 0, tz);
+    }
+    let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
+    let zoned = date.at(hour, minute, 0, 0).to_zoned(tz.clone()).ok()?;
+    Some(UnixMs(zoned.timestamp().as_millisecond()))
+}
+
 /// The local days that a span touches.
 pub(crate) fn days(span: Span, tz: &TimeZone) -> Vec<Day> {
     let mut days = Vec::new();

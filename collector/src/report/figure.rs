@@ -39,6 +39,8 @@ pub enum IntervalMethod {
     Wilson,
     /// A bootstrap over whole days, since minutes of one day are correlated.
     BootstrapOverDays,
+    /// A bootstrap over whole homes, since the periods of one home are correlated.
+    BootstrapOverHomes,
     /// Not sampling error: what is UNKNOWN taken first as bad, then as good.
     UnknownAsBadThenGood,
 }

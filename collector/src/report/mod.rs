@@ -17,8 +17,10 @@ pub use names::{ActivityRef, LinkRef};
 
 use crate::gaps::Gaps;
 use crate::history::{History, Span};
+use crate::homes::Home;
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::profile::Profile;
+use crate::promise::Promises;
 use crate::qoe::catalogue::Catalogue;
 use crate::statement::{Statement, zone};
 
@@ -35,20 +37,25 @@ pub struct Report {
     pub time_zone: String,
     /// The version of the activity catalogue judged by.
     pub catalogue: String,
+    /// What is told of the home; nothing of it is measured.
+    pub home: Home,
     /// The ledger in counts, and the state now.
     pub ledger: LedgerSummary,
     /// What works, how well.
     pub profile: Profile,
     /// What did not, where, and what would have helped.
     pub gaps: Gaps,
+    /// What came of what was promised.
+    pub promises: Promises,
     /// For the customer.
     pub statement: Statement,
 }
 
 /// Judges a household's history by a catalogue and draws up its report at `now`,
-/// local times by `tz`. The ledger comes with it for whoever draws its strips.
+/// local times by `tz`, beside what is told of its `home`. The ledger comes with it for whoever draws its strips.
 pub fn household_report(
     history: &History,
+    home: &Home,
     catalogue: &Catalogue,
     tz: &TimeZone,
     now: UnixMs,
@@ -56,6 +63,7 @@ pub fn household_report(
     let ledger = Ledger::build(history, catalogue);
     let profile = Profile::build(history, &ledger, tz);
     let gaps = Gaps::build(history, &ledger, tz);
+    let promises = Promises::judge(history, home, &ledger, tz);
     let statement = Statement::build(history, &ledger, &profile, &gaps, tz, now);
     let report = Report {
         household: history.household.clone(),
@@ -63,9 +71,11 @@ pub fn household_report(
         generated_at: now,
         time_zone: zone(tz),
         catalogue: ledger.catalogue.clone(),
-        ledger: ledger.summary(history),
+        home: home.clone(),
+        ledger: ledger.summary(),
         profile,
         gaps,
+        promises,
         statement,
     };
     (ledger, report)

@@ -22,7 +22,14 @@ fn links() -> Vec<ScriptLink> {
 
 fn report(script: &Script) -> Report {
     let history = script.history();
-    household_report(&history, &Catalogue::built_in(), &TimeZone::UTC, history.span.to).1
+    household_report(
+        &history,
+        &Home::default(),
+        &Catalogue::built_in(),
+        &TimeZone::UTC,
+        history.span.to,
+    )
+    .1
 }
 
 #[test]
@@ -310,7 +317,7 @@ fn a_month_of_three_links() {
         assert_eq!(Gaps::build(&history, &ledger, &tz).activities[0].saved.slots, 60);
     });
     timed("all", &mut || {
-        let (_, report) = household_report(&history, &catalogue, &tz, UnixMs(0));
+        let (_, report) = household_report(&history, &Home::default(), &catalogue, &tz, UnixMs(0));
         assert_eq!(report.statement.verdicts.len(), 10);
     });
 }

@@ -1,12 +1,13 @@
 //! What the collector remembers, behind one narrow trait.
 //!
 //! Read in this order: this file (what goes in and comes out), [`asks`] (plans
-//! and orders, which go the other way), then [`sqlite`] (one implementation, in one file on disk) and `migrations/` (its
-//! tables). Ingest is the only caller of [`Store::commit`]; everything that
+//! and orders, which go the other way), [`homes`] (what is told of them), then [`sqlite`]
+//! (one implementation, in one file on disk) and `migrations/` (its tables). Ingest is the only caller of [`Store::commit`]; everything that
 //! reads may call the rest from any thread. All of it blocks: call it from a
 //! thread that may.
 
 pub mod asks;
+pub mod homes;
 pub mod sqlite;
 
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use serde::Serialize;
 use crate::history::{Exclusion, History, PEAK_PROVES_MS, Span};
 
 /// Records of many agents, and what is known of their households.
-pub trait Store: asks::Asks + Send + Sync + 'static {
+pub trait Store: asks::Asks + homes::Homes + Send + Sync + 'static {
     /// Applies all of `writes` in one transaction and makes them durable: when
     /// this returns `Ok`, no crash and no loss of power undoes any of them. On
     /// `Err` none has happened. One [`Written`] per write, in their order.

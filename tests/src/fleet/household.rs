@@ -7,12 +7,13 @@
 //! power cut interrupts is lost with it, and a new boot starts after it.
 
 mod slot;
+mod trouble;
 
 use std::collections::VecDeque;
 
 use hearth_proto::{
-    AgentId, BootId, DefaultRoute, Event, EventKind, HouseholdId, LinkInfo, LinkName, Record, Seq,
-    SlotLength, Technology, UnixMs, Vantage,
+    AgentId, BootId, DefaultRoute, Event, EventKind, HouseholdId, LinkInfo, LinkName, Record, Role,
+    Seq, SlotLength, Technology, UnixMs, Vantage,
 };
 
 use super::script::{Script, Times, Trouble};
@@ -100,6 +101,9 @@ pub struct Household {
     pub slot: SlotLength,
     /// How often it probes.
     pub pace: Pace,
+    /// Points on its ways out that never answer a probe, though they carry what
+    /// goes through them.
+    pub mute: Vec<Role>,
     /// From when to when it is told of.
     pub span: Times,
     /// What happens.
@@ -145,6 +149,7 @@ impl Household {
             ],
             slot,
             pace: Pace::default(),
+            mute: Vec::new(),
             span,
             script: Script::ordinary(span, seed),
             seed,
@@ -183,8 +188,7 @@ impl Household {
 
     /// All records, in order, drawn as they are asked for.
     pub fn records(&self) -> Records<'_> {
-        let states =
-            self.links.iter().map(|link| LinkState::new(link, self.pace, self.seed)).collect();
+        let states = self.links.iter().map(|l| LinkState::new(l, self)).collect();
         Records {
             home: self,
             slots: Box::new(self.slots()),
@@ -258,7 +262,7 @@ impl Records<'_> {
         let measured = Times { from, to: slot.to };
         let mut summaries = Vec::with_capacity(self.states.len());
         for (i, state) in self.states.iter_mut().enumerate() {
-            let troubles = slot::Troubles::on(&self.home.script, i, measured);
+            let troubles = trouble::Troubles::on(&self.home.script, i, measured);
             let mut summary = state.measure(slot, from, self.home.slot, &troubles);
             events.extend(state.take_events());
             summary.busy = Some(slot::idle());

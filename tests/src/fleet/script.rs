@@ -61,6 +61,27 @@ pub enum Trouble {
         /// Share of probes lost.
         loss: f64,
     },
+    /// The network beyond a link's first hop carries nothing.
+    CoreOutage {
+        /// Which link's network.
+        link: usize,
+        /// When.
+        times: Times,
+    },
+    /// A link's box in the home carries nothing, and does not answer either.
+    BoxOutage {
+        /// Which link's box.
+        link: usize,
+        /// When.
+        times: Times,
+    },
+    /// The reflector alone loses, over whichever link it is asked.
+    BadReflector {
+        /// When.
+        times: Times,
+        /// Share of its probes lost.
+        loss: f64,
+    },
     /// The home is without power: the agent measures nothing.
     PowerCut {
         /// When.
@@ -75,7 +96,22 @@ impl Trouble {
             Self::Outage { times, .. }
             | Self::Congestion { times, .. }
             | Self::HomeWifi { times, .. }
+            | Self::CoreOutage { times, .. }
+            | Self::BoxOutage { times, .. }
+            | Self::BadReflector { times, .. }
             | Self::PowerCut { times } => *times,
+        }
+    }
+
+    /// Whether link `i` feels it.
+    pub fn is_on(&self, i: usize) -> bool {
+        match self {
+            Self::Outage { links, .. } => links.contains(&i),
+            Self::Congestion { link, .. }
+            | Self::HomeWifi { link, .. }
+            | Self::CoreOutage { link, .. }
+            | Self::BoxOutage { link, .. } => *link == i,
+            Self::BadReflector { .. } | Self::PowerCut { .. } => true,
         }
     }
 }
@@ -167,10 +203,13 @@ impl Script {
         for trouble in self.within(slot) {
             let to = match trouble {
                 Trouble::PowerCut { .. } => &mut off,
-                Trouble::Outage { links, .. } if links.contains(&link) => &mut down,
-                Trouble::Congestion { link: l, .. } if *l == link => &mut congested,
-                Trouble::HomeWifi { link: l, .. } if *l == link => &mut wifi,
-                _ => continue,
+                _ if !trouble.is_on(link) => continue,
+                Trouble::Outage { .. } | Trouble::CoreOutage { .. } | Trouble::BoxOutage { .. } => {
+                    &mut down
+                }
+                Trouble::Congestion { .. } => &mut congested,
+                Trouble::HomeWifi { .. } => &mut wifi,
+                Trouble::BadReflector { .. } => continue,
             };
             to.push(trouble.times());
         }

@@ -154,11 +154,7 @@ pub fn outages(home: &Household, gaps: &Gaps) -> Result<usize, Untruth> {
         let around = Times { from: times.from.plus(-APART_MS), to: times.to.plus(APART_MS) };
         for &i in links {
             let name = &home.links[i].name;
-            let is_alone = home.script.within(around).all(|t| match t {
-                Trouble::PowerCut { .. } => false,
-                Trouble::Outage { links, .. } => t == trouble || !links.contains(&i),
-                Trouble::Congestion { link, .. } | Trouble::HomeWifi { link, .. } => *link != i,
-            });
+            let is_alone = home.script.within(around).all(|t| t == trouble || !t.is_on(i));
             if !is_alone || around.from < home.span.from || around.to > home.span.to {
                 continue;
             }
@@ -180,54 +176,17 @@ pub fn outages(home: &Household, gaps: &Gaps) -> Result<usize, Untruth> {
 
 #[cfg(test)]
 mod tests {
-    use hearth_collector::history::{LinkHistory, Span};
     use hearth_collector::qoe::catalogue::Catalogue;
-    use hearth_proto::{EventKind, Record};
     use jiff::tz::TimeZone;
 
     use super::*;
-
-    fn told(home: &Household) -> History {
-        let mut told = History {
-            household: home.id.clone(),
-            span: Span { from: home.span.from, to: home.span.to },
-            links: Vec::new(),
-            events: Vec::new(),
-            tests: Vec::new(),
-            exclusions: Vec::new(),
-        };
-        for reported in home.records() {
-            match reported.record {
-                Record::Slot(slot) => {
-                    let mut links = told.links.iter_mut();
-                    let link = links.find(|l| l.info.link == slot.link).expect("told before");
-                    link.slots.push(slot);
-                }
-                Record::Test(test) => told.tests.push((home.agent.clone(), test)),
-                Record::Event(event) => {
-                    if let EventKind::LinkAppeared(info) = &event.kind
-                        && !told.links.iter().any(|l| l.info.link == info.link)
-                    {
-                        told.links.push(LinkHistory {
-                            agent: home.agent.clone(),
-                            vantage: home.vantage,
-                            info: info.clone(),
-                            slots: Vec::new(),
-                        });
-                    }
-                    told.events.push((home.agent.clone(), event));
-                }
-            }
-        }
-        told
-    }
 
     #[test]
     fn the_truth_passes_and_a_lie_is_named() {
         let start = UnixMs(1_761_955_200_000);
         let span = Times { from: start, to: start.plus(2 * 86_400_000) };
         let home = Household::ordinary("h1", span, 4).unwrap();
-        let (catalogue, mut told) = (Catalogue::built_in(), told(&home));
+        let (catalogue, mut told) = (Catalogue::built_in(), home.history());
         history(&home, &told).unwrap();
         let judged = Ledger::build(&told, &catalogue);
         let compared = ledger(&home, &judged).unwrap();

@@ -57,9 +57,12 @@ pub enum Answer<'a> {
     Done,
 }
 
-/// Asks which number the kernel has given nl80211.
-pub fn get_family(sequence: u32) -> Vec<u8> {
-    let name = attribute(CTRL_ATTR_FAMILY_NAME, b"nl80211\0");
+/// The family that Wi-Fi is asked by.
+pub const NL80211: &str = "nl80211";
+
+/// Asks which number the kernel has given a generic netlink family.
+pub fn get_family(name: &str, sequence: u32) -> Vec<u8> {
+    let name = attribute(CTRL_ATTR_FAMILY_NAME, &[name.as_bytes(), b"\0"].concat());
     request(CONTROL, NLM_F_REQUEST, sequence, CTRL_CMD_GETFAMILY, &name)
 }
 
@@ -312,7 +315,7 @@ mod tests {
             32, 0, 0, 0,  16, 0,  1, 0,  1, 0, 0, 0,  0, 0, 0, 0,  3, 1, 0, 0,
             12, 0, 2, 0,  b'n', b'l', b'8', b'0', b'2', b'1', b'1', 0,
         ];
-        assert_eq!(get_family(1), expected);
+        assert_eq!(get_family(NL80211, 1), expected);
         assert_eq!(family(&[6, 0, 1, 0, 28, 0, 0, 0]), Some(28));
     }
 

@@ -21,7 +21,7 @@ const ENOENT: i32 = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum WifiError {
     /// The kernel has no nl80211: no Wi-Fi driver is loaded.
-    #[error("the kernel has no nl80211")]
+    #[error("this machine has no Wi-Fi: no driver has brought nl80211 to the kernel")]
     NoFamily,
     /// The interface is gone, or is no Wi-Fi station's.
     #[error("{interface} is no Wi-Fi station")]
@@ -53,20 +53,32 @@ impl Nl80211 {
     /// # Errors
     /// Where there is no nl80211, or no socket.
     pub async fn open() -> Result<Self, WifiError> {
+        let mut opened = Self::unresolved()?;
+        opened.family = opened.resolve(message::NL80211).await?.ok_or(WifiError::NoFamily)?;
+        Ok(opened)
+    }
+
+    fn unresolved() -> io::Result<Self> {
         let mut socket = TokioSocket::new(NETLINK_GENERIC)?;
         socket.socket_mut().bind_auto()?;
         socket.socket_mut().connect(&SocketAddr::new(0, 0))?;
-        let mut opened = Self { socket, family: 0, sequence: 0 };
+        Ok(Self { socket, family: 0, sequence: 0 })
+    }
+
+    /// The number of a generic netlink family; `None`: the kernel has it not.
+    async fn resolve(&mut self, name: &str) -> io::Result<Option<u16>> {
         let mut family = None;
-        let asked = opened.ask(message::get_family, false, |attributes| {
-            family = family.or(message::family(attributes));
-        });
-        match asked.await {
-            Err(error) if error.raw_os_error() == Some(ENOENT) => return Err(WifiError::NoFamily),
-            other => other?,
+        let asked = self
+            .ask(
+                |n| message::get_family(name, n),
+                false,
+                |attributes| family = family.or(message::family(attributes)),
+            )
+            .await;
+        match asked {
+            Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
+            other => other.map(|()| family),
         }
-        opened.family = family.ok_or(WifiError::NoFamily)?;
-        Ok(opened)
     }
 
     /// Reads a station's interface.
@@ -140,5 +152,39 @@ impl Nl80211 {
             }
         };
         timeout(PATIENCE, receive).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `GENL_ID_CTRL`, which all kernels give the family that tells of the others.
+    const CONTROL: u16 = 16;
+
+    #[tokio::test]
+    async fn the_kernel_tells_its_families_by_name() {
+        let mut socket = Nl80211::unresolved().unwrap();
+        for _ in 0..3 {
+            assert_eq!(socket.resolve("nlctrl").await.unwrap(), Some(CONTROL));
+            assert_eq!(socket.resolve("no-such-one").await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_station_is_told_from_no_wi_fi() {
+        let lo: InterfaceName = "lo".parse().unwrap();
+        let known = Nl80211::unresolved().unwrap().resolve(message::NL80211).await.unwrap();
+        match (known, Nl80211::open().await) {
+            (None, Err(error @ WifiError::NoFamily)) => {
+                assert!(error.to_string().contains("no Wi-Fi"), "{error}");
+            }
+            (Some(family), Ok(mut socket)) => {
+                assert_eq!(socket.family, family);
+                let read = socket.read(&lo).await;
+                assert!(matches!(read, Err(WifiError::NoStation { .. })), "{read:?}");
+            }
+            (known, other) => panic!("{known:?}: {:?}", other.err()),
+        }
     }
 }

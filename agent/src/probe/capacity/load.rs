@@ -119,13 +119,13 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// Downloads, and says when what arrived. The connection ends with it.
+/// Downloads, and says when what arrived, since when. The connection ends with it.
 pub(super) async fn down(
     mut server: Server,
     url: &Url,
     limits: Limits,
     tell: &mut (dyn FnMut(u64) + Send),
-) -> Result<Vec<Mark>, TestError> {
+) -> Result<(Instant, Vec<Mark>), TestError> {
     let doing = format!("can't download {url}");
     let fail = |error: h2::Error| failed(&doing, &error);
     let request = Request::get(url.as_str()).body(()).map_err(|error| unasked(&doing, &error))?;
@@ -166,16 +166,16 @@ pub(super) async fn down(
         }
     }
     server.driver.abort_all();
-    Ok(server.arrivals.since(began))
+    Ok((began, server.arrivals.since(began)))
 }
 
-/// Uploads, and says when the server had what.
+/// Uploads, and says when the server had what, since when.
 pub(super) async fn up(
     mut server: Server,
     url: &Url,
     limits: Limits,
     tell: &mut (dyn FnMut(u64) + Send),
-) -> Result<Vec<Mark>, TestError> {
+) -> Result<(Instant, Vec<Mark>), TestError> {
     let doing = format!("can't upload to {url}");
     let fail = |error: h2::Error| failed(&doing, &error);
     let request = Request::post(url.as_str()).body(()).map_err(|error| unasked(&doing, &error))?;
@@ -233,7 +233,7 @@ pub(super) async fn up(
         }
     }
     server.driver.abort_all();
-    Ok(marks)
+    Ok((began, marks))
 }
 
 enum Next {

@@ -22,6 +22,11 @@ use crate::probe::heavy::{Means, TestError};
 const HEAD_START: Duration = Duration::from_millis(250);
 /// What a download leaves of the connection's window for the document.
 const WINDOW_BESIDE: u64 = 32 * 1024;
+/// What may come on a connection beside what is asked for: certificates, the
+/// document, answers to an upload;
+const BESIDE: u64 = 40_000;
+/// and for so many octets asked for, one of frames and records.
+const FRAMED: u64 = 32;
 /// More than arrives between two readings.
 const READ_AT_ONCE: usize = 512 * 1024;
 /// Octets of an answer's header fields.
@@ -119,6 +124,8 @@ async fn secure(tls: &Tls, tcp: Connected, name: &str, window: u64) -> Result<Se
     let Connected { mut stream, took: connected } = tcp;
     // Whatever arrived is read at once, so that it is one arrival.
     stream.read_ahead(READ_AT_ONCE);
+    // Flow control stops a conforming server sooner.
+    stream.allow(window + window / FRAMED + BESIDE);
     stream.bear_load(UNSENT).map_err(|error| failed(Cause::Local, &doing, &error))?;
     let meter = stream.meter().clone();
     let secured =

@@ -16,6 +16,17 @@ const SILENCE_TIMES: f64 = 4.0;
 /// How soon, in silences, and how much of it has to be made up for.
 const SOON: f64 = 0.3;
 const MADE_UP: f64 = 0.6;
+/// The same of what came later, until so many silences after it began.
+const LATER: f64 = 4.0;
+const CAUGHT_UP: f64 = 0.75;
+/// A silence of so many round trips may be the wait for something sent again.
+const HELD_RTT: f64 = 0.8;
+/// What tells a repair: octets at once, a smaller window, a faster run.
+const LUMP: f64 = 12_000.0;
+const SMALLER: f64 = 0.8;
+const FASTER: f64 = 1.4;
+/// A span of arrivals whose rate says something.
+const BRISK_POINTS: usize = 3;
 /// Fewer points, octets or seconds are no train to measure.
 const TRAIN_POINTS: usize = 4;
 const TRAIN_OCTETS: f64 = 8_000.0;
@@ -48,28 +59,96 @@ pub(super) fn points(marks: &[Mark]) -> Vec<Point> {
     points
 }
 
-/// The runs, in order; lone points are left out.
-pub(super) fn runs(points: &[Point], rtt: f64) -> Vec<Run> {
+/// What was lost or late.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Losses {
+    /// The most octets that came at once after it; 0: nothing was.
+    pub(super) held: f64,
+    /// When the first was waited for.
+    pub(super) first: Option<f64>,
+    /// Whether the link had less to carry for it.
+    pub(super) starved: bool,
+}
+
+/// The runs, in order, lone points left out, and what was lost.
+pub(super) fn runs(points: &[Point], rtt: f64) -> (Vec<Run>, Losses) {
     let usual = usual_pace(points);
     let least = SILENCE_LEAST.max(SILENCE_RTT * rtt);
-    let mut runs = Vec::new();
-    let mut run: Vec<Point> = Vec::new();
-    for (i, &(at, octets)) in points.iter().enumerate() {
-        if let Some(&(before, by)) = run.last() {
-            let silence = at - before;
-            if silence > least
-                && silence < SILENCE_MOST_RTT * rtt + SILENCE_MOST
-                && silence > SILENCE_TIMES * usual * (octets - by)
-                && !made_up_for(&points[i..], (before, by), usual)
-            {
-                runs.push(Run(std::mem::take(&mut run)));
-            }
+    // Where each silence ended.
+    let silences: Vec<usize> = (1..points.len())
+        .filter(|&i| {
+            let (silence, octets) = between(points, i - 1, i);
+            silence > least && silence > SILENCE_TIMES * usual * octets
+        })
+        .collect();
+    let (mut runs, mut losses) = (Vec::new(), Losses::default());
+    let mut began = 0;
+    for (n, &i) in silences.iter().enumerate() {
+        let next = silences.get(n + 1).copied().unwrap_or(points.len());
+        let (silence, at_once) = between(points, i - 1, i);
+        let too_long = silence >= SILENCE_MOST_RTT * rtt + SILENCE_MOST;
+        let made_up = made_up_for(&points[i..], points[i - 1], usual);
+        let repaired =
+            !made_up && silence > HELD_RTT * rtt && is_repair(points, began, i, next, usual);
+        if made_up || repaired {
+            losses.held = losses.held.max(at_once);
+            losses.first = losses.first.or(Some(points[i - 1].0));
         }
-        run.push((at, octets));
+        losses.starved |=
+            (repaired || too_long) && !made_up && !caught_up(&points[i - 1..], silence, usual);
+        if !too_long && !made_up && !repaired {
+            runs.push(Run(points[began..i].to_vec()));
+            began = i;
+        }
     }
-    runs.push(Run(run));
+    runs.push(Run(points.get(began..).unwrap_or_default().to_vec()));
     runs.retain(|run| run.0.len() > 1);
-    runs
+    (runs, losses)
+}
+
+/// Seconds and octets from one point to another.
+fn between(points: &[Point], from: usize, to: usize) -> (f64, f64) {
+    (points[to].0 - points[from].0, points[to].1 - points[from].1)
+}
+
+/// Whether what came after a silence tells of a loss: a lump that had been held
+/// back, a smaller window than before, or octets faster than any before, since
+/// each that fills a hole sets more free.
+fn is_repair(points: &[Point], began: usize, at: usize, next: usize, usual: f64) -> bool {
+    let (seconds, octets) = between(points, began, at - 1);
+    let (seconds_after, octets_after) = between(points, at, next - 1);
+    let lump = points[at].1 - points[at - 1].1;
+    let is_last = next == points.len();
+    let faster = octets_after / seconds_after.max(1e-6) > FASTER * octets / seconds.max(1e-6);
+    // More than a fast link brings at one reading.
+    (lump > LUMP.max(0.25 * octets) && lump * usual > 2.0 * TOGETHER)
+        || (!is_last && octets_after + lump < SMALLER * octets)
+        || (at - began > TRAIN_POINTS && octets > TRAIN_OCTETS && faster)
+}
+
+/// The rate that arrivals have over spans of so many seconds, which a share of the
+/// octets exceed: a sender that does not fill a link still shows what it carries.
+pub(super) fn brisk(points: &[Point], span: f64, share: f64) -> f64 {
+    let (mut rates, mut j) = (Vec::new(), 0);
+    for i in 0..points.len() {
+        j = j.max(i + BRISK_POINTS);
+        while j < points.len() && points[j].0 - points[i].0 < span {
+            j += 1;
+        }
+        if j >= points.len() {
+            break;
+        }
+        let (seconds, octets) = between(points, i, j);
+        rates.push((octets * 8.0 / seconds, octets / seconds.max(span)));
+    }
+    rates.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let least = rates.iter().map(|rate| rate.1).sum::<f64>() * share;
+    let mut sum = 0.0;
+    let found = rates.iter().find(|rate| {
+        sum += rate.1;
+        sum >= least
+    });
+    found.map_or(0.0, |rate| rate.0)
 }
 
 /// Whether what came right after a silence makes up for it: it had been held up
@@ -79,6 +158,13 @@ fn made_up_for(after: &[Point], (before, by): Point, usual: f64) -> bool {
     let soon = at + SOON * (at - before);
     let last = after.iter().take_while(|point| point.0 <= soon).last();
     last.is_some_and(|&(until, octets)| (octets - by) * usual > MADE_UP * (until - before))
+}
+
+/// Whether not much later as much had arrived as if there had been no silence.
+fn caught_up(since: &[Point], silence: f64, usual: f64) -> bool {
+    let Some(&(before, by)) = since.first() else { return false };
+    let soon = since[1..].iter().take_while(|point| point.0 <= before + LATER * silence);
+    soon.into_iter().any(|&(at, octets)| (octets - by) * usual > CAUGHT_UP * (at - before))
 }
 
 /// The median seconds per octet, each octet counted once.
@@ -121,6 +207,15 @@ impl Run {
         self.0.len() >= TRAIN_POINTS
             && self.octets() >= TRAIN_OCTETS
             && self.seconds() >= TRAIN_SECONDS
+    }
+
+    /// Its part until an instant.
+    pub(super) fn before(&self, until: f64) -> Self {
+        Self(self.0[..self.0.partition_point(|point| point.0 <= until)].to_vec())
+    }
+
+    pub(super) fn points(&self) -> &[Point] {
+        &self.0
     }
 
     /// Without its first round trip, in which the link may have been filling
@@ -172,6 +267,14 @@ impl Run {
             }
         }
         rates
+    }
+
+    pub(super) fn from(&self) -> f64 {
+        self.ends().map_or(0.0, |(first, _)| first.0)
+    }
+
+    pub(super) fn until(&self) -> f64 {
+        self.ends().map_or(0.0, |(_, last)| last.0)
     }
 
     fn ends(&self) -> Option<(Point, Point)> {

@@ -46,7 +46,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use meter::{Account, Meter, link_header};
-pub use stream::Counted;
+pub use stream::{Counted, TooMuch, USUALLY_ALLOWED};
 
 use super::outlet::{Outlet, OutletError};
 use crate::clock;

@@ -21,11 +21,45 @@ pub struct Counted {
     ahead: Vec<u8>,
     start: usize,
     end: usize,
+    /// How many octets may come still, and may come in all.
+    left: u64,
+    allowed: u64,
 }
+
+/// The far end sent more than it was asked for: whatever it is up to, a household
+/// pays for no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the far end sent more than the {allowed} octets that it was asked for")]
+pub struct TooMuch {
+    /// As many were.
+    pub allowed: u64,
+}
+
+/// What may come on a connection unless more is asked for: certificates, and a
+/// small answer with its header.
+pub const USUALLY_ALLOWED: u64 = 128 * 1024;
 
 impl Counted {
     pub(super) fn new(inner: TcpStream, meter: Arc<Meter>) -> Self {
-        Self { inner, meter, ahead: Vec::new(), start: 0, end: 0 }
+        let (left, allowed) = (USUALLY_ALLOWED, USUALLY_ALLOWED);
+        Self { inner, meter, ahead: Vec::new(), start: 0, end: 0, left, allowed }
+    }
+
+    /// Lets so many octets come in all, TLS and headers included; more are an error
+    /// ([`TooMuch`]). To be called before any comes.
+    pub fn allow(&mut self, octets: u64) {
+        (self.left, self.allowed) = (octets, octets);
+    }
+
+    /// Counts what came.
+    fn take_in(&mut self, octets: usize) -> io::Result<()> {
+        self.meter.received(octets);
+        let allowed = self.allowed;
+        self.left = self
+            .left
+            .checked_sub(octets as u64)
+            .ok_or_else(|| io::Error::other(TooMuch { allowed }))?;
+        Ok(())
     }
 
     /// What it cost.
@@ -85,13 +119,16 @@ impl AsyncRead for Counted {
         if buffer.remaining() >= this.ahead.len() {
             let before = buffer.filled().len();
             ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
-            this.meter.received(buffer.filled().len() - before);
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(this.take_in(buffer.filled().len() - before));
         }
-        let mut ahead = ReadBuf::new(&mut this.ahead);
+        // One more than may come, to see that it came.
+        let most = usize::try_from(this.left).unwrap_or(usize::MAX).saturating_add(1);
+        let most = most.min(this.ahead.len());
+        let mut ahead = ReadBuf::new(&mut this.ahead[..most]);
         ready!(Pin::new(&mut this.inner).poll_read(cx, &mut ahead))?;
-        (this.start, this.end) = (0, ahead.filled().len());
-        this.meter.received(this.end);
+        let came = ahead.filled().len();
+        this.take_in(came)?;
+        (this.start, this.end) = (0, came);
         this.take_ahead(buffer);
         Poll::Ready(Ok(()))
     }

@@ -23,6 +23,10 @@ use crate::clock;
 use question::{Asked, Contents, Reading};
 pub use question::{MAX_DATAGRAM, NameError, Question};
 
+/// Octets of datagrams that are read for one question: whoever sends more, none of
+/// which is the answer, is not listened to any longer.
+const MOST_OCTETS: usize = 64 * 1024;
+
 /// The port of DNS.
 pub const PORT: u16 = 53;
 
@@ -141,6 +145,10 @@ impl Trip<'_> {
                     match asked.read(&buffer[..len]) {
                         // A late answer to another, or a forger's: the true one
                         // may still come.
+                        Reading::Stray if self.octets.1 > MOST_OCTETS => {
+                            tracing::debug!(server = %self.server, "flooded with strays");
+                            return Err(Cause::Protocol);
+                        }
                         Reading::Stray => strays = true,
                         reading => return Ok((reading, at)),
                     }

@@ -163,3 +163,18 @@ async fn that_there_is_no_such_name_is_an_answer() {
     let got = ask(&Outlet::System, at, &question(), Transport::Udp).await.unwrap();
     assert!(!got.exists && got.addresses.is_empty());
 }
+
+#[tokio::test]
+async fn a_flood_of_strays_is_not_listened_to() {
+    let at = server(|asked| {
+        let mut stray = answer(asked, ResponseCode::NoError);
+        stray.metadata.id = asked.metadata.id.wrapping_add(1);
+        vec![stray; 20_000]
+    })
+    .await;
+    let began = clock::now();
+    let failed = ask(&Outlet::System, at, &question(), Transport::Udp).await.unwrap_err();
+    assert_eq!(failed.cause, Cause::Protocol);
+    // Sooner than if it had waited for the answer.
+    assert!(clock::now().saturating_duration_since(began) < TIMEOUT);
+}

@@ -142,6 +142,8 @@ impl Route {
         http.enable_push(false).max_header_list_size(MOST_HEADERS);
         if load {
             tcp.stream.read_ahead(READ_AHEAD);
+            // The test's own limit holds over all its connections together.
+            tcp.stream.allow(u64::MAX);
             tcp.stream
                 .bear_load(UNSENT)
                 .map_err(|source| ConnectError::Tcp { to: self.to, source })?;

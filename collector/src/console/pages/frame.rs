@@ -73,7 +73,7 @@ impl Frame {
     }
 }
 
-/// Puts points in words, as seen from now, in the collector's zone.
+/// Puts points in words, as seen from now, in the home's zone.
 #[derive(Debug, Clone)]
 pub(super) struct Clock {
     pub(super) now: UnixMs,

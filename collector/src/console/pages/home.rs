@@ -77,7 +77,7 @@ pub(in crate::console) async fn home(
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
     let now = state.now();
-    let range = Range::of(&pairs, now, &state.zone)?;
+    let range = state.range(&id, &pairs).await?;
     let page = state.blocking(move |s| {
         let examined = s.examine(&id, range.span)?;
         let present = s.now_of(&id, now)?;
@@ -93,8 +93,8 @@ fn page(
     range: &Range,
     theme: Theme,
 ) -> HomePage {
-    let Examined { history, ledger, report } = examined;
-    let at = Clock::new(state.now(), &state.zone, ledger.slot.ms());
+    let Examined { history, ledger, report, zone } = examined;
+    let at = Clock::new(state.now(), zone, ledger.slot.ms());
     let cells = ledger.slots().div_ceil(ledger.slots().div_ceil(strip::CELLS).max(1));
     let each =
         words::length(i64::from(ledger.slot.ms()) * ledger.slots().div_ceil(cells.max(1)) as i64);

@@ -27,6 +27,7 @@ use axum::response::Html;
 use super::ConsoleState;
 use super::failure::Failure;
 use super::query::{Pairs, Range};
+use super::source::Examined;
 use super::theme::Theme;
 use crate::report::Report;
 use frame::Clock;
@@ -70,10 +71,10 @@ async fn judged<P: Template + Send + 'static>(
     pairs: &Pairs,
     page: impl FnOnce(&Report, &Range, &Clock) -> P + Send + 'static,
 ) -> Result<Html<String>, Failure> {
-    let range = Range::of(pairs, state.now(), &state.zone)?;
+    let range = state.range(&household, pairs).await?;
     let page = state.blocking(move |s| {
-        let report = s.examine(&household, range.span)?.report;
-        let at = Clock::new(s.now(), &s.zone, report.ledger.slot_ms);
+        let Examined { report, zone, .. } = s.examine(&household, range.span)?;
+        let at = Clock::new(s.now(), &zone, report.ledger.slot_ms);
         Ok(page(&report, &range, &at))
     });
     render(&page.await?)

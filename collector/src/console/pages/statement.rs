@@ -12,7 +12,7 @@ use super::frame::Frame;
 use super::{Chrome, judged};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::query::{Home, Pairs};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
 use crate::report::days::whole_length;
@@ -118,7 +118,7 @@ pub(in crate::console) async fn statement_file(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<impl IntoResponse, Failure> {
-    let range = Range::of(&pairs, state.now(), &state.zone)?;
+    let range = state.range(&id, &pairs).await?;
     let name = format!("attachment; filename=\"statement-{id}.html\"");
     let html =
         state.blocking(move |s| Ok(statement_html(&s.examine(&id, range.span)?.report.statement)));

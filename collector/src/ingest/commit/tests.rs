@@ -5,8 +5,10 @@ use hearth_proto::{HouseholdId, OrderId, UnixMs, Vantage};
 
 use super::*;
 use crate::history::{Exclusion, History, Span};
+use crate::homes::{Home, HomeEntry};
 use crate::plans::{Addressed, Limits, OrderEntry, Refusal};
 use crate::store::asks::{Asks, Mark, NewOrder, PlanChange, PlanEntry};
+use crate::store::homes::{HomeChange, Homes};
 use crate::store::{Hello, HouseholdSummary, RefusalCount, StoreError, Totals};
 
 /// Tells of each transaction and then does as it is told.
@@ -55,6 +57,25 @@ impl Asks for Scripted {
 
     fn asked(&self) -> Result<Mark, StoreError> {
         Ok(Mark::default())
+    }
+}
+
+/// Nothing is told of anybody.
+impl Homes for Scripted {
+    fn change_homes(&self, _: &[HomeChange]) -> Result<Vec<u64>, StoreError> {
+        Err(StoreError::ReadOnly { path: "scripted".into() })
+    }
+
+    fn home(&self, _: &HouseholdId) -> Result<Home, StoreError> {
+        Ok(Home::default())
+    }
+
+    fn homes(&self) -> Result<Vec<HomeEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn home_log(&self, _: Option<&HouseholdId>) -> Result<Vec<HomeEntry>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

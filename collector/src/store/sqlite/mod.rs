@@ -1,7 +1,8 @@
 //! The store in one SQLite file, for a laptop or a small operator.
 //!
 //! Read in this order: this file (opening, connections), `schema`
-//! (migrations), `write` (the one writer), `read`, and `asks` (plans and orders).
+//! (migrations), `write` (the one writer), `read`, `asks` (plans and orders) and
+//! `homes` (what is told of them).
 //!
 //! # Layout
 //! `hearth.sqlite` in the data folder, in WAL mode; the tables are in
@@ -18,13 +19,14 @@
 //!   last commits then.
 //! - `link.slots`, `agent.events` and `agent.tests` equal the rows of `link_slot`,
 //!   `event` and `test`.
-//! - `plan`, `test_order` and `test_order_sent` are only ever added to.
+//! - `plan`, `test_order`, `test_order_sent` and `home` are only ever added to.
 //!
 //! # Recovery
 //! SQLite's own: what was not committed is rolled back at the next opening. A
 //! later program's file is refused, an earlier one's is migrated by the writer.
 
 mod asks;
+mod homes;
 mod read;
 mod schema;
 mod write;

@@ -9,8 +9,11 @@ use crate::store::StoreError;
 
 /// `../migrations/NNNN_*.sql`, from 1 on without a gap. A published one is never
 /// edited: a change is a new one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_tests.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_tests.sql"),
+    include_str!("../migrations/0003_homes.sql"),
+];
 
 /// The version this program reads and writes.
 pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;

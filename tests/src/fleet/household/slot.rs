@@ -2,11 +2,12 @@
 
 use hearth_proto::{
     Busy, Cause, Directions, Distribution, DownCause, EventKind, Family, Ipdv, LinkName, LinkSlot,
-    ProbeKind, Role, Series, SeriesKey, SlotLength, UnixMs,
+    ProbeKind, Role, Series, SeriesKey, SlotLength, UnixMs, Vantage,
 };
 
-use super::{HomeLink, Pace};
-use crate::fleet::script::{Script, Times, Trouble};
+use super::trouble::{Cut, Troubles};
+use super::{HomeLink, Household};
+use crate::fleet::script::Times;
 use crate::models::{PathProcess, Random, Rtt};
 
 /// Round trips to a box in the home, by wire.
@@ -22,6 +23,8 @@ const GATEWAY: Rtt = Rtt {
 };
 /// The first hop's share of the way to the reflector.
 const FIRST_HOP_SHARE: f64 = 0.6;
+/// The share of the operator's first router, which is the gateway of a router.
+const GATEWAY_SHARE: f64 = 0.4;
 /// A server's own mean time to a first byte.
 const SERVER_US: f64 = 12_000.0;
 /// Unanswered within this: lost.
@@ -29,50 +32,6 @@ const TIMEOUT_US: f64 = 3e6;
 const STAMP_PAYLOAD_BYTES: u32 = 44;
 const ICMP_PAYLOAD_BYTES: u32 = 56;
 const TARGET: &str = "www.example.net";
-
-/// What the script does to one link within one slot; mostly nothing.
-#[derive(Debug, Default)]
-pub(super) struct Troubles {
-    outages: Vec<(Times, DownCause)>,
-    congestion: Vec<(Times, f64, f64)>,
-    wifi: Vec<(Times, f64, f64)>,
-}
-
-impl Troubles {
-    pub(super) fn on(script: &Script, link: usize, slot: Times) -> Self {
-        let mut found = Self::default();
-        for trouble in script.within(slot) {
-            match trouble {
-                Trouble::Outage { links, times, cause } if links.contains(&link) => {
-                    found.outages.push((*times, *cause));
-                }
-                Trouble::Congestion { link: l, times, extra_us, loss } if *l == link => {
-                    found.congestion.push((*times, *extra_us, *loss));
-                }
-                Trouble::HomeWifi { link: l, times, extra_us, loss } if *l == link => {
-                    found.wifi.push((*times, *extra_us, *loss));
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-
-    fn down(&self, at: UnixMs) -> Option<DownCause> {
-        self.outages.iter().find(|o| o.0.holds(at)).map(|o| o.1)
-    }
-
-    /// (extra mean round trip, loss) of what is full or slow at `at`.
-    fn extra(list: &[(Times, f64, f64)], at: UnixMs, hump: bool) -> (f64, f64) {
-        let Some((times, us, loss)) = list.iter().find(|c| c.0.holds(at)) else {
-            return (0.0, 0.0);
-        };
-        let place = at.since(times.from) as f64 / times.to.since(times.from) as f64;
-        // Rises within the first tenth, falls within the last.
-        let level = if hump { (10.0 * place.min(1.0 - place)).min(1.0) } else { 1.0 };
-        (us * level, loss * level)
-    }
-}
 
 /// One kind of probe's results within a slot.
 #[derive(Debug)]
@@ -173,12 +132,15 @@ pub(super) struct LinkState {
     stamp_ms: u32,
     /// In the order: reflector, gateway, first hop, DNS, TCP, HTTP.
     tallies: [Tally; 6],
-    down: Option<(UnixMs, DownCause)>,
+    vantage: Vantage,
+    mute: Vec<Role>,
+    down: Option<(UnixMs, Cut)>,
     events: Vec<(UnixMs, EventKind)>,
 }
 
 impl LinkState {
-    pub(super) fn new(link: &HomeLink, pace: Pace, seed: u64) -> Self {
+    pub(super) fn new(link: &HomeLink, home: &Household) -> Self {
+        let (pace, seed) = (home.pace, home.seed);
         let random = |what: &str| Random::new(seed, &format!("{what} of {}", link.name));
         let (model, services) = (&link.model, pace.services_ms);
         let no_loss = crate::models::Loss { bad_share: 0.0, bad_ms: 1e3, lost_in_bad: 0.0 };
@@ -202,6 +164,8 @@ impl LinkState {
                 Tally::new(ProbeKind::TcpConnect, Role::Target, TARGET, 0, services),
                 Tally::new(ProbeKind::HttpTtfb, Role::Target, TARGET, 0, services),
             ],
+            vantage: home.vantage,
+            mute: home.mute.clone(),
             down: None,
             events: Vec::new(),
         }
@@ -226,14 +190,14 @@ impl LinkState {
     ) -> LinkSlot {
         let step = i64::from(self.stamp_ms);
         let mut down_ms = 0;
-        let mut down_cause = self.down.map(|d| d.1);
+        let mut down_cause = self.down.map(|d| d.1.cause());
         let first = from.0 + (slot.from.0 - from.0).rem_euclid(step);
         for at in (first..slot.to.0).step_by(step as usize).map(UnixMs) {
-            match (self.down, troubles.down(at)) {
-                (None, Some(cause)) => {
-                    self.down = Some((at, cause));
-                    down_cause = down_cause.or(Some(cause));
-                    self.tell(at, Some(cause));
+            match (self.down, troubles.cut(at)) {
+                (None, Some(cut)) => {
+                    self.down = Some((at, cut));
+                    down_cause = down_cause.or(Some(cut.cause()));
+                    self.tell(at, Some(cut.cause()));
                 }
                 (Some((since, _)), None) => {
                     down_ms += at.since(since.max(slot.from));
@@ -269,23 +233,23 @@ impl LinkState {
     fn probe(&mut self, at: UnixMs, troubles: &Troubles) {
         self.path.step();
         self.gateway.step();
-        let down = self.down.map(|d| d.1);
-        let (wifi_us, wifi_loss) = Troubles::extra(&troubles.wifi, at, false);
-        let (full_us, full_loss) = Troubles::extra(&troubles.congestion, at, true);
+        let cut = self.down.map(|d| d.1);
+        let reflector_loss = troubles.reflector_loss(at);
+        let (wifi_us, wifi_loss) = troubles.wifi(at);
+        let (full_us, full_loss) = troubles.congestion(at);
         for i in 0..self.tallies.len() {
             if !self.tallies[i].is_due(at.0) {
                 continue;
             }
             let role = self.tallies[i].key.role;
-            let outcome = match down {
-                Some(DownCause::Probes) if role == Role::Gateway => {
-                    self.home_us(wifi_us, wifi_loss)
-                }
-                Some(DownCause::Probes) => Err(Cause::Timeout),
-                Some(_) => Err(Cause::NoRoute),
+            let outcome = match cut.and_then(|cut| cut.meets(role, self.vantage)) {
+                Some(cause) => Err(cause),
+                None if self.mute.contains(&role) => Err(Cause::Timeout),
                 None => self.home_us(wifi_us, wifi_loss).and_then(|home| match role {
-                    Role::Gateway => Ok(home),
+                    Role::Gateway if self.vantage == Vantage::Device => Ok(home),
+                    Role::Gateway => Ok(home + GATEWAY_SHARE * self.path_us(0.0, 0.0)?),
                     Role::FirstHop => Ok(home + FIRST_HOP_SHARE * self.path_us(0.0, 0.0)?),
+                    Role::Reflector if self.random.chance(reflector_loss) => Err(Cause::Timeout),
                     _ => Ok(home + self.path_us(full_us, full_loss)?),
                 }),
             };
@@ -299,10 +263,10 @@ impl LinkState {
             match outcome.map(|us| us + server_us) {
                 Ok(us) if us < TIMEOUT_US => tally.answered(us),
                 outcome => {
-                    tally.failed(outcome.err().unwrap_or(Cause::Timeout), down.is_some());
-                    if down.is_none() && forward {
+                    tally.failed(outcome.err().unwrap_or(Cause::Timeout), cut.is_some());
+                    if cut.is_none() && forward {
                         tally.directions.lost_forward += 1;
-                    } else if down.is_none() {
+                    } else if cut.is_none() {
                         tally.directions.lost_back += 1;
                     }
                 }

@@ -9,7 +9,7 @@
 use hearth_proto::{LinkSlot, SlotLength, UnixMs};
 
 use super::merge::merge;
-use crate::history::{History, LinkHistory, Span};
+use super::{History, LinkHistory, Span};
 
 /// The most slots a ledger covers: two years of minutes. A longer span loses its
 /// oldest part, and the ledger's own span says so.
@@ -78,16 +78,20 @@ impl Grid {
     /// Visits a link's slots in order of time, records of one slot merged. The
     /// slot's number is negative before the grid: the day before it may be there
     /// to prove a throughput.
-    pub(crate) fn walk(&self, link: &LinkHistory, mut visit: impl FnMut(i64, &LinkSlot)) {
-        let sorted;
-        let mut rest: &[&LinkSlot] = {
-            let mut all: Vec<&LinkSlot> = link.slots.iter().collect();
-            if !all.is_sorted_by_key(|s| s.start) {
-                all.sort_by_key(|s| s.start);
-            }
-            sorted = all;
-            &sorted
-        };
+    pub(crate) fn walk(&self, link: &LinkHistory, visit: impl FnMut(i64, &LinkSlot)) {
+        let mut all: Vec<&LinkSlot> = link.slots.iter().collect();
+        if !all.is_sorted_by_key(|s| s.start) {
+            all.sort_by_key(|s| s.start);
+        }
+        self.walk_sorted(&all, visit);
+    }
+
+    /// [`Self::walk`] over records in order of start.
+    pub(crate) fn walk_sorted(
+        &self,
+        mut rest: &[&LinkSlot],
+        mut visit: impl FnMut(i64, &LinkSlot),
+    ) {
         while let Some(first) = rest.first() {
             let place = self.place(first.start);
             if place >= self.slots as i64 {

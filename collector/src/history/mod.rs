@@ -1,5 +1,15 @@
 //! What the store knows of one household over a span of time: the judge's only
 //! input. Filled by the store, read by the ledger.
+//!
+//! Read in this order: the records here; [`grid`] (where a household's slots lie)
+//! and [`merge`] (several records of one slot as one); [`evidence`] (which series
+//! speaks for a link); [`columns`] (a figure per slot and a distribution per hour:
+//! what judges read instead of the records).
+
+pub mod columns;
+pub(crate) mod evidence;
+pub(crate) mod grid;
+pub(crate) mod merge;
 
 use hearth_proto::{AgentId, Event, HouseholdId, LinkInfo, LinkSlot, TestResult, UnixMs, Vantage};
 use serde::{Deserialize, Serialize};

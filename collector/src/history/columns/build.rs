@@ -1,0 +1,347 @@
+//! Records in, columns out.
+
+use std::ops::Range;
+
+use hearth_proto::{Busy, Distribution, LinkSlot, Merger, Role, Series, SeriesKey, UnixMs};
+
+use super::tally::{Tally, Tallying};
+use super::{
+    Columns, FarColumns, HOUR_MS, Hour, LinkColumns, PeakBefore, QUARTER_MS, Quarter, SeriesColumns,
+};
+use crate::history::evidence::{Far, lost_while_up};
+use crate::history::grid::Grid;
+use crate::history::merge::judged_ms;
+use crate::history::{History, LinkHistory};
+use crate::qoe::activity::{MIN_SAMPLES, loss_lower_bound};
+
+impl Columns {
+    /// Of a history. Records before its span serve to prove throughput alone.
+    pub fn of(history: &History) -> Self {
+        let grid = Grid::over(history);
+        let links = history.links.iter().map(|link| of_link(&grid, link)).collect();
+        Self { grid, links }
+    }
+
+    /// How many slots there are.
+    pub fn slots(&self) -> usize {
+        self.grid.slots
+    }
+
+    /// When a slot starts; `slots()` gives the end.
+    pub fn at(&self, slot: usize) -> UnixMs {
+        self.grid.at(slot)
+    }
+
+    /// What each series of a link measured in `ranges` of slots, which rise and
+    /// do not overlap; in the order of [`LinkColumns::series`]. `history` is the
+    /// one that these columns are of.
+    pub fn over(&self, history: &History, link: usize, ranges: &[Range<usize>]) -> Vec<Tally> {
+        let columns = &self.links[link];
+        if ranges.iter().any(|r| *r == (0..self.slots())) {
+            return columns.series.iter().map(|s| s.whole.clone()).collect();
+        }
+        let mut all: Vec<Tallying> = columns.series.iter().map(|_| Tallying::default()).collect();
+        for range in ranges.iter().filter(|r| !r.is_empty()) {
+            let hour_of = |slot| self.at(slot).0.div_euclid(HOUR_MS);
+            let (first, last) =
+                (self.hour(hour_of(range.start)), self.hour(hour_of(range.end - 1)));
+            let whole_from = if first.start >= range.start { first.start } else { first.end };
+            let whole_to = if last.end <= range.end { last.end } else { last.start };
+            if whole_from >= whole_to {
+                self.add_records(history, link, range.clone(), &mut all);
+                continue;
+            }
+            self.add_records(history, link, range.start..whole_from, &mut all);
+            self.add_records(history, link, whole_to..range.end, &mut all);
+            let hours = hour_of(whole_from)..=hour_of(whole_to - 1);
+            for (tallying, series) in all.iter_mut().zip(&columns.series) {
+                let from = series.hours.partition_point(|h| h.number < *hours.start());
+                let within = series.hours[from..].iter().take_while(|h| hours.contains(&h.number));
+                within.for_each(|hour| tallying.add(&hour.tally));
+            }
+        }
+        all.iter_mut().map(Tallying::take).collect()
+    }
+
+    /// The slots of a UTC hour.
+    fn hour(&self, number: i64) -> Range<usize> {
+        let first_at_or_after = |ms: i64| {
+            let from = ms.saturating_sub(self.grid.from.0);
+            let length = i64::from(self.grid.length.ms());
+            let slot = from.div_euclid(length) + i64::from(from.rem_euclid(length) > 0);
+            slot.clamp(0, self.slots() as i64) as usize
+        };
+        first_at_or_after(number * HOUR_MS)..first_at_or_after((number + 1) * HOUR_MS)
+    }
+
+    fn add_records(
+        &self,
+        history: &History,
+        link: usize,
+        slots: Range<usize>,
+        all: &mut [Tallying],
+    ) {
+        if slots.is_empty() {
+            return;
+        }
+        let (from, to) = (self.at(slots.start), self.at(slots.end));
+        let columns = &self.links[link];
+        let records = &history.links[link].slots;
+        let mut found: Vec<&LinkSlot>;
+        if columns.in_order {
+            let first = records.partition_point(|s| s.start < from);
+            let last = records.partition_point(|s| s.start < to);
+            found = records[first..last.max(first)].iter().collect();
+        } else {
+            found = records.iter().filter(|s| (from..to).contains(&s.start)).collect();
+            found.sort_by_key(|s| s.start);
+        }
+        self.grid.walk_sorted(&found, |_, record| {
+            for (i, series) in record.series.iter().enumerate() {
+                let Ok(at) = columns.series.binary_search_by(|s| s.key.cmp(&series.key)) else {
+                    continue;
+                };
+                let begun = record.series[..i].iter().any(|s| s.key == series.key);
+                all[at].count(record, series, begun);
+                if !series.after_idle {
+                    all[at].add_times(&series.distribution);
+                }
+            }
+        });
+    }
+}
+
+fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
+    let slots = grid.slots;
+    let mut c = LinkColumns {
+        judged_ms: vec![0; slots],
+        down_ms: vec![0; slots],
+        down_cause: vec![None; slots],
+        own_rx_bytes: vec![0; slots],
+        own_tx_bytes: vec![0; slots],
+        gateway_ms: vec![f32::NAN; slots],
+        first_hop_ms: vec![f32::NAN; slots],
+        in_order: link.slots.is_sorted_by_key(|s| s.start),
+        ..LinkColumns::default()
+    };
+    for column in [&mut c.far.p50_ms, &mut c.far.p95_ms, &mut c.far.p99_ms] {
+        *column = vec![f32::NEG_INFINITY; slots];
+    }
+    c.far.loss_low = vec![0.0; slots];
+    for column in [&mut c.far.answered, &mut c.far.lost, &mut c.far.tried] {
+        *column = vec![0; slots];
+    }
+    c.far.series = vec![FarColumns::NONE; slots];
+    c.busy.counted = vec![false; slots];
+    let busy = &mut c.busy;
+    for column in
+        [&mut busy.rx_bytes, &mut busy.tx_bytes, &mut busy.rx_peak_bps, &mut busy.tx_peak_bps]
+    {
+        *column = vec![0; slots];
+    }
+    let mut gathering: Vec<Gathering> = Vec::new();
+    grid.walk(link, |slot, record| {
+        if let Ok(slot) = usize::try_from(slot) {
+            add(&mut c, &mut gathering, slots, slot, record);
+            return;
+        }
+        let Busy { rx_peak_bps: rx_bps, tx_peak_bps: tx_bps, .. } = record.busy.unwrap_or_default();
+        if rx_bps > 0 || tx_bps > 0 {
+            c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
+        }
+    });
+    c.last_record = link.slots.iter().map(|s| s.start).filter(|s| *s >= grid.from).max();
+    finish(&mut c, gathering);
+    c
+}
+
+/// In the order of keys; the far columns' places follow.
+fn finish(c: &mut LinkColumns, gathering: Vec<Gathering>) {
+    let mut numbered: Vec<(usize, SeriesColumns)> =
+        gathering.into_iter().map(Gathering::finish).enumerate().collect();
+    numbered.sort_by(|a, b| a.1.key.cmp(&b.1.key));
+    let mut place = vec![FarColumns::NONE; numbered.len()];
+    for (to, (from, _)) in numbered.iter().enumerate() {
+        place[*from] = u16::try_from(to).unwrap_or(FarColumns::NONE);
+    }
+    for series in &mut c.far.series {
+        *series = place.get(usize::from(*series)).copied().unwrap_or(FarColumns::NONE);
+    }
+    c.series = numbered.into_iter().map(|(_, series)| series).collect();
+}
+
+fn add(
+    c: &mut LinkColumns,
+    gathering: &mut Vec<Gathering>,
+    slots: usize,
+    slot: usize,
+    record: &LinkSlot,
+) {
+    c.judged_ms[slot] = judged_ms(record);
+    c.down_ms[slot] = record.down_ms;
+    c.down_cause[slot] = record.down_cause;
+    c.own_rx_bytes[slot] = record.own.rx_bytes;
+    c.own_tx_bytes[slot] = record.own.tx_bytes;
+    if let Some(busy) = record.busy {
+        c.busy.counted[slot] = true;
+        c.busy.rx_bytes[slot] = busy.rx_bytes;
+        c.busy.tx_bytes[slot] = busy.tx_bytes;
+        c.busy.rx_peak_bps[slot] = busy.rx_peak_bps;
+        c.busy.tx_peak_bps[slot] = busy.tx_peak_bps;
+    }
+    c.wifi.extend(record.wifi.map(|wifi| (slot as u32, wifi)));
+    c.cells.extend(record.cells.iter().map(|cell| (slot as u32, *cell)));
+    for (i, series) in record.series.iter().enumerate() {
+        let at = Gathering::place(gathering, i, &series.key, slots);
+        gathering[at].add(slot, record, series);
+        let near = match series.key.role {
+            Role::Gateway => &mut c.gateway_ms[slot],
+            Role::FirstHop => &mut c.first_hop_ms[slot],
+            Role::Reflector | Role::Target | Role::Resolver => continue,
+        };
+        // Of several (IPv4 and IPv6) the quicker: the slower is its own trouble.
+        *near = near.min(gathering[at].columns.p50_ms[slot]);
+    }
+    if let Some(far) = Far::choose(record) {
+        let evidence = far.evidence();
+        let ms = |known: Option<f64>| known.map_or(f32::NEG_INFINITY, |ms| ms as f32);
+        c.far.p50_ms[slot] = ms(evidence.latency_ms[0]);
+        c.far.p95_ms[slot] = ms(evidence.latency_ms[1]);
+        c.far.p99_ms[slot] = ms(evidence.latency_ms[2]);
+        c.far.loss_low[slot] = loss_lower_bound(evidence.lost, evidence.sent) as f32;
+        c.far.answered[slot] = far.answered;
+        c.far.lost[slot] = evidence.lost;
+        c.far.tried[slot] = evidence.sent;
+        let of = gathering.iter().position(|g| g.columns.key == far.series.key);
+        c.far.series[slot] = of.map_or(FarColumns::NONE, |at| at as u16);
+    }
+}
+
+/// A series in the making.
+struct Gathering {
+    columns: SeriesColumns,
+    last_slot: Option<usize>,
+    quarter: Option<Quarter>,
+    quarter_times: Merger,
+    hour: Option<i64>,
+    in_hour: Tallying,
+    whole: Tallying,
+}
+
+impl Gathering {
+    fn new(key: SeriesKey, slots: usize) -> Self {
+        Self {
+            columns: SeriesColumns {
+                key,
+                answered: vec![0; slots],
+                lost: vec![0; slots],
+                tried: vec![0; slots],
+                p50_ms: vec![f32::NAN; slots],
+                p95_ms: vec![f32::NAN; slots],
+                pdv_ms: vec![f32::NAN; slots],
+                quarters: Vec::new(),
+                hours: Vec::new(),
+                whole: Tally::default(),
+            },
+            last_slot: None,
+            quarter: None,
+            quarter_times: Merger::new(),
+            hour: None,
+            in_hour: Tallying::default(),
+            whole: Tallying::default(),
+        }
+    }
+
+    /// Where a series is gathered. A link's slots mostly hold the same series in
+    /// the same order, so `guess` mostly holds.
+    fn place(all: &mut Vec<Self>, guess: usize, key: &SeriesKey, slots: usize) -> usize {
+        if all.get(guess).is_some_and(|g| g.columns.key == *key) {
+            return guess;
+        }
+        all.iter().position(|g| g.columns.key == *key).unwrap_or_else(|| {
+            all.push(Self::new(key.clone(), slots));
+            all.len() - 1
+        })
+    }
+
+    fn add(&mut self, slot: usize, record: &LinkSlot, series: &Series) {
+        let quarter = record.start.0.div_euclid(QUARTER_MS);
+        if self.quarter.is_none_or(|q| q.number != quarter) {
+            self.end_quarter();
+            self.quarter = Some(Quarter {
+                number: quarter,
+                answered: 0,
+                lost: 0,
+                slots: 0,
+                min_ms: f32::NAN,
+                p50_ms: f32::NAN,
+                p95_ms: f32::NAN,
+            });
+        }
+        let hour = record.start.0.div_euclid(HOUR_MS);
+        if self.hour.is_none_or(|h| h != hour) {
+            self.end_hour();
+            self.hour = Some(hour);
+        }
+        let lost = lost_while_up(series);
+        self.columns.lost[slot] += lost;
+        self.columns.tried[slot] += lost + series.answered();
+        if let Some(quarter) = &mut self.quarter {
+            quarter.lost += lost;
+        }
+        if !series.after_idle {
+            self.add_times(slot, &series.distribution);
+        }
+        self.in_hour.count(record, series, self.last_slot == Some(slot));
+        self.last_slot = Some(slot);
+    }
+
+    fn add_times(&mut self, slot: usize, times: &Distribution) {
+        let answered = u32::try_from(times.count()).unwrap_or(u32::MAX);
+        self.columns.answered[slot] = answered;
+        if let Some(quarter) = &mut self.quarter {
+            quarter.answered = quarter.answered.saturating_add(answered);
+            quarter.slots += u32::from(answered > 0);
+        }
+        self.quarter_times.add(times);
+        let [p50, p95] = percentiles_ms(times);
+        self.columns.p50_ms[slot] = p50 as f32;
+        self.columns.p95_ms[slot] = p95 as f32;
+        let min = times.min_us().map_or(f64::NAN, f64::from) / 1000.0;
+        self.columns.pdv_ms[slot] = (p95 - min) as f32;
+    }
+
+    fn end_quarter(&mut self) {
+        let Some(mut quarter) = self.quarter.take() else { return };
+        let times = self.quarter_times.take();
+        let [p50, p95] = percentiles_ms(&times);
+        (quarter.p50_ms, quarter.p95_ms) = (p50 as f32, p95 as f32);
+        quarter.min_ms = times.min_us().map_or(f64::NAN, |us| f64::from(us) / 1000.0) as f32;
+        self.in_hour.add_times(&times);
+        self.columns.quarters.push(quarter);
+    }
+
+    fn end_hour(&mut self) {
+        let Some(number) = self.hour.take() else { return };
+        let tally = self.in_hour.take();
+        self.whole.add(&tally);
+        self.columns.hours.push(Hour { number, tally });
+    }
+
+    fn finish(mut self) -> SeriesColumns {
+        self.end_quarter();
+        self.end_hour();
+        self.columns.whole = self.whole.take();
+        self.columns
+    }
+}
+
+/// The median and the 95th percentile in ms, `NAN` where the count does not
+/// support them.
+fn percentiles_ms(times: &Distribution) -> [f64; 2] {
+    let Some(us) = times.percentiles_us([0.5, 0.95]) else { return [f64::NAN; 2] };
+    let supported = |i: usize| {
+        if times.count() >= u64::from(MIN_SAMPLES[i]) { us[i] / 1000.0 } else { f64::NAN }
+    };
+    [supported(0), supported(1)]
+}

@@ -1,0 +1,420 @@
+//! A household's history held against a proposed promise, period by period, and what
+//! comes of all households. One home's period is in memory at a time, beside sums.
+//!
+//! A period is judged by the slots that count: those in the promise's hours that are
+//! not excluded. Its share is of the slots with evidence, so that what is UNKNOWN
+//! neither breaks a promise nor keeps it; with too little evidence the period is not
+//! judged at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearth_proto::HouseholdId;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::groups::{Draws, Groups, RESAMPLES, Sums, Tally, Told};
+use super::guarantee::{Guarantee, Scope};
+use super::hours::Stretch;
+use crate::history::Span;
+use crate::homes::Home;
+use crate::ledger::{Cell, Ledger, State};
+use crate::report::figure::{Figure, Unit};
+
+/// How far from the share promised others are tried, in percentage points.
+const NEIGHBOURS: [f64; 9] = [-5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0];
+
+/// The most homes named that were never judged.
+const MOST_NAMED: usize = 100;
+
+/// One home's period in slots that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// It worked.
+    pub ok: u64,
+    /// It did not.
+    pub bad: u64,
+    /// Of those, on another link it might have: that one is UNKNOWN.
+    pub unsure: u64,
+    /// Without evidence.
+    pub unknown: u64,
+}
+
+impl Counted {
+    fn known(&self) -> u64 {
+        self.ok + self.bad
+    }
+
+    /// Whether enough of it was measured.
+    fn judged(&self, minimum_coverage: f64) -> bool {
+        let all = (self.known() + self.unknown) as f64;
+        self.known() > 0 && self.known() as f64 >= minimum_coverage * all * (1.0 - 1e-12)
+    }
+}
+
+/// Under a share, with a hair of slack for the share's decimals.
+fn under(share: f64, ok: u64, of: u64) -> bool {
+    (ok as f64) < share * of as f64 * (1.0 - 1e-12)
+}
+
+/// Where in the ledger the promise is: the link it rests on, and its column.
+fn column<'l>(ledger: &'l Ledger, scope: &Scope) -> Option<(usize, &'l [Cell])> {
+    let first = ledger.in_use()?;
+    match scope {
+        Scope::Anywhere => Some((first, ledger.anywhere(0))),
+        Scope::Link => Some((first, ledger.column(first, 0))),
+        Scope::Named(name) => {
+            let link = ledger.links.iter().position(|l| l.link.as_str() == name)?;
+            Some((link, ledger.column(link, 0)))
+        }
+    }
+}
+
+/// What a ledger of the promise's activity alone says of a period; with the label of
+/// the technology that the promise rests on. `None` where the home has no such link.
+pub fn count(
+    ledger: &Ledger,
+    guarantee: &Guarantee,
+    period: Span,
+    tz: &TimeZone,
+) -> Option<(&'static str, Counted)> {
+    let (link, column) = column(ledger, &guarantee.scope)?;
+    let mut counted = Counted::default();
+    for stretch in guarantee.hours.within(period, tz) {
+        for slot in ledger.grid.touched(stretch) {
+            // A slot counts where it starts.
+            if ledger.at(slot) < stretch.from {
+                continue;
+            }
+            let cell = column[slot];
+            match cell.state() {
+                State::Excluded => {}
+                State::Unknown => counted.unknown += 1,
+                State::Ok => counted.ok += 1,
+                State::Degraded | State::Down => {
+                    counted.bad += 1;
+                    let anywhere = guarantee.scope == Scope::Anywhere;
+                    counted.unsure += u64::from(anywhere && cell.is_unproven());
+                }
+            }
+        }
+    }
+    Some((ledger.links[link].technology.label(), counted))
+}
+
+/// The replay so far. Replays of parts, merged, are the replay of the whole, whatever
+/// the parts and their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    guarantee: Guarantee,
+    shares: Vec<f64>,
+    whole: Tally,
+    areas: Groups,
+    technologies: Groups,
+    needs: Groups,
+    by_share: Vec<(Sums, u64)>,
+    not_judged: u64,
+    least: u64,
+    most: u64,
+    never: BTreeMap<HouseholdId, &'static str>,
+    never_homes: u64,
+}
+
+impl Replay {
+    /// Of nobody yet.
+    pub fn new(guarantee: Guarantee) -> Self {
+        let at = |points: f64| ((guarantee.share * 100.0 + points) * 1e6).round() / 1e8;
+        let shares: Vec<f64> =
+            NEIGHBOURS.map(at).into_iter().filter(|s| *s > 0.0 && *s <= 1.0).collect();
+        Self {
+            by_share: vec![(Sums::default(), 0); shares.len()],
+            shares,
+            guarantee,
+            whole: Tally::default(),
+            areas: Groups::default(),
+            technologies: Groups::default(),
+            needs: Groups::default(),
+            not_judged: 0,
+            least: 0,
+            most: 0,
+            never: BTreeMap::new(),
+            never_homes: 0,
+        }
+    }
+
+    /// What a share would make of a home's periods that are judged.
+    fn sums(&self, share: f64, judged: &[&Counted]) -> Sums {
+        let mut sums = Sums { judged: judged.len() as u64, ..Sums::default() };
+        for c in judged.iter().filter(|c| under(share, c.ok, c.known())) {
+            sums.broken += 1;
+            sums.paid += self.guarantee.credit.of(share, c.ok, c.known());
+        }
+        sums.paid = self.guarantee.credit.cap_per_home.map_or(sums.paid, |cap| sums.paid.min(cap));
+        sums
+    }
+
+    /// Counts a home with its periods: those that [`count`] gave, `None` for one in which
+    /// it had no link that the promise is about.
+    pub fn home(
+        &mut self,
+        household: &HouseholdId,
+        home: &Home,
+        periods: &[Option<(&'static str, Counted)>],
+    ) {
+        let counted = periods.iter().flatten();
+        let enough = |c: &&Counted| c.judged(self.guarantee.minimum_coverage);
+        let judged: Vec<&Counted> = counted.clone().map(|(_, c)| c).filter(enough).collect();
+        self.not_judged += (periods.len() - judged.len()) as u64;
+        if judged.is_empty() {
+            let why = match counted.clone().next() {
+                None => "it has no link that the promise is about",
+                Some(_) => "too little was measured in the hours that count",
+            };
+            self.name(household.clone(), why);
+            self.never_homes += 1;
+            return;
+        }
+        let share = self.guarantee.share;
+        let sums = self.sums(share, &judged);
+        for c in &judged {
+            let all = c.known() + c.unknown;
+            self.least += u64::from(under(share, c.ok + c.unknown + c.unsure, all));
+            self.most += u64::from(under(share, c.ok, all));
+        }
+        for (i, share) in self.shares.iter().enumerate() {
+            let sums = self.sums(*share, &judged);
+            self.by_share[i].0.add(sums, 1);
+            self.by_share[i].1 += u64::from(sums.broken > 0);
+        }
+        let draws: Vec<u64> = Draws::of(household.as_str()).take(RESAMPLES).collect();
+        self.whole.home(sums, &draws);
+        let one = |name: Option<String>| name.into_iter().collect::<BTreeSet<_>>();
+        let areas = home.place.area.clone().filter(|_| home.consents.areas);
+        self.areas.home(one(areas), sums, &draws);
+        // As it was last.
+        let technology = counted.clone().last().map(|(label, _)| (*label).to_owned());
+        self.technologies.home(one(technology.filter(|_| home.consents.areas)), sums, &draws);
+        let needs = home.does.iter().filter(|_| home.consents.product).cloned().collect();
+        self.needs.home(needs, sums, &draws);
+    }
+
+    /// Keeps the first by name, so that any order of homes names the same.
+    fn name(&mut self, household: HouseholdId, why: &'static str) {
+        self.never.insert(household, why);
+        if self.never.len() > MOST_NAMED {
+            self.never.pop_last();
+        }
+    }
+
+    /// Adds another part's.
+    pub fn merge(&mut self, other: Self) {
+        self.whole.merge(&other.whole);
+        self.areas.merge(&other.areas);
+        self.technologies.merge(&other.technologies);
+        self.needs.merge(&other.needs);
+        for (mine, theirs) in self.by_share.iter_mut().zip(&other.by_share) {
+            mine.0.add(theirs.0, 1);
+            mine.1 += theirs.1;
+        }
+        self.not_judged += other.not_judged;
+        self.least += other.least;
+        self.most += other.most;
+        self.never_homes += other.never_homes;
+        for (household, why) in other.never {
+            self.name(household, why);
+        }
+    }
+
+    /// What comes of it, groups of under `k` homes not told by name.
+    pub fn outcome(&self, periods: &[Stretch], catalogue: &str, k: u64) -> Simulation {
+        let row = |name: &str, tally: &Tally| Row::of(name, tally);
+        let table = |groups: &Groups| {
+            let Told { groups, others, merged } = groups.told(k);
+            let mut rows: Vec<Row> = groups.iter().map(|(name, t)| row(name, t)).collect();
+            rows.sort_by(|a, b| b.share_broken().total_cmp(&a.share_broken()));
+            if others.homes > 0 {
+                rows.push(row("other homes", &others));
+            }
+            Table { rows, groups_not_told: merged }
+        };
+        let rows = self.shares.iter().zip(&self.by_share);
+        let thresholds = rows.map(|(share, (sums, homes))| Threshold {
+            share: *share,
+            broken: sums.broken,
+            homes_broken: *homes,
+            paid: sums.paid as f64 / 100.0,
+        });
+        Simulation {
+            guarantee: self.guarantee.clone(),
+            catalogue: catalogue.to_owned(),
+            from: periods.first().map(|p| p.from.to_string()),
+            to: periods.last().map(|p| p.to.to_string()),
+            periods: periods.len() as u64,
+            k,
+            whole: row("all homes", &self.whole),
+            broken_at_least: self.least,
+            broken_at_most: self.most,
+            not_judged: self.not_judged,
+            never_judged: self.never_homes,
+            never_judged_named: self
+                .never
+                .iter()
+                .map(|(household, why)| Never { household: household.clone(), why })
+                .collect(),
+            by_area: table(&self.areas),
+            by_technology: table(&self.technologies),
+            by_need: table(&self.needs),
+            thresholds: thresholds.collect(),
+            limits: LIMITS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// What a replay does not show.
+const LIMITS: [&str; 4] = [
+    "The past of homes with an agent: others may be worse or better off, and what comes may \
+     differ from what was.",
+    "Where a home used less than the speed that the activity needs, and no test showed it, that \
+     speed is taken as given.",
+    "Time without evidence counts neither for nor against the promise, and excluded time is left \
+     out; a period with too little evidence is not judged.",
+    "Homes are told by area and technology only where they agreed to area reports, by need only \
+     where they agreed that product may see it; the others are among 'other homes'.",
+];
+
+/// What a promise would have come to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Simulation {
+    /// The promise.
+    pub guarantee: Guarantee,
+    /// The version of the catalogue judged by.
+    pub catalogue: String,
+    /// The first day, by each home's own calendar.
+    pub from: Option<String>,
+    /// The day after the last.
+    pub to: Option<String>,
+    /// How many periods that is.
+    pub periods: u64,
+    /// The fewest homes that a group is told of by name.
+    pub k: u64,
+    /// All homes that were judged.
+    pub whole: Row,
+    /// Periods broken whatever the time without evidence was like.
+    pub broken_at_least: u64,
+    /// Periods broken if nothing worked in the time without evidence.
+    pub broken_at_most: u64,
+    /// Periods of homes with too little evidence: neither kept nor broken.
+    pub not_judged: u64,
+    /// Homes of which no period was judged.
+    pub never_judged: u64,
+    /// The first hundred of them by name.
+    pub never_judged_named: Vec<Never>,
+    /// By the operator's areas.
+    pub by_area: Table,
+    /// By the technology of the link that the promise rests on.
+    pub by_technology: Table,
+    /// By what homes say they do; a home may be in several.
+    pub by_need: Table,
+    /// At other shares, all else alike.
+    pub thresholds: Vec<Threshold>,
+    /// What it does not show, a sentence each.
+    pub limits: Vec<String>,
+}
+
+/// A home that was never judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Never {
+    /// Which.
+    pub household: HouseholdId,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Groups of homes, the worst first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table {
+    /// A row for each.
+    pub rows: Vec<Row>,
+    /// Groups that are not told by name.
+    pub groups_not_told: u64,
+}
+
+/// A group of homes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Homes with a period that was judged.
+    pub homes: u64,
+    /// Of them, with one that was broken.
+    pub homes_broken: u64,
+    /// Periods that were judged.
+    pub judged: u64,
+    /// Periods that were broken.
+    pub broken: u64,
+    /// The share of periods broken.
+    pub share: Figure,
+    /// What would have been paid, in the currency.
+    pub paid: f64,
+    /// The same for a home and period; its interval from homes drawn again.
+    pub paid_mean: Option<Mean>,
+}
+
+/// A mean amount in the currency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mean {
+    /// The mean.
+    pub value: f64,
+    /// The ends of its 95 % interval; `None` for under two homes.
+    pub between: Option<(f64, f64)>,
+}
+
+/// What another share would have come to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Threshold {
+    /// The share promised.
+    pub share: f64,
+    /// Periods broken.
+    pub broken: u64,
+    /// Homes with one.
+    pub homes_broken: u64,
+    /// What would have been paid, in the currency.
+    pub paid: f64,
+}
+
+impl Row {
+    fn of(name: &str, tally: &Tally) -> Self {
+        let sums = tally.sums;
+        let share = if sums.judged == 0 {
+            Figure::not_enough("no period was judged", 0, 1, "periods")
+        } else {
+            Figure::new(
+                sums.broken as f64 / sums.judged as f64,
+                Unit::Ratio,
+                sums.judged,
+                "periods",
+            )
+            .within(tally.interval(|s| s.broken))
+        };
+        let between = tally.interval(|s| s.paid).map(|i| (i.low / 100.0, i.high / 100.0));
+        let mean = |value| Mean { value, between };
+        Self {
+            name: name.to_owned(),
+            homes: tally.homes,
+            homes_broken: tally.homes_broken,
+            judged: sums.judged,
+            broken: sums.broken,
+            share,
+            paid: sums.paid as f64 / 100.0,
+            paid_mean: (sums.judged > 0)
+                .then(|| mean(sums.paid as f64 / 100.0 / sums.judged as f64)),
+        }
+    }
+
+    fn share_broken(&self) -> f64 {
+        self.share.value().unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;
