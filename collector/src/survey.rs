@@ -30,7 +30,7 @@ fn contribute(
     catalogue: &Catalogue,
     tz: &TimeZone,
 ) -> Result<Contribution, StoreError> {
-    let history = store.history_with_day_before(household, span)?;
+    let history = store.history_with_lead(household, span)?;
     let home = store.home(household)?;
     let ledger = Ledger::build(&history, catalogue);
     let gaps = Gaps::build(&history, &ledger, &home.zone_or(tz));

@@ -103,8 +103,7 @@ fn number(file: &File) -> io::Result<u64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a counter that is no number"))
 }
 
-/// An interface's packet counters, both directions together. The files stay open
-/// between readings.
+/// An interface's packet counters. The files stay open between readings.
 #[derive(Debug)]
 pub struct Packets {
     directory: PathBuf,
@@ -118,11 +117,13 @@ impl Packets {
         Self { directory, open: None }
     }
 
-    /// The packets carried since the interface was made.
+    /// The packets carried since the interface was made, received and sent. Where a
+    /// driver hands segments to the card as one (TSO) it may count them as one, with
+    /// one header in its bytes.
     ///
     /// # Errors
     /// The system's; the next reading opens the files anew.
-    pub fn read(&mut self) -> io::Result<u64> {
+    pub fn read(&mut self) -> io::Result<[u64; 2]> {
         let (rx, tx) = match self.open.take() {
             Some(files) => files,
             None => (
@@ -130,7 +131,7 @@ impl Packets {
                 File::open(self.directory.join("tx_packets"))?,
             ),
         };
-        let packets = number(&rx)?.wrapping_add(number(&tx)?);
+        let packets = [number(&rx)?, number(&tx)?];
         self.open = Some((rx, tx));
         Ok(packets)
     }

@@ -4,7 +4,8 @@
 //! Read [`discover`] first (which links there are, and what happens to them),
 //! then [`classify`] (what technology a link is), [`bind`] (sockets that leave
 //! by one link and no other), [`counters`] (what the interface carried),
-//! [`resolvers`] (which DNS servers belong to a link), [`radio`] and [`wifi`] (what
+//! [`spending`] (what of it is the agent's own) with [`sock_diag`] (what the kernel
+//! counted of a TCP connection), [`resolvers`] (which DNS servers belong to a link), [`radio`] and [`wifi`] (what
 //! carries it through the air).
 
 pub mod bind;
@@ -15,6 +16,7 @@ mod interface;
 pub mod netlink;
 pub mod radio;
 pub mod resolvers;
+pub mod sock_diag;
 pub mod spending;
 pub mod wifi;
 

@@ -1,48 +1,142 @@
 //! What the agent itself uses of a link, counted where it is used and read where
 //! it is judged: taken off the household's use, and held against the budget.
+//!
+//! TCP's own doing (what it sends again, how it cuts and acknowledges) is known to the
+//! kernel alone: [`Spending::refresh`] asks it.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
 
 use hearth_proto::{Own, Purpose};
 
 use super::counters::Bytes;
+use super::sock_diag::SockDiag;
 
-/// One link's spending since the agent started, by purpose: bytes as the
-/// interface counts them, headers included. Shared by all that send by the link.
+/// One link's spending since the agent started, by purpose: bytes on the wire,
+/// headers included. Shared by all that send by the link.
 #[derive(Debug, Default)]
 pub struct Spending {
     by_purpose: [[AtomicU64; 2]; Purpose::ALL.len()],
     home: [AtomicU64; 2],
+    /// Of all: headers of metered connections.
+    headers: [AtomicU64; 2],
+    /// Of a segment of the latest of them.
+    header: AtomicU64,
+    live: Mutex<Live>,
+}
+
+/// What a metered connection has cost so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// On the wire.
+    pub bytes: Bytes,
+    /// Of which headers.
+    pub headers: Bytes,
+}
+
+/// An open connection that the kernel can be asked about.
+pub trait Metered: Send + Sync + fmt::Debug {
+    /// Asks, and puts what the kernel knows in the place of what was estimated. Whether
+    /// the kernel knew it.
+    fn settle(&self, kernel: &mut SockDiag) -> bool;
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    connections: Vec<Weak<dyn Metered>>,
+    kernel: Kernel,
+}
+
+#[derive(Debug, Default)]
+enum Kernel {
+    #[default]
+    Unasked,
+    Answers(SockDiag),
+    /// Estimates stand.
+    Silent,
+}
+
+impl Kernel {
+    fn asked(&mut self) -> Option<&mut SockDiag> {
+        if matches!(self, Self::Unasked) {
+            *self = match SockDiag::open() {
+                Ok(opened) => Self::Answers(opened),
+                Err(error) => {
+                    tracing::warn!(%error, "the kernel does not tell of TCP connections: what they send again is not counted, and tests may give way without need");
+                    Self::Silent
+                }
+            };
+        }
+        match self {
+            Self::Answers(kernel) => Some(kernel),
+            _ => None,
+        }
+    }
 }
 
 impl Spending {
     /// Something was sent, received, or both.
     pub fn add(&self, purpose: Purpose, bytes: Bytes) {
-        let [rx, tx] = &self.by_purpose[index(purpose)];
-        rx.fetch_add(bytes.rx, Ordering::Relaxed);
-        tx.fetch_add(bytes.tx, Ordering::Relaxed);
+        add(&self.by_purpose[index(purpose)], bytes);
     }
 
-    /// What was counted too much: it was queued, and never left.
-    pub fn take_back(&self, purpose: Purpose, bytes: Bytes) {
-        for (counter, n) in self.by_purpose[index(purpose)].iter().zip([bytes.rx, bytes.tx]) {
-            let less = |counted: u64| Some(counted.saturating_sub(n));
-            let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    /// A metered connection's cost is now another. It may be less: what was queued and
+    /// never left.
+    pub fn change(&self, purpose: Purpose, before: Cost, now: Cost) {
+        // Sums wrap, so that less is added as well.
+        let more = |now: Bytes, before: Bytes| Bytes {
+            rx: now.rx.wrapping_sub(before.rx),
+            tx: now.tx.wrapping_sub(before.tx),
+        };
+        add(&self.by_purpose[index(purpose)], more(now.bytes, before.bytes));
+        add(&self.headers, more(now.headers, before.headers));
+    }
+
+    /// A connection was opened whose segments' headers have so many bytes.
+    pub fn opened(&self, connection: Weak<dyn Metered>, header: u64) {
+        self.header.store(header, Ordering::Relaxed);
+        self.live().connections.push(connection);
+    }
+
+    /// A connection is about to be closed, which makes the kernel forget it. Whether it
+    /// was still known.
+    pub fn closing(&self, connection: &dyn Metered) -> bool {
+        self.live().kernel.asked().is_some_and(|kernel| connection.settle(kernel))
+    }
+
+    /// Asks the kernel what the connections that are open have cost. Until then, and
+    /// where it does not tell, the last answer or an estimate stands.
+    pub fn refresh(&self) {
+        let mut live = self.live();
+        let Live { connections, kernel } = &mut *live;
+        if connections.is_empty() {
+            return;
         }
+        let Some(kernel) = kernel.asked() else {
+            connections.clear();
+            return;
+        };
+        connections.retain(|connection| {
+            connection.upgrade().map(|connection| connection.settle(kernel)).is_some()
+        });
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, Live> {
+        // What a thread that panicked left is whole between any two steps.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What went for one purpose.
     pub fn of(&self, purpose: Purpose) -> Own {
-        let [rx, tx] = &self.by_purpose[index(purpose)];
-        Own { rx_bytes: rx.load(Ordering::Relaxed), tx_bytes: tx.load(Ordering::Relaxed) }
+        let Bytes { rx, tx } = read(&self.by_purpose[index(purpose)]);
+        Own { rx_bytes: rx, tx_bytes: tx }
     }
 
     /// Something went to the gateway or came from it: it costs nothing, but the
     /// interface counts it.
     pub fn add_home(&self, bytes: Bytes) {
-        let [rx, tx] = &self.home;
-        rx.fetch_add(bytes.rx, Ordering::Relaxed);
-        tx.fetch_add(bytes.tx, Ordering::Relaxed);
+        add(&self.home, bytes);
     }
 
     /// What went for each purpose.
@@ -52,13 +146,31 @@ impl Spending {
 
     /// What went for all together, to the gateway too.
     pub fn total(&self) -> Bytes {
-        let [rx, tx] = &self.home;
-        let home = Bytes { rx: rx.load(Ordering::Relaxed), tx: tx.load(Ordering::Relaxed) };
-        self.by_purpose().map(|(_, own)| own).fold(home, |mut sum, own| {
+        self.by_purpose().map(|(_, own)| own).fold(read(&self.home), |mut sum, own| {
             sum += Bytes { rx: own.rx_bytes, tx: own.tx_bytes };
             sum
         })
     }
+
+    /// The same less the headers of metered connections, and how many bytes a segment's
+    /// are: what an interface's bytes less its packets' headers are to be held against.
+    pub fn stripped(&self) -> (Bytes, u64) {
+        let (total, headers) = (self.total(), read(&self.headers));
+        let payload = Bytes {
+            rx: total.rx.saturating_sub(headers.rx),
+            tx: total.tx.saturating_sub(headers.tx),
+        };
+        (payload, self.header.load(Ordering::Relaxed))
+    }
+}
+
+fn add([rx, tx]: &[AtomicU64; 2], bytes: Bytes) {
+    rx.fetch_add(bytes.rx, Ordering::Relaxed);
+    tx.fetch_add(bytes.tx, Ordering::Relaxed);
+}
+
+fn read([rx, tx]: &[AtomicU64; 2]) -> Bytes {
+    Bytes { rx: rx.load(Ordering::Relaxed), tx: tx.load(Ordering::Relaxed) }
 }
 
 fn index(purpose: Purpose) -> usize {
@@ -72,6 +184,9 @@ fn index(purpose: Purpose) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU32;
+
     use super::*;
 
     #[test]
@@ -85,7 +200,46 @@ mod tests {
         spending.add_home(Bytes { rx: 5, tx: 6 });
         assert_eq!(spending.total(), Bytes { rx: 15, tx: 110 });
         assert_eq!(spending.by_purpose().map(|(_, own)| own.rx_bytes).sum::<u64>(), 10);
-        spending.take_back(Purpose::Capacity, Bytes { rx: 1, tx: 50 });
-        assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 2, tx_bytes: 0 });
+    }
+
+    #[test]
+    fn a_cost_may_turn_out_more_or_less() {
+        let spending = Spending::default();
+        let cost = |rx, tx, header| Cost {
+            bytes: Bytes { rx, tx },
+            headers: Bytes { rx: header, tx: header },
+        };
+        let (before, now) = (cost(100, 2000, 66), cost(170, 1500, 132));
+        spending.change(Purpose::Capacity, Cost::default(), before);
+        spending.change(Purpose::Capacity, before, now);
+        assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 170, tx_bytes: 1500 });
+        assert_eq!(spending.stripped().0, Bytes { rx: 170 - 132, tx: 1500 - 132 });
+    }
+
+    #[derive(Debug, Default)]
+    struct Asked(AtomicU32);
+
+    impl Metered for Asked {
+        fn settle(&self, _: &mut SockDiag) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed) == 0
+        }
+    }
+
+    #[test]
+    fn each_open_connection_is_asked_about_until_it_is_gone() {
+        let spending = Spending::default();
+        let connections = [Arc::<Asked>::default(), Arc::default()];
+        for connection in &connections {
+            let weak: Weak<Asked> = Arc::downgrade(connection);
+            spending.opened(weak, 66);
+        }
+        assert_eq!(spending.stripped().1, 66);
+        spending.refresh();
+        let [first, second] = connections;
+        assert!(!spending.closing(&*first));
+        drop(first);
+        spending.refresh();
+        assert_eq!(second.0.load(Ordering::Relaxed), 2);
+        assert_eq!(spending.live().connections.len(), 1);
     }
 }

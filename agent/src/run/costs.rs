@@ -56,6 +56,7 @@ impl Costs {
             let link = desk.stand.borrow().link.clone();
             let limit = plan::budget(config, &link, &settings.measures);
             let rates = self.rates(config, &desk, settings, instant);
+            desk.forecast.set(rates);
             let (change, report, spent) = self.memory.with(|kept| {
                 let account = kept.account(&name);
                 account.take(desk.spending.by_purpose(), now);

@@ -45,6 +45,21 @@ pub(super) struct Desk {
     pub(super) settings: watch::Receiver<Settings>,
     pub(super) spending: Arc<Spending>,
     pub(super) board: Board,
+    pub(super) forecast: Forecast,
+}
+
+/// What the link costs at each detail, all purposes together, as last reckoned.
+#[derive(Clone, Default)]
+pub(super) struct Forecast(Arc<Mutex<Rates>>);
+
+impl Forecast {
+    pub(super) fn set(&self, rates: Rates) {
+        *lock(&self.0) = rates;
+    }
+
+    pub(super) fn rates(&self) -> Rates {
+        *lock(&self.0)
+    }
 }
 
 /// All links', as they come. Links are never taken off: what they cost was spent.

@@ -63,7 +63,7 @@ impl Dozing {
         }
         let mut read = lock(&self.read);
         let (packets, doze) = &mut *read;
-        packets.read().is_ok_and(|packets| doze.look(packets, now))
+        packets.read().is_ok_and(|[rx, tx]| doze.look(rx.wrapping_add(tx), now))
     }
 }
 

@@ -17,12 +17,13 @@ use super::desk::Desks;
 use super::link::{self, Order, Shared};
 use super::plan::{self, Settings};
 use super::progress::News;
+use super::rightness::{Rightness, Welcome};
 use super::timeline::{Reading, Timeline};
 use super::{heavy, recorder, state, undated};
 use crate::clock;
 use crate::link::classify::{classify, read_facts, with_radio};
 use crate::link::discover::{Link, LinkChange, Watcher};
-use crate::uplink::{Asked, CLOCKS_AGREE_MS, UplinkError, UplinkState};
+use crate::uplink::{Asked, UplinkError, UplinkState};
 
 /// How long links may take to close their slots when the run ends.
 const DRAIN_LINKS: Duration = Duration::from_secs(5);
@@ -47,21 +48,13 @@ pub(super) struct Clocks {
     pub(super) uplink: watch::Receiver<UplinkState>,
     pub(super) wall: watch::Sender<Timeline>,
     pub(super) stepped: watch::Sender<i64>,
-    /// The last welcome's difference for which that was found, and whether the clock
-    /// was right then.
-    pub(super) agreed: Option<(i64, bool)>,
+    pub(super) rightness: Rightness,
 }
 
 impl Clocks {
-    /// Whether the collector has found this clock right since it was set last.
-    fn is_right(&mut self) -> bool {
-        let ahead = self.uplink.borrow().collector_ahead_ms;
-        if let Some(ahead) = ahead
-            && self.agreed.is_none_or(|(known, _)| known != ahead)
-        {
-            self.agreed = Some((ahead, ahead.abs() <= CLOCKS_AGREE_MS));
-        }
-        self.agreed.is_some_and(|(_, agreed)| agreed)
+    fn welcome(&self) -> Option<Welcome> {
+        let uplink = self.uplink.borrow();
+        uplink.collector_ahead_ms.map(|ahead| (uplink.streams, ahead))
     }
 }
 
@@ -228,7 +221,11 @@ impl Run {
         let now = read_clocks();
         let broken = self.timeline.compare(&self.last, &now);
         self.last = now;
-        let Some(broken) = broken else { return };
+        let welcome = self.clocks.welcome();
+        let Some(broken) = broken else {
+            self.clocks.rightness.look(welcome, hearth_proto::stamp::clock::bound());
+            return;
+        };
         self.timeline = broken.timeline;
         if let Some(ms) = broken.slept_ms {
             tracing::info!(ms, "the machine slept");
@@ -237,9 +234,8 @@ impl Run {
         if let Some(by_ms) = broken.stepped_ms {
             let at = self.timeline.at(now.mono);
             self.costs.clock_stepped(broken.ended, at);
-            let mends = !self.clocks.is_right();
+            let mends = !self.clocks.rightness.stepped(by_ms, welcome);
             self.shared.recorder.clock_stepped(by_ms, at, mends).await;
-            self.clocks.agreed = None;
             self.shared.recorder.event(at, EventKind::ClockStep { by_ms }).await;
         }
         for name in self.tasks.keys() {

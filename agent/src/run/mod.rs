@@ -8,10 +8,10 @@
 //! carried), [`radio`] (what carries it through the air), [`dozing`] (whether a
 //! radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`]
 //! (what the collector asks for), [`desk`] (what is known of a link), [`timeline`]
-//! (pure: wall time that does not jump), [`recorder`], [`undated`] (pure: what
-//! happens before the clock is set), [`state`] and [`memory`] (what is kept over
-//! restarts), [`status`] (what it is doing, on request), [`times`]
-//! (pure: how long probes took) and [`progress`] (what a
+//! (pure: wall time that does not jump), [`rightness`] (pure: whether it was right),
+//! [`recorder`], [`undated`] (pure: what happens before the clock is set), [`state`]
+//! and [`memory`] (what is kept over restarts), [`status`] (what it is doing, on
+//! request), [`times`] (pure: how long probes took) and [`progress`] (what a
 //! watcher is told).
 
 mod asked;
@@ -31,6 +31,7 @@ mod prober_stamp;
 mod progress;
 mod radio;
 mod recorder;
+mod rightness;
 mod state;
 pub mod status;
 mod timeline;
@@ -66,6 +67,7 @@ use link::Shared;
 use memory::Memory;
 pub use progress::{News, Progress, Unwatched};
 use recorder::Recorder;
+use rightness::Rightness;
 pub use state::StateError;
 use status::StatusReader;
 use timeline::Timeline;
@@ -226,7 +228,7 @@ pub async fn run_with(
     }
     let mut run = Run {
         costs: Costs::new(memory, desks.clone(), first.mono),
-        clocks: Clocks { uplink: seen, wall, stepped, agreed: None },
+        clocks: Clocks { uplink: seen, wall, stepped, rightness: Rightness::default() },
         shared,
         timeline,
         last: first,

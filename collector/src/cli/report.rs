@@ -136,8 +136,7 @@ fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
     let (ledger, report) = match trends {
         Trends::Left => household_report(&history, &home, &catalogue, &tz, now),
         Trends::Wanted => {
-            let before =
-                store.history_with_day_before(&household, period_before(history.span, &tz))?;
+            let before = store.history_with_lead(&household, period_before(history.span, &tz))?;
             household_report_after(&history, Some(&before), &home, &catalogue, &tz, now)
         }
     };

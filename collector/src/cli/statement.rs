@@ -16,7 +16,7 @@ use crate::statement::messages::Lang;
 use crate::statement::month_of;
 use crate::statement::records::Records;
 use crate::statement::seal::{Sealed, SigningKey};
-use crate::store::Store;
+use crate::store::Store as _;
 use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
 
@@ -88,7 +88,7 @@ pub(super) fn run(args: &StatementArgs) -> Result<(), CliError> {
         Some(month) => month.span(&tz, now)?,
         None => report.span.span(now)?,
     };
-    let history = store.history_with_day_before(&household, span)?;
+    let history = store.history_with_lead(&household, span)?;
     let (_, judged) = household_report(&history, &home, &catalogue, &tz, now);
     let mut sealed = Sealed::plain(judged.statement, args.lang);
     let keeps = args.html.is_some() || args.pdf.is_some() || args.records.is_some();

@@ -10,10 +10,6 @@ pub(super) fn bounds(low: f64, high: f64) -> Interval {
 }
 
 /// `anywhere(u)`.
-pub(crate) fn anywhere(column: &[Cell]) -> Figure {
-    share_of(&scan::counts(column), column)
-}
-
 fn share_of(counts: &Counts, column: &[Cell]) -> Figure {
     let (known, unknown) = (counts.known(), counts.unknown);
     if known == 0 {

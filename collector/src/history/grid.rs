@@ -108,13 +108,4 @@ impl Grid {
             }
         }
     }
-
-    /// [`Self::walk`] within the grid.
-    pub(crate) fn walk_within(&self, link: &LinkHistory, mut visit: impl FnMut(usize, &LinkSlot)) {
-        self.walk(link, |slot, record| {
-            if let Ok(slot) = usize::try_from(slot) {
-                visit(slot, record);
-            }
-        });
-    }
 }

@@ -8,7 +8,7 @@ use hearth_collector::gaps::Gaps;
 use hearth_collector::history::History;
 use hearth_collector::history::columns::Columns;
 use hearth_collector::ledger::Ledger;
-use hearth_collector::profile::Profile;
+use hearth_collector::profile::{Inputs, Profile};
 use hearth_collector::qoe::catalogue::Catalogue;
 use hearth_tests::fleet::household::Household;
 use jiff::tz::TimeZone;
@@ -80,7 +80,8 @@ pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
             let laid_out = super::on_core();
             let ledger = Ledger::judge(&history, columns, &catalogue);
             let ledgered = super::on_core();
-            let profile = Profile::build(&history, &ledger, &TimeZone::UTC);
+            let given = Inputs::new(&history, &ledger, &catalogue, &TimeZone::UTC);
+            let profile = Profile::build(&given);
             let profiled = super::on_core();
             let gaps = Gaps::build(&history, &ledger, &TimeZone::UTC);
             let judged = super::on_core();

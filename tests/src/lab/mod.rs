@@ -7,11 +7,13 @@
 //! - [`traces`], [`scenario`]: recorded or generated capacity, and the files
 //!   that say what a home has and what befalls it.
 //! - [`traffic`], [`programs`], [`process`]: what runs in the home and the core.
+//! - [`home`]: a home with one line, whose agent tests it when told to.
 //! - [`run`]: plays a scenario; [`interrupt`] ends it early.
 //! - [`truth`], [`measured`]: what was so, and what Hearth says of it.
 //! - [`verify`], [`report`]: the two held against each other.
 
 pub mod emulator;
+pub mod home;
 pub mod interrupt;
 pub mod measured;
 pub mod net;

@@ -145,6 +145,13 @@ impl Programs {
         command
     }
 
+    /// What the agent with this state folder says of itself, as JSON.
+    pub fn status(&self, state: &Path) -> Command {
+        let mut command = Command::new(&self.agent);
+        command.args(["status", "--json", "--socket"]).arg(state.join("agent.sock"));
+        command
+    }
+
     /// Prints the household's `profile`, `gaps` or `ledger` over `span` as JSON.
     pub fn report(&self, what: &str, data: &Path, span: Interval) -> Command {
         let mut command = Command::new(&self.collector);

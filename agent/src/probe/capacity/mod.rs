@@ -83,6 +83,7 @@ pub async fn measure_traced(
         () = told(&mut give_way) => Err(TestError::GaveWay),
         result = test(means, watch, &mut family, transfers) => result,
     };
+    means.spending.refresh();
     let after = means.spending.of(Purpose::Capacity);
     let cost = Own {
         rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),

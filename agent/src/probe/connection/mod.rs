@@ -2,7 +2,8 @@
 //! counted.
 //!
 //! [`connect`] makes a TCP connection (`tcp_connect_ms`) whose [`Counted`] stream
-//! ([`stream`]) counts into an [`Account`] ([`meter`] says how). [`Tls`] is whom
+//! ([`stream`]) counts into an [`Account`] ([`meter`] says how, with the help of
+//! [`arrivals`]). [`Tls`] is whom
 //! to trust and which protocols to offer; [`Tls::handshake`] secures a stream
 //! (`tls_handshake_ms`, with the round trips it took).
 //!
@@ -22,6 +23,7 @@
 //! # }
 //! ```
 
+mod arrivals;
 mod meter;
 mod shallow;
 mod stream;
@@ -32,12 +34,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_proto::{Cause, Family};
+use nix::net::if_::if_nametoindex;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 use rustls_platform_verifier::Verifier;
 use socket2::SockRef;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -48,6 +52,7 @@ pub use stream::{Counted, TooMuch, USUALLY_ALLOWED};
 
 use super::outlet::{Outlet, OutletError};
 use crate::clock;
+use crate::link::sock_diag::Connection;
 
 /// The longest that each phase may take.
 pub const PHASE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -155,7 +160,21 @@ pub async fn connect(
     let fail = |source| ConnectError::Tcp { to, source };
     stream.set_nodelay(true).map_err(fail)?;
     meter.set_segment(SockRef::from(&stream).tcp_mss().map_err(fail)?.into());
+    if let Some(connection) = identity(&stream) {
+        meter.identify(connection);
+    }
     Ok(Connected { stream: Counted::new(stream, meter), took })
+}
+
+/// As what the kernel knows it.
+fn identity(stream: &TcpStream) -> Option<Connection> {
+    let device = SockRef::from(stream).device().ok()?;
+    let bound_to = match device {
+        Some(name) => if_nametoindex(name.strip_suffix(b"\0").unwrap_or(&name)).ok()?,
+        None => 0,
+    };
+    let (local, remote) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+    Some(Connection { local, remote, bound_to })
 }
 
 /// Why TLS can't be used at all.

@@ -109,7 +109,9 @@ impl Counted {
     /// # Errors
     /// When the system refuses.
     pub fn abort_when_dropped(&self) -> io::Result<()> {
-        SockRef::from(&self.inner).set_linger(Some(std::time::Duration::ZERO))
+        SockRef::from(&self.inner).set_linger(Some(std::time::Duration::ZERO))?;
+        self.meter.will_abort();
+        Ok(())
     }
 
     /// Lets no more octets wait in the socket than the connection carries in a few
@@ -151,7 +153,7 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.meter.closed();
+        self.meter.closing();
     }
 }
 

@@ -21,6 +21,8 @@ use crate::clock;
 
 /// How often limits are looked at and probes sent.
 const BEAT: Duration = Duration::from_millis(5);
+/// How often the kernel is asked what that has cost: some system calls a connection.
+const COUNT_EVERY: Duration = Duration::from_millis(10);
 /// So long without an octet is a stall.
 const STALL: Duration = Duration::from_secs(5);
 /// Probes under way at once: beyond this the path is too slow for more.
@@ -122,7 +124,7 @@ impl<'a> Load<'a> {
         let mut engine = self.engine.take().expect("taken once");
         let began = clock::now();
         let mut next_tick = began + INTERVAL;
-        let mut next_probe = began;
+        let (mut next_probe, mut next_count) = (began, began);
         let mut gap = Duration::MAX;
         self.go(engine.first(), &mut gap);
         let spent_before = self.spent();
@@ -148,12 +150,15 @@ impl<'a> Load<'a> {
                 },
                 _ = beats.tick() => {
                     let now = clock::now();
-                    let used = self.spent();
-                    // As much again may come before the next look.
-                    let ahead = used + (used - spent);
-                    spent = used;
-                    if ahead - spent_before >= self.course.limits.bytes {
-                        break;
+                    if now >= next_count {
+                        next_count = now + COUNT_EVERY;
+                        let used = self.spent();
+                        // As much again may come before the next look.
+                        let ahead = used + used.saturating_sub(spent);
+                        spent = used;
+                        if ahead.saturating_sub(spent_before) >= self.course.limits.bytes {
+                            break;
+                        }
                     }
                     if now >= next_tick {
                         next_tick += INTERVAL;
@@ -235,7 +240,9 @@ impl<'a> Load<'a> {
     }
 
     fn spent(&self) -> u64 {
-        let own = self.course.route.account.spending.of(Purpose::Responsiveness);
+        let spending = &self.course.route.account.spending;
+        spending.refresh();
+        let own = spending.of(Purpose::Responsiveness);
         own.rx_bytes + own.tx_bytes
     }
 

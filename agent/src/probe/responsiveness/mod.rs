@@ -67,6 +67,7 @@ pub async fn measure_with(
     }
     let (family, result) = worker.await.unwrap_or_else(|error| (None, Err(local(&error))));
     drop(alive);
+    means.spending.refresh();
     let after = means.spending.of(Purpose::Responsiveness);
     let cost = Own {
         rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),

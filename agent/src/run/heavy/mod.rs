@@ -3,9 +3,10 @@
 //!
 //! Read in this order: this file (the task), `trial` (one test while it runs),
 //! `waiting` (pure: whether a test is begun), `yielding` (pure: who uses the line),
-//! `orders` (pure: which orders are followed) and [`tester`] (what runs a test).
+//! `stripped` (pure: what is compared for that), `orders` (pure: which orders are followed) and [`tester`] (what runs a test).
 
 mod orders;
+mod stripped;
 pub mod tester;
 mod trial;
 mod waiting;
@@ -16,7 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hearth_proto::{LinkName, Order, Own, SkipReason, TestKind, TestOutcome, TestResult, UnixMs};
+use hearth_proto::{
+    Detail, LinkName, Order, Own, SkipReason, TestKind, TestOutcome, TestResult, UnixMs,
+};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use tokio::sync::{Semaphore, mpsc};
@@ -25,8 +28,10 @@ use super::desk::Desk;
 use super::link::Shared;
 use super::plan;
 use super::undated::is_dated;
+use crate::budget::Month;
+use crate::budget::policy::spare;
 use crate::clock;
-use crate::link::counters::Counters;
+use crate::link::counters::{Counters, Packets};
 use crate::probe::heavy::{Limits, TestServer};
 use crate::schedule::poisson;
 pub(super) use orders::{Answer, Orders};
@@ -58,15 +63,15 @@ pub(super) struct Testing {
     pub(super) free: Arc<Semaphore>,
 }
 
-/// What a test of `kind` may use, within what is `left` of a budget `limit`. `None`:
+/// What a test of `kind` may use, within what is to `spare` of a budget `limit`. `None`:
 /// it is not covered.
-pub(super) fn limits(kind: TestKind, limit: Option<u64>, left: Option<u64>) -> Option<Limits> {
+pub(super) fn limits(kind: TestKind, limit: Option<u64>, spare: Option<u64>) -> Option<Limits> {
     let most = match (kind, limit) {
         (TestKind::Capacity, _) => CAPACITY_BYTES,
         (TestKind::Responsiveness, Some(limit)) => (limit / BUDGET_SHARE).min(RESPONSIVENESS_BYTES),
         (TestKind::Responsiveness, None) => RESPONSIVENESS_BYTES,
     };
-    let bytes = left.map_or(most, |left| left.min(most));
+    let bytes = spare.map_or(most, |spare| spare.min(most));
     (bytes >= LEAST_BYTES).then_some(Limits { bytes, time: LOAD_TIME })
 }
 
@@ -85,6 +90,7 @@ struct Heavy {
     /// The next by itself: of which kind, how far apart they are, and when.
     next: Option<(TestKind, Duration, UnixMs)>,
     counters: Counters,
+    packets: Packets,
     idle: Idle,
     began: Instant,
     chance: SmallRng,
@@ -108,6 +114,7 @@ pub(super) fn start(
         waiting: VecDeque::new(),
         next: None,
         counters: Counters::new(Path::new("/sys"), &interface),
+        packets: Packets::new(Path::new("/sys"), &interface),
         idle: Idle::default(),
         began: clock::now(),
         chance: rand::make_rng::<SmallRng>(),
@@ -265,7 +272,10 @@ impl Heavy {
             account.take(self.desk.spending.by_purpose(), now);
             account.left(limit, now)
         });
-        limits(kind, limit, left)
+        // Of an order somebody knows what it costs; probes need not go on in full for it.
+        let kept = if ordered { Detail::Alive } else { Detail::NoTests };
+        let spare = spare(left, Month::of(now).left(now), &self.desk.forecast.rates(), kept);
+        limits(kind, limit, spare)
     }
 
     fn judge(&self, due: &Due, chatter: Option<Chatter>) -> Verdict {

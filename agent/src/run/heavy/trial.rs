@@ -6,6 +6,7 @@ use hearth_proto::{Own, SkipReason, TestOutcome};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use super::stripped::Stripped;
 use super::waiting::Due;
 use super::yielding::{Chatter, Guard};
 use super::{Heavy, why};
@@ -104,7 +105,7 @@ impl Heavy {
     ) -> (Option<Ended>, Option<Told>) {
         let tester = self.shared.testing.tester.clone();
         let mut test = tester.run(due.kind, means);
-        let mut guard = Guard::new(chatter);
+        let (mut guard, mut stripped) = (Guard::new(chatter), Stripped::default());
         let mut looks = interval(LOOK_EVERY);
         // A late look covers the time of those missed.
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -117,7 +118,7 @@ impl Heavy {
                     return (None, told.map(|(why, _)| why));
                 }
                 _ = looks.tick(), if told.is_none() => {
-                    let why = self.must_end(&mut guard);
+                    let why = self.must_end(&mut guard, &mut stripped);
                     told = why.map(|why| (why, clock::now()));
                 }
                 order = self.orders.recv(), if !self.ends => if let Some(order) = order { self.ordered(order).await } else {
@@ -131,15 +132,18 @@ impl Heavy {
         }
     }
 
-    fn must_end(&mut self, guard: &mut Guard) -> Option<Told> {
+    fn must_end(&mut self, guard: &mut Guard, stripped: &mut Stripped) -> Option<Told> {
         if self.desk.stand.borrow().roams == Some(true) {
             return Some(Told::Roaming);
         }
         let since = clock::now().saturating_duration_since(self.began);
         // Own first: what is counted between the two is then the household's for a
         // moment, and no longer.
-        let own = self.desk.spending.total();
-        let counted = self.counters.read().ok()?;
+        self.desk.spending.refresh();
+        let (own, header) = self.desk.spending.stripped();
+        let bytes = self.counters.read().ok()?;
+        let packets = self.packets.read().ok()?;
+        let counted = stripped.reading(bytes, packets, header);
         guard.reading(since, counted, own).then_some(Told::Household)
     }
 }

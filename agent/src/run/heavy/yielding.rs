@@ -160,6 +160,15 @@ impl Guard {
         self.rx.add(rx, own_rx, allowed_rx, seconds);
         self.tx.add(tx, own_tx, allowed_tx, seconds);
         let bound = (self.pace * HELD_BACK.as_secs_f64()).max(HELD_LEAST);
+        tracing::trace!(
+            rx,
+            own_rx,
+            tx,
+            own_tx,
+            over_rx = self.rx.sum,
+            over_tx = self.tx.sum,
+            bound
+        );
         let over = self.rx.sum > bound || self.tx.sum > bound;
         self.over = if over { self.over + 1 } else { 0 };
         self.over >= 2

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::desk::{Board, Desk, Stand};
+use super::desk::{Board, Desk, Forecast, Stand};
 use super::dozing::Dozing;
 use super::heavy::Testing;
 use super::memory::Memory;
@@ -144,6 +144,7 @@ pub(super) fn start(
         settings: settings.clone(),
         spending: Arc::clone(&spending),
         board: board.clone(),
+        forecast: Forecast::default(),
     };
     let told = Told { settings, stand, board, spending };
     let task = Task::new(shared, link, timeline, reports, noticed, told);
