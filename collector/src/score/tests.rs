@@ -49,7 +49,8 @@ fn every_vector_holds() {
             assert_close(&result["result"], &case["expect"], tolerance, &at);
 
             let alone = run(framework, &case["input"].to_string()).unwrap();
-            let expect = json!({ "name": null, "result": result["result"] });
+            let expect =
+                json!({ "name": null, "result": result["result"], "detail": result["detail"] });
             assert_eq!(alone, [expect], "{at}");
             let named = run(framework, &case.to_string()).unwrap();
             assert_eq!(named, std::slice::from_ref(result), "{at}");
