@@ -273,6 +273,32 @@ fn a_breach_pays_exactly_what_the_promise_says() {
     assert!(alone[0].to_string().contains("bootstrap-over-days"), "{:#}", alone[0]["whole"]);
 
     let text = printed(data, &weeks, file);
-    assert!(text.contains("13.00"), "{text}");
-    println!("{text}");
+    assert!(text.contains("Would have been broken in 2 of 6 weeks"), "{text}");
+    assert!(text.contains("Would have paid 13.00 EUR"), "{text}");
+}
+
+#[test]
+fn a_score_says_what_decided_it_and_refuses_what_it_can_not_read() {
+    let data = store();
+    let data = data.path();
+    let input = r#"{ "requirement": { "rop_latency_ms": { "p99": 200 }, "cpup_latency_ms": { "p99": 500 },
+                      "rop_loss_ratio": 0.01, "cpup_loss_ratio": 0.05, "throughput_mbps": 4 },
+                    "measured": { "latency_ms": { "p99": 350 }, "loss_ratio": 0.0,
+                      "throughput_mbps": 28, "samples": { "latency_ms": 5000, "loss_ratio": 5000,
+                      "throughput_mbps": 3 } } }"#;
+    let told = printed(data, &["score", "qoo", "-"], input);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["result"]["qoo"], 50.0);
+    let score = &told["detail"]["scores"][0];
+    assert_eq!(
+        (&score["binding"], &score["confidence"]),
+        (&"latency_ms.p99".into(), &"medium".into())
+    );
+    let lacking = printed(data, &["score", "rpm", "-"], r#"{ "http_loaded_ms": 30 }"#);
+    let lacking: serde_json::Value = serde_json::from_str(&lacking).unwrap();
+    assert!(lacking["result"]["rpm"].is_null(), "{lacking}");
+    assert_eq!(lacking["result"]["not_enough_data"].as_array().unwrap().len(), 2);
+    let (status, stderr) = refused(data, &["score", "aim", "-"], r#"{ "loss_ratio": 2 }"#);
+    assert_eq!(status, Some(65), "{stderr}");
+    assert!(stderr.contains("loss_ratio: 2; accepted: a ratio from 0 to 1"), "{stderr}");
 }

@@ -229,7 +229,7 @@ mod tests {
     fn scores_without_a_test_name_what_they_lack_and_calls_need_none() {
         let scores = scores(&measured());
         let call = by(&scores, "e-model", "G.729A");
-        assert!((call.score.value().unwrap() - 82.2).abs() < 0.1, "{call:?}");
+        assert!((call.score.value().unwrap() - 81.77).abs() < 0.01, "{call:?}");
         assert_eq!(call.binding.as_deref(), Some("codec"));
         assert_eq!(call.confidence, Some(Confidence::High));
         assert_eq!(call.samples["loss_percent"], 50_000);

@@ -111,9 +111,9 @@ impl From<&emodel::Score> for Parts {
     fn from(s: &emodel::Score) -> Self {
         let parts = vec![
             Part::new("without delay, codec or loss", s.r + s.idd + s.ie_eff, emodel::R_DEFAULT),
-            Part::new("one_way_delay_ms", -s.idd, 0.0),
-            Part::new("codec", -s.ie, 0.0),
-            Part::new("loss_percent", -(s.ie_eff - s.ie), 0.0),
+            Part::new("one_way_delay_ms", 0.0 - s.idd, 0.0),
+            Part::new("codec", 0.0 - s.ie, 0.0),
+            Part::new("loss_percent", s.ie - s.ie_eff, 0.0),
         ];
         let binding = s.binding.map(|b| match b {
             emodel::Binding::Delay => "one_way_delay_ms".to_owned(),
