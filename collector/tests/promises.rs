@@ -144,7 +144,7 @@ fn slot(n: i64, down: bool) -> Record {
             probe: ProbeKind::Stamp,
             role: Role::Reflector,
             family: Family::V4,
-            target: "".into(),
+            target: String::new(),
         },
         sent: 60,
         failures: if down { vec![(Cause::Timeout, 60)] } else { Vec::new() },

@@ -83,10 +83,10 @@ type Behind = (&'static str, Option<(u64, Confidence)>);
 
 fn behind<T>(
     name: &'static str,
-    input: &Counted<T>,
+    input: Counted<T>,
     confidence: impl FnOnce(u64) -> Confidence,
 ) -> Behind {
-    (name, input.as_ref().map(|(_, n)| (*n, confidence(*n))))
+    (name, input.map(|(_, n)| (n, confidence(n))))
 }
 
 /// One score, with what is behind it.
@@ -133,8 +133,8 @@ fn calls(inputs: &Inputs, from: &str) -> Vec<FrameworkScore> {
         .and_then(|((p50, n), (ipdv, m))| Some((emodel::one_way_delay(p50, ipdv)?, n.min(m))));
     let loss = inputs.loss.and_then(|(l, n)| Some((Percent::new(l.get() * 100.0)?, n)));
     let behind = [
-        behind("one_way_delay_ms", &delay, Confidence::of_mean),
-        behind("loss_percent", &loss, |n| Confidence::of_share(n, 0.01)),
+        behind("one_way_delay_ms", delay, Confidence::of_mean),
+        behind("loss_percent", loss, |n| Confidence::of_share(n, 0.01)),
     ];
     [("G.711 with PLC", emodel::Codec::G711_PLC), ("G.729A", emodel::Codec::G729A)]
         .map(|(what, codec)| {
@@ -169,10 +169,10 @@ pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
     };
     let whole = iqb::score(&measured).map(|s| (s.parts().swap_remove(0), None));
     let behind_iqb = [
-        behind("download_mbps", &inputs.down, Confidence::of_tests),
-        behind("upload_mbps", &inputs.up, Confidence::of_tests),
-        behind("latency_ms", &inputs.rtt_p95, |n| Confidence::of_percentile(n, 0.95)),
-        behind("loss_ratio", &inputs.loss, |n| Confidence::of_share(n, 0.005)),
+        behind("download_mbps", inputs.down, Confidence::of_tests),
+        behind("upload_mbps", inputs.up, Confidence::of_tests),
+        behind("latency_ms", inputs.rtt_p95, |n| Confidence::of_percentile(n, 0.95)),
+        behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.005)),
     ];
     let words = format!("RTT p95 and loss from {from}; median goodput of the tests");
     scores.push(told("iqb, m-lab/iqb@dbd7401", "all use cases", whole, &behind_iqb, words));
@@ -186,12 +186,12 @@ pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
         loss: value(inputs.loss),
     });
     let behind_aim = [
-        behind("latency_ms", &inputs.rtt_p50, Confidence::of_mean),
-        behind("jitter_ms", &inputs.ipdv, Confidence::of_mean),
-        behind("download_mbps", &inputs.down, Confidence::of_tests),
-        behind("loaded_latency_down_ms", &inputs.loaded_down, Confidence::of_mean),
-        behind("loaded_latency_up_ms", &inputs.loaded_up, Confidence::of_mean),
-        behind("loss_ratio", &inputs.loss, |n| Confidence::of_share(n, 0.01)),
+        behind("latency_ms", inputs.rtt_p50, Confidence::of_mean),
+        behind("jitter_ms", inputs.ipdv, Confidence::of_mean),
+        behind("download_mbps", inputs.down, Confidence::of_tests),
+        behind("loaded_latency_down_ms", inputs.loaded_down, Confidence::of_mean),
+        behind("loaded_latency_up_ms", inputs.loaded_up, Confidence::of_mean),
+        behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.01)),
     ];
     for (what, experience) in
         [("streaming", aim.streaming), ("gaming", aim.gaming), ("calls", aim.rtc)]
