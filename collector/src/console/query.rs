@@ -4,12 +4,12 @@
 use axum::extract::{FromRequestParts, Path, Query, RawPathParams};
 use axum::http::request::Parts;
 use hearth_proto::{HouseholdId, UnixMs};
-use jiff::civil::DateTime;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use super::failure::Failure;
 use super::surveys;
+use crate::explain::instant;
 use crate::history::Span;
 use crate::ledger::State;
 use crate::qoe::catalogue::Catalogue;
@@ -139,11 +139,7 @@ fn named(text: &str) -> Option<(&'static str, &'static str, i64)> {
 
 /// A point with its offset, or a local one in the home's zone.
 fn point(field: &'static str, text: &str, zone: &TimeZone) -> Result<UnixMs, Failure> {
-    let at = text.parse::<Timestamp>().ok().or_else(|| {
-        let local: DateTime = text.parse().ok()?;
-        local.to_zoned(zone.clone()).ok().as_ref().map(Zoned::timestamp)
-    });
-    at.map(|t| UnixMs(t.as_millisecond())).ok_or_else(|| Failure::Value {
+    instant(text, zone).ok_or_else(|| Failure::Value {
         field,
         value: text.to_owned(),
         accepted: "a time such as 2026-11-24T13:00 (the home's zone) or \
