@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::failure::Failure;
 use super::surveys;
-use crate::explain::instant;
+use crate::explain::{Asked, instant};
 use crate::history::Span;
 use crate::ledger::State;
 use crate::qoe::catalogue::Catalogue;
@@ -54,6 +54,24 @@ impl Pairs {
     /// The value of `name`; an empty one counts as absent, as forms send it.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|p| p.0 == name).map(|p| p.1.trim()).filter(|v| !v.is_empty())
+    }
+}
+
+impl Asked {
+    /// From `at=`, `activity=` and `link=`.
+    pub(crate) fn of(pairs: &Pairs) -> Self {
+        let get = |name| pairs.get(name).map(str::to_owned);
+        Self { at: get("at").unwrap_or_default(), activity: get("activity"), link: get("link") }
+    }
+
+    /// The address of a home's explanation.
+    pub(crate) fn href(household: &HouseholdId, at: UnixMs, rest: &[(&str, &str)]) -> String {
+        let at = Timestamp::from_millisecond(at.0).unwrap_or_default();
+        let mut query = vec![format!("at={at}")];
+        for (name, value) in rest {
+            query.extend(form_urlencoded(value, name));
+        }
+        format!("/households/{household}/explain?{}", query.join("&"))
     }
 }
 

@@ -12,13 +12,13 @@ use crate::console::look::Look as _;
 use crate::explain::HomeAt;
 
 pub use sheet::{Grid, Sheet, sheet};
-pub use words::{anywhere, reason, when};
+pub use words::{anywhere, lead, reason, when};
 
 /// As text: everything that decided where `in_full`, else a line for each activity
 /// and link.
 pub fn explain(home: &HomeAt, in_full: bool, style: &Style) -> String {
     let mut out = style.heading(&format!("{}, {}", home.household, when(home.slot, &style.tz)));
-    out += &style.paragraph("", &words::lead(home, &style.tz));
+    out += &style.paragraph("", &lead(home, &style.tz));
     out.push('\n');
     if !in_full {
         let mut table = Table::new(&[

@@ -55,6 +55,10 @@ fn facts(e: &Explanation) -> Vec<(&'static str, String)> {
     }
     facts.push(("Decided by", words::sentence(e.rule.words())));
     facts.push(("Link", words::sentence(&connection(&e.connection))));
+    if e.series.is_empty() {
+        let none = "None beyond the home was answered, or lost while the link was up";
+        facts.push(("Probes", none.to_owned()));
+    }
     let scored = match e.evidence_score {
         None => "Not enough data".to_owned(),
         Some(_) => format!(
@@ -240,5 +244,15 @@ fn times(all: &[Times]) -> Grid {
         note: format!("All {total} samples; the bounds are the recorder's."),
         columns: vec![("between", false), ("samples", true), ("up to there", true)],
         rows: rows.collect(),
+    }
+}
+
+impl Grid {
+    /// A row's cells, each with whether it holds a number.
+    pub(crate) fn cells<'g>(
+        &'g self,
+        row: &'g [String],
+    ) -> impl Iterator<Item = (&'g str, bool)> + 'g {
+        row.iter().zip(&self.columns).map(|(cell, column)| (cell.as_str(), column.1))
     }
 }

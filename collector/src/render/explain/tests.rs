@@ -91,6 +91,7 @@ fn an_outage_is_told_with_how_long_and_by_what() {
     let said = reason(&e);
     assert!(said.contains("down for 1 min (no far target answered)"), "{said}");
     assert_eq!(fact(&sheet(&e, &TimeZone::UTC), "Score"), "Not enough data");
+    assert!(fact(&sheet(&e, &TimeZone::UTC), "Probes").starts_with("None beyond the home"));
 }
 
 #[test]

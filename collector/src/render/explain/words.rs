@@ -18,7 +18,7 @@ pub fn when(slot: Span, tz: &TimeZone) -> String {
 }
 
 /// What stands over all of it.
-pub(super) fn lead(home: &HomeAt, tz: &TimeZone) -> String {
+pub fn lead(home: &HomeAt, tz: &TimeZone) -> String {
     let judged = format!("Judged by activity catalogue {}.", home.catalogue);
     if home.measured {
         return judged;
