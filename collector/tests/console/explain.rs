@@ -20,7 +20,9 @@ async fn every_cell_leads_to_its_explanation() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     html::check(&answer.body, false);
     guarded(&answer);
-    for words in ["DOWN", "no far target answered", "None beyond the home was answered", "All activities"] {
+    for words in
+        ["DOWN", "no far target answered", "None beyond the home was answered", "All activities"]
+    {
         assert!(answer.body.contains(words), "{words}");
     }
     let all = get(console.at, "/households/maple-17/explain?at=2025-11-24T12:45:30").await;

@@ -10,6 +10,7 @@ use super::Style;
 use super::table::{Align, Table};
 use crate::console::look::Look as _;
 use crate::explain::HomeAt;
+use crate::ledger::{Explanation, State};
 
 pub use sheet::{Grid, Sheet, sheet};
 pub use words::{anywhere, lead, reason, when};
@@ -19,6 +20,11 @@ pub use words::{anywhere, lead, reason, when};
 pub fn explain(home: &HomeAt, in_full: bool, style: &Style) -> String {
     let mut out = style.heading(&format!("{}, {}", home.household, when(home.slot, &style.tz)));
     out += &style.paragraph("", &lead(home, &style.tz));
+    let excluded = |e: &Explanation| e.state == State::Excluded;
+    if !home.measured && !home.activities.iter().flat_map(|a| &a.links).any(excluded) {
+        // The same line for each activity and link would say no more.
+        return out;
+    }
     out.push('\n');
     if !in_full {
         let mut table = Table::new(&[

@@ -5,7 +5,7 @@ use super::words::{confidence, reason};
 use super::*;
 use crate::explain::{ActivityAt, Anywhere};
 use crate::history::{Exclusion, History, Span};
-use crate::ledger::{Explanation, Ledger, Rule, State};
+use crate::ledger::{Ledger, Rule};
 use crate::qoe::catalogue::Catalogue;
 use crate::scripted::{START, Script, ScriptLink, What};
 
