@@ -92,11 +92,11 @@ pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
                 "left out"
             );
             let steps = [
-                laid_out - began,
-                ledgered - laid_out,
-                profiled - ledgered,
-                judged - profiled,
-                judged - laid_out,
+                laid_out.saturating_sub(began),
+                ledgered.saturating_sub(laid_out),
+                profiled.saturating_sub(ledgered),
+                judged.saturating_sub(profiled),
+                judged.saturating_sub(laid_out),
             ];
             all.iter_mut().zip(steps).for_each(|(of, step)| of.push(step));
         }
