@@ -1,9 +1,10 @@
 //! The statement in a language: every text that a reader sees, for whatever draws
-//! it. Read this file first, then `numbers`, `gist`, `incidents`, `method` and
-//! `annex`.
+//! it. Read this file first, then `numbers`, `gist`, `incidents`, `help`,
+//! `method` and `annex`.
 
 mod annex;
 mod gist;
+mod help;
 mod incidents;
 mod method;
 mod numbers;
@@ -44,6 +45,8 @@ pub struct Sheet {
     pub promised: Section,
     /// Incidents.
     pub wrong: Section,
+    /// What would help.
+    pub help: Section,
     /// Times left out; without lines where there are none.
     pub left_out: Section,
     /// How it was measured.
@@ -245,7 +248,7 @@ impl Words<'_> {
 impl Sheet {
     /// The sections across the page that have something to say.
     pub fn sections(&self) -> impl Iterator<Item = &Section> {
-        let all = [&self.wrong, &self.promised, &self.left_out].into_iter();
+        let all = [&self.wrong, &self.help, &self.promised, &self.left_out].into_iter();
         all.filter(|s| !s.lines.is_empty() || s.more.is_some())
     }
 
@@ -262,6 +265,7 @@ impl Sheet {
         let rows: Vec<Row> = s.verdicts.iter().map(|v| w.row(v)).collect();
         let promised = w.section("heading-promised", w.promised());
         let left_out = w.left_out();
+        let help = w.section("heading-help", w.help());
         let measured = w.section("heading-measured", w.measured());
         let not_shown = w.section("heading-not-shown", w.not_shown());
         let pair = lines(&measured.lines, NARROW) + lines(&not_shown.lines, NARROW);
@@ -271,6 +275,8 @@ impl Sheet {
             + pair.div_ceil(2)
             + lines(&promised.lines, LINE)
             + heading(&promised)
+            + lines(&help.lines, LINE)
+            + heading(&help)
             + lines(&left_out.lines, LINE)
             + heading(&left_out);
         let wrong = w.wrong(LINES.saturating_sub(taken));
@@ -289,6 +295,7 @@ impl Sheet {
             time: w.time(),
             promised,
             wrong,
+            help,
             left_out,
             measured,
             not_shown,

@@ -51,6 +51,7 @@ fn every_message_in_the_files_is_used_and_every_one_used_is_there() {
         include_str!("mod.rs"),
         include_str!("annex.rs"),
         include_str!("gist.rs"),
+        include_str!("help.rs"),
         include_str!("incidents.rs"),
         include_str!("method.rs"),
         include_str!("numbers.rs"),
@@ -67,6 +68,7 @@ fn every_message_in_the_files_is_used_and_every_one_used_is_there() {
         "sold-",
         "promised-",
         "gist-",
+        "help-",
     ];
     for id in variables(Lang::EN).keys().filter(|id| !id.contains('.')) {
         let used = code.contains(&format!("\"{id}\"")) || made.iter().any(|m| id.starts_with(m));
