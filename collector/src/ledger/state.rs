@@ -216,8 +216,8 @@ impl Cell {
     pub(crate) fn all_ok(cells: [Self; 8]) -> bool {
         let word = u64::from_ne_bytes(cells.map(|c| c.0));
         // Of each byte, the state found and whether it is excluded.
-        let state = u64::from_ne_bytes([0b111 | EXCLUDED; 8]);
-        word & state == u64::from_ne_bytes([State::Ok as u8; 8])
+        let state = u64::from_ne_bytes([FOUND | EXCLUDED; 8]);
+        word & state == u64::from_ne_bytes([OK; 8])
     }
 
     /// What limited it.

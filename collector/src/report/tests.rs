@@ -214,7 +214,7 @@ fn a_run_of_seconds_is_no_verdict() {
     assert!(month.gist.contains("too short to say more"), "{}", month.gist);
     assert_eq!(month.rows[0].sentence, "We measured only 2 h of 30 days.");
     let hours = of(&Script::minutes(120, links())).gist;
-    assert!(hours.starts_with("In the 2 h that we measured: All 10"), "{hours}");
+    assert!(hours.starts_with("In the 2 h that we measured: All 13"), "{hours}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
         "{:>5} {:>5} {:>10} {:>9} {:>8} {:>8} {:>8} {:>8}",
         "links", "days", "activities", "lay out", "ledger", "profile", "gaps", "judged"
     );
+    let tz = TimeZone::UTC;
     for (links, days, activities) in SIZES {
         let (history, catalogue) = (sized(&month, links, days), catalogue(activities));
         let mut all = [const { Vec::new() }; 5];
@@ -80,10 +81,10 @@ pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
             let laid_out = super::on_core();
             let ledger = Ledger::judge(&history, columns, &catalogue);
             let ledgered = super::on_core();
-            let given = Inputs::new(&history, &ledger, &catalogue, &TimeZone::UTC);
+            let given = Inputs::new(&history, &ledger, &catalogue, &tz);
             let profile = Profile::build(&given);
             let profiled = super::on_core();
-            let gaps = Gaps::build(&history, &ledger, &TimeZone::UTC);
+            let gaps = Gaps::build(&history, &ledger, &tz);
             let judged = super::on_core();
             ensure!(ledger.slots() as i64 == days * 1440, "{} slots", ledger.slots());
             ensure!(
