@@ -63,9 +63,10 @@ fn sold() -> Home {
     Home { plans: vec![plan], ..Home::default() }
 }
 
-/// Every kind of trouble, in every place, and times without data and left out.
+/// Every kind of trouble, in every place, beside what was sold, and times without data
+/// and left out.
 pub(crate) fn bad() -> &'static Sample {
-    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| Sample::new(bad_week(), Home::default()));
+    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| Sample::new(bad_week(), sold()));
     &SAMPLE
 }
 
