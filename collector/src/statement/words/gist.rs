@@ -1,11 +1,8 @@
 //! The headline, and one sentence per activity.
 
 use super::super::{Gist, LEAST_MEASURED_MS, Level, Verdict};
-use super::{Row, Words, capital};
+use super::{MOST_NAMED, Row, Words, capital};
 use crate::ledger::Limit;
-
-/// The most activities that a headline names one by one.
-const MOST_NAMED: usize = 4;
 
 impl Words<'_> {
     fn why(&self, limit: Limit) -> String {

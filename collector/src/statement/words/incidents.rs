@@ -3,13 +3,10 @@
 use hearth_proto::DownCause;
 
 use super::super::StatementIncident;
-use super::Words;
+use super::{MOST_NAMED, Words};
 use crate::gaps::fact::Place;
 use crate::gaps::{Fact, IncidentKind, Segment};
 use crate::history::Exclusion;
-
-/// The most activities that an incident on page one names one by one.
-const MOST_NAMED: usize = 5;
 
 impl Words<'_> {
     pub(super) fn segment(&self, segment: Segment) -> String {

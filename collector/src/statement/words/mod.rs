@@ -113,6 +113,8 @@ struct Words<'a> {
 /// Incidents that page one lists before its letters get smaller, and at the least.
 const USUAL_INCIDENTS: usize = 5;
 const LEAST_INCIDENTS: usize = 2;
+/// The most activities that a sentence on page one names one by one.
+const MOST_NAMED: usize = 4;
 /// Times left out of account on page one.
 const MOST_LEFT_OUT: usize = 2;
 

@@ -36,7 +36,7 @@ pub(super) const USUAL: Print = Print {
     row: (5.2, 11.3),
     gist: 14.7,
     pair: (10.8, 14.8, 15.0),
-    width: [98, 52, 54, 80],
+    width: [96, 56, 52, 80],
     frame: 168.0,
 };
 
@@ -48,7 +48,7 @@ pub(super) const DENSE: Print = Print {
     row: (3.6, 10.0),
     gist: 13.3,
     pair: (8.8, 11.7, 12.0),
-    width: [110, 60, 62, 88],
+    width: [106, 63, 60, 88],
     frame: 156.0,
 };
 
