@@ -19,6 +19,7 @@ month-10 = October
 month-11 = November
 month-12 = December
 date = { $day } { $month } { $year }
+date-in-year = { $day } { $month }
 month-of-year = { $month } { $year }
 instant = { $date }, { $time }
 from-to = { $from } to { $to }
@@ -155,7 +156,7 @@ sold-latency = at most { $time }
 rule-kept = { $what }: kept, by { $rule }.
 rule-broken = { $what }: not kept, by { $rule }.
 rule-bnetza-fixed = the rule for fixed lines (BNetzA; a first check, no proof)
-rule-bead = the rule of the United States (BEAD)
+rule-bead = the rule of the United States on speed and answer time (BEAD)
 rule-ofcom-evening = the range of speeds from 20:00 to 22:00
 rule-ofcom-midday = the range of speeds from 12:00 to 14:00
 rule-sla = the share of time that it was to be up
@@ -170,18 +171,18 @@ incident-home-out = Your home was cut off for { $length }.
 incident-home-out-all = Your home was cut off for { $length }, with all links out.
 incident-home-poor = The line was too poor for { $hit } for { $length }.
 incident-all-activities = all uses
-incident-many-activities = { $n } of the { $all } uses
+incident-many-activities = { $n } of { $all } uses
 incident-open = It was not over when this time ended.
 incident-covered = { $links } still worked.
 incidents-more = { $n ->
     [one] One shorter one is in the annex or the gap report.
    *[other] { $count } shorter ones are in the annex or the gap report.
 }
-segment-home = The fault was in the home.
-segment-access = The fault was on the way to your provider.
-segment-core-or-service = The fault was in your provider's network or beyond.
-segment-service = The fault was at the service that we tested, not on the line.
-segment-cannot-tell = We cannot tell where the fault was.
+segment-home = It lay in the home.
+segment-access = It lay on the way to your provider.
+segment-core-or-service = It lay in your provider's network or beyond.
+segment-service = It lay at the service that we tested, not on the line.
+segment-cannot-tell = We cannot tell where it lay.
 
 heading-help = What would help
 help-with = { $remedy }: { $activity } would have worked { $with } of the time ({ $range }), not { $now }; { $time } more, on { $days }.

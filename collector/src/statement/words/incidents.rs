@@ -70,7 +70,7 @@ impl Words<'_> {
         self.say(
             "incident-line",
             &[
-                ("when", self.instant(i.from).into()),
+                ("when", self.within(i.from).into()),
                 ("what", self.what(i, false).into()),
                 ("more", self.and_more(i).into()),
             ],

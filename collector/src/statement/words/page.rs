@@ -5,7 +5,7 @@
 use super::{Row, Section};
 
 /// What an A4 page holds within its margins, less a little for other fonts.
-const PAGE: f64 = 745.0;
+const PAGE: f64 = 755.0;
 
 /// The printed sheet's measures.
 pub(super) struct Print {
@@ -37,19 +37,19 @@ pub(super) const USUAL: Print = Print {
     gist: 14.7,
     pair: (10.8, 14.8, 15.0),
     width: [96, 56, 52, 80],
-    frame: 168.0,
+    frame: 160.0,
 };
 
 /// In smaller letters, where there is much to say.
 pub(super) const DENSE: Print = Print {
     line: 10.0,
-    item: 1.5,
-    heading: 17.7,
-    row: (3.6, 10.0),
+    item: 1.0,
+    heading: 16.7,
+    row: (3.2, 10.0),
     gist: 13.3,
     pair: (8.8, 11.7, 12.0),
-    width: [106, 63, 60, 88],
-    frame: 156.0,
+    width: [112, 63, 60, 88],
+    frame: 146.0,
 };
 
 fn lines(text: &str, width: usize) -> f64 {
