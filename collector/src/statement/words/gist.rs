@@ -15,6 +15,12 @@ impl Words<'_> {
         })
     }
 
+    /// What hurt the main link most, where a row says so.
+    pub(super) fn trouble(&self, v: &Verdict) -> Option<String> {
+        let told = !matches!(v.level, Level::Works | Level::NotEnoughData);
+        v.limit.filter(|_| told).map(|l| self.why(l))
+    }
+
     fn sentence(&self, v: &Verdict) -> String {
         let (known, slot_ms) = (v.counts.known(), self.s.slot_ms);
         let Some(worked) = v.worked_ppm() else { return self.plain("short-none") };
@@ -31,7 +37,7 @@ impl Words<'_> {
                 self.say("short-part", &[("good", good.into()), ("time", time.into())])
             };
         }
-        let why = v.limit.filter(|_| v.level != Level::Works).map(|l| self.why(l));
+        let why = self.trouble(v);
         let (id, share) = match v.range {
             Some(range) => ("range", self.range(range)),
             None if worked == 1_000_000 => return self.plain("worked-all"),

@@ -1,6 +1,6 @@
 //! What would help, and what would not: two lines on page one, all of it in the annex.
 
-use super::super::{HelpGain, HelpWith};
+use super::super::{Gist, HelpGain, HelpWith};
 use super::annex::{Block, none, paragraph};
 use super::{Words, capital};
 use crate::remedies::{RemedyKind, Verdict};
@@ -60,6 +60,10 @@ impl Words<'_> {
     /// For page one.
     pub(super) fn help(&self) -> Vec<String> {
         let help = &self.s.help;
+        // Without a verdict on any use there is none on what would change it.
+        if !matches!(self.s.headline.gist, Gist::Verdicts { .. }) {
+            return vec![self.plain("help-untold")];
+        }
         let mut lines = self.helps();
         let nothing = help.of(RemedyKind::Nothing).map(|w| w.verdict);
         let link = help.link.and_then(|l| self.s.links.get(l)).map(|l| self.link(l));

@@ -188,6 +188,12 @@ impl Words<'_> {
         named.map_or_else(|| name.to_owned(), |l| self.link(l))
     }
 
+    fn caption(&self) -> String {
+        let caption = self.plain("caption");
+        let why = self.s.verdicts.iter().any(|v| self.trouble(v).is_some());
+        if why { format!("{caption} {}", self.plain("caption-why")) } else { caption }
+    }
+
     fn section(&self, title: &str, lines: Vec<String>) -> Section {
         Section { title: self.plain(title), lines, more: None }
     }
@@ -286,7 +292,7 @@ impl Sheet {
                 &[("household", s.household.as_str().into()), ("period", (&period).into())],
             ),
             gist,
-            caption: w.plain("caption"),
+            caption: w.caption(),
             columns: ["column-activity", "column-verdict", "column-sentence"].map(|c| w.plain(c)),
             rows,
             time: w.time(),

@@ -259,3 +259,36 @@ fn what_was_sold_stands_beside_what_was_measured() {
     let none = Sealed::plain(samples::short().statement.clone(), Lang::EN).sheet();
     assert!(none.promised.lines.is_empty());
 }
+
+#[test]
+fn what_would_help_is_said_with_its_figures_and_nothing_on_too_little() {
+    let help = |sample: &samples::Sample| {
+        Sealed::plain(sample.statement.clone(), Lang::EN).sheet().help.lines
+    };
+    let helped = help(samples::helped());
+    assert!(helped.len() <= 2, "{helped:?}");
+    assert!(
+        helped[0].contains("would have worked 100 % of the time")
+            && helped[0].contains("h more, on 4 days"),
+        "{helped:?}"
+    );
+    assert_eq!(
+        help(samples::good()),
+        ["Nothing needs doing: on Fibre eth0, each use worked at least 99 % of the time that we \
+          measured."]
+    );
+    for little in [samples::almost_empty(), samples::short(), samples::silent()] {
+        assert_eq!(help(little), ["What we measured does not tell what would help."]);
+    }
+    // The annex has every remedy with its verdict, and what each would have gained.
+    let annex = texts(&Sealed::plain(samples::helped().statement.clone(), Lang::EN).sheet());
+    let annex = annex.join("\n");
+    for part in [
+        "A mobile link to step in: would help.",
+        "A repair of the line: would help.",
+        "A plan with more upload: ",
+        "What counts is what you told us that you do: video calls and card payments.",
+    ] {
+        assert!(annex.contains(part), "{part}: {annex}");
+    }
+}
