@@ -1,9 +1,13 @@
 //! A mobile backup: what worked on a mobile link of the home while it failed on the main
 //! one. Only a link that was measured here counts: that a mobile network is good on average
 //! says nothing of this home.
+//!
+//! What fails on the way to the home's own router would fail on the way to a backup too:
+//! where the gateway itself was bad, a backup saves nothing.
 
 use super::replay::{Mark, Replay};
 use super::thresholds as at;
+use super::wifi::Gateway;
 use super::{Gain, Remedy, RemedyKind, Verdict};
 use crate::gaps::Gaps;
 use crate::ledger::State;
@@ -54,7 +58,20 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
         let why = "no mobile link was measured";
         return Remedy::new(KIND, Verdict::CannotSay, why);
     }
+    let gateway = Gateway::of(replay);
+    // A mute gateway may be a dead box, which a backup with its own outlives.
+    let in_home = |slot: usize| match &gateway {
+        Some(g) if g.is_mute(slot) => Mark::Perhaps,
+        Some(g) if g.is_bad(slot, &replay.far(slot)) => Mark::Stays,
+        _ => Mark::Surely,
+    };
+    let at_home = std::cell::Cell::new(false);
     let marks = replay.marks_of_bad(|a, slot, _| {
+        let most = in_home(slot);
+        if most == Mark::Stays {
+            at_home.set(true);
+            return most;
+        }
         let on = |l: &&LinkRef| ledger.column(l.index, a)[slot];
         let mut best = Mark::Stays;
         for cell in backups.iter().map(on) {
@@ -65,7 +82,7 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
                 State::Degraded | State::Down | State::Excluded => Mark::Stays,
             });
         }
-        best
+        best.min(most)
     });
     let bad = bad(replay, &marks);
     let gains: Vec<Gain> = replay.gains(&marks);
@@ -85,6 +102,12 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
             ),
         },
     );
+    if at_home.get() && remedy.verdict == Verdict::WouldNotHelp {
+        remedy.why.push(
+            "Where the way to the home's own router was bad, a backup would have failed with it"
+                .to_owned(),
+        );
+    }
     let decided = bad.carried + bad.failed;
     if decided == 0 && bad.unknown > 0 {
         remedy.verdict = Verdict::CannotSay;
