@@ -184,8 +184,8 @@ segment-service = Es lag am Dienst, den wir prüften, nicht am Netz.
 segment-cannot-tell = Wo es lag, wissen wir nicht.
 
 heading-help = Was helfen würde
-help-with = { $remedy }: Dann wäre in { $with } der Zeit ({ $range }) statt in { $now } gegangen: { $activity }. Das sind { $time } mehr, an { $days }.
-help-with-point = { $remedy }: Dann wäre in { $with } der Zeit statt in { $now } gegangen: { $activity }. Das sind { $time } mehr, an { $days }.
+help-with = { $remedy }: Dann wäre in { $with } der Zeit ({ $range }) statt in { $now }, wie auf dem ersten Zugang allein, gegangen: { $activity }. Das sind { $time } mehr, an { $days }.
+help-with-point = { $remedy }: Dann wäre in { $with } der Zeit statt in { $now }, wie auf dem ersten Zugang allein, gegangen: { $activity }. Das sind { $time } mehr, an { $days }.
 on-days = { $n ->
     [one] 1 Tag
    *[other] { $n } Tagen

@@ -186,8 +186,8 @@ segment-service = It lay at the service that we tested, not on the line.
 segment-cannot-tell = We cannot tell where it lay.
 
 heading-help = What would help
-help-with = { $remedy }: { $activity } would have worked { $with } of the time ({ $range }), not { $now }; { $time } more, on { $days }.
-help-with-point = { $remedy }: { $activity } would have worked { $with } of the time, not { $now }; { $time } more, on { $days }.
+help-with = { $remedy }: { $activity } would have worked { $with } of the time ({ $range }), not { $now } as on the main link alone; { $time } more, on { $days }.
+help-with-point = { $remedy }: { $activity } would have worked { $with } of the time, not { $now } as on the main link alone; { $time } more, on { $days }.
 on-days = { $n ->
     [one] 1 day
    *[other] { $n } days
