@@ -21,7 +21,7 @@ pub mod thresholds;
 mod upload;
 mod wifi;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::gaps::Gaps;
 use crate::profile::{Inputs, Profile};
@@ -43,7 +43,7 @@ pub struct Remedies {
 }
 
 /// A kind of remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemedyKind {
     /// The router, the repeater or the device put elsewhere.
@@ -71,6 +71,18 @@ impl RemedyKind {
         Self::Nothing,
     ];
 
+    /// As in JSON and in the names of messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WifiPlacement => "wifi-placement",
+            Self::QueueManager => "queue-manager",
+            Self::UploadTier => "upload-tier",
+            Self::MobileBackup => "mobile-backup",
+            Self::AccessRepair => "access-repair",
+            Self::Nothing => "nothing",
+        }
+    }
+
     /// As a person calls it.
     pub fn words(self) -> &'static str {
         match self {
@@ -85,7 +97,7 @@ impl RemedyKind {
 }
 
 /// What is said of a remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// What was measured shows that it would help.
@@ -99,6 +111,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As in JSON and in the names of messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recommended => "recommended",
+            Self::InPlace => "in-place",
+            Self::WouldNotHelp => "would-not-help",
+            Self::CannotSay => "cannot-say",
+        }
+    }
+
     /// In plain words.
     pub fn words(self) -> &'static str {
         match self {

@@ -95,6 +95,7 @@ pub fn household_report_after(
         ledger: &ledger,
         profile: &profile,
         gaps: &gaps,
+        remedies: &remedies,
         promises: &promises,
     };
     let statement = Statement::build(&judged, tz, now);

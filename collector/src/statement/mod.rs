@@ -3,11 +3,12 @@
 //!
 //! Read in this order: the model here, which holds no word of any language and no
 //! fraction, so that it can be signed and drawn again exactly; `parts` (its
-//! annex); `build`, which makes it from the reports; `messages` and `words`, which
+//! annex) and `help` (what would have helped); `build`, which makes it from the reports; `messages` and `words`, which
 //! say it in a language; `records`, `seal` and `verify`, which let anybody check it.
 
 pub(crate) mod base64;
 mod build;
+mod help;
 pub mod messages;
 mod parts;
 #[cfg(feature = "pdf")]
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use build::month_of;
 pub use build::{Judged, LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
+pub use help::{Help, HelpGain, HelpWith};
 pub use parts::{
     LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,
     SpeedPart, TestsPart,
@@ -69,6 +71,8 @@ pub struct Statement {
     pub incidents: Vec<StatementIncident>,
     /// Incidents beyond those listed.
     pub incidents_left_off: u64,
+    /// What would have helped, and what would not.
+    pub help: Help,
     /// Times left out of account, with who and why.
     pub exclusions: Vec<Exclusion>,
     /// What this does not show.

@@ -177,6 +177,44 @@ fn a_key_that_others_may_read_or_that_is_none_is_refused() {
     assert!(PublicKey::read(&path).unwrap_err().to_string().contains("public key as PEM"));
 }
 
+/// The text of one page of what a browser prints.
+fn printed(html: &std::path::Path, pdf: &std::path::Path, page: &str) -> String {
+    let run = |command: &mut std::process::Command| {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    if !pdf.exists() {
+        let profile = tempfile::tempdir().unwrap();
+        run(std::process::Command::new("chromium")
+            .args(["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(["--no-pdf-header-footer", &format!("--print-to-pdf={}", pdf.display())])
+            .arg(format!("file://{}", html.display())));
+    }
+    run(std::process::Command::new("pdftotext").args(["-f", page, "-l", page]).arg(pdf).arg("-"))
+}
+
+#[test]
+#[ignore = "needs chromium and pdftotext on the PATH: run with --ignored"]
+fn page_one_prints_on_one_page_in_every_language() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sample) in samples::all() {
+        for lang in Lang::all() {
+            let sealed = Sealed::plain(sample.statement.clone(), lang);
+            let sheet = sealed.sheet();
+            let at = |end: &str| folder.path().join(format!("{name}-{lang}.{end}"));
+            std::fs::write(at("html"), statement_html(&sealed)).unwrap();
+            let page = |n: &str| printed(&at("html"), &at("pdf"), n);
+            let drawn = sheet.foot.split(' ').next().unwrap();
+            let (one, two) = (page("1"), page("2"));
+            assert!(one.contains(drawn) && !one.contains(&sheet.annex.title), "{name} in {lang}");
+            assert!(two.starts_with(&sheet.annex.title), "{name} in {lang}: {two}");
+        }
+    }
+}
+
 fn whole(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::Number(n) => !n.is_f64(),

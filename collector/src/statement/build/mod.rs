@@ -1,5 +1,7 @@
-//! From the reports to the statement's model. Read `verdicts` first, then `parts`.
+//! From the reports to the statement's model. Read `verdicts` first, then `parts` and
+//! `help`.
 
+mod help;
 mod parts;
 mod verdicts;
 
@@ -17,6 +19,7 @@ use crate::homes::Home;
 use crate::ledger::{Counts, Ledger};
 use crate::profile::Profile;
 use crate::promise::Promises;
+use crate::remedies::Remedies;
 use crate::report::days::local;
 
 /// What a statement is made of.
@@ -32,6 +35,8 @@ pub struct Judged<'a> {
     pub profile: &'a Profile,
     /// What does not.
     pub gaps: &'a Gaps,
+    /// What would help.
+    pub remedies: &'a Remedies,
     /// What was promised.
     pub promises: &'a Promises,
 }
@@ -163,7 +168,7 @@ fn incident(i: &Incident, ledger: &Ledger) -> StatementIncident {
 impl Statement {
     /// The statement of a household, drawn up at `now`, local time by `tz`.
     pub fn build(judged: &Judged<'_>, tz: &TimeZone, now: UnixMs) -> Self {
-        let Judged { history, home, ledger, profile, gaps, promises } = *judged;
+        let Judged { history, home, ledger, profile, gaps, remedies, promises } = *judged;
         let time = time(ledger);
         let verdicts = verdicts::verdicts(profile, u64::from(ledger.slot.ms()));
         let all = listed(gaps);
@@ -185,6 +190,7 @@ impl Statement {
             time,
             incidents: all.into_iter().take(MOST_INCIDENTS).map(|i| incident(i, ledger)).collect(),
             incidents_left_off: left_off + gaps.household_incidents_left_off,
+            help: help::help(remedies, ledger),
             exclusions: history
                 .exclusions
                 .iter()

@@ -51,16 +51,16 @@ pub enum Block {
 /// Stands where there is no figure; never a 0.
 const NONE: &str = "–";
 
-fn none() -> String {
+pub(super) fn none() -> String {
     NONE.to_owned()
 }
 
-fn paragraph(text: String) -> Block {
+pub(super) fn paragraph(text: String) -> Block {
     Block::Paragraph { text }
 }
 
 impl Words<'_> {
-    fn heads(&self, ids: &[&str]) -> Vec<String> {
+    pub(super) fn heads(&self, ids: &[&str]) -> Vec<String> {
         ids.iter().map(|id| self.plain(&format!("head-{id}"))).collect()
     }
 
@@ -253,7 +253,7 @@ impl Words<'_> {
                     ("from", self.exact(i.from).into()),
                     ("to", self.exact(i.to).into()),
                     ("n", self.count(i.slots).into()),
-                    ("what", self.what(i).into()),
+                    ("what", self.what(i, true).into()),
                     ("more", self.and_more(i).into()),
                 ],
             ),
@@ -309,6 +309,8 @@ impl Words<'_> {
         blocks.extend(self.s.links.iter().flat_map(|l| self.link_blocks(l)));
         blocks.push(heading("annex-incidents"));
         blocks.push(list(self.s.incidents.iter().map(|i| self.incident_in_full(i)).collect()));
+        blocks.push(heading("annex-help"));
+        blocks.extend(self.help_blocks());
         blocks.push(heading("annex-exclusions"));
         blocks.push(list(self.s.exclusions.iter().map(|e| self.exclusion(e)).collect()));
         blocks.push(heading("annex-words"));
@@ -321,6 +323,7 @@ impl Words<'_> {
             "measured",
             "worked",
             "range",
+            "help",
             "trust",
             "percentiles",
             "loss",

@@ -1,11 +1,8 @@
 //! The headline, and one sentence per activity.
 
 use super::super::{Gist, LEAST_MEASURED_MS, Level, Verdict};
-use super::{Row, Words, capital};
+use super::{MOST_NAMED, Row, Words, capital};
 use crate::ledger::Limit;
-
-/// The most activities that a headline names one by one.
-const MOST_NAMED: usize = 4;
 
 impl Words<'_> {
     fn why(&self, limit: Limit) -> String {
@@ -16,6 +13,12 @@ impl Words<'_> {
             Limit::Outage => "why-outage",
             Limit::None | Limit::TooFewSamples | Limit::Silence => "why-other",
         })
+    }
+
+    /// What hurt the main link most, where a row says so.
+    pub(super) fn trouble(&self, v: &Verdict) -> Option<String> {
+        let told = !matches!(v.level, Level::Works | Level::NotEnoughData);
+        v.limit.filter(|_| told).map(|l| self.why(l))
     }
 
     fn sentence(&self, v: &Verdict) -> String {
@@ -34,7 +37,7 @@ impl Words<'_> {
                 self.say("short-part", &[("good", good.into()), ("time", time.into())])
             };
         }
-        let why = v.limit.filter(|_| v.level != Level::Works).map(|l| self.why(l));
+        let why = self.trouble(v);
         let (id, share) = match v.range {
             Some(range) => ("range", self.range(range)),
             None if worked == 1_000_000 => return self.plain("worked-all"),

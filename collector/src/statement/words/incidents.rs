@@ -3,7 +3,7 @@
 use hearth_proto::DownCause;
 
 use super::super::StatementIncident;
-use super::Words;
+use super::{MOST_NAMED, Words};
 use crate::gaps::fact::Place;
 use crate::gaps::{Fact, IncidentKind, Segment};
 use crate::history::Exclusion;
@@ -19,13 +19,21 @@ impl Words<'_> {
         })
     }
 
-    /// What happened, for how long, as a sentence.
-    pub(super) fn what(&self, i: &StatementIncident) -> String {
-        let hit = if i.activities.len() == self.s.verdicts.len() {
+    /// What was hit: by name where these are few, or `in_full`.
+    fn hit(&self, i: &StatementIncident, in_full: bool) -> String {
+        let (n, all) = (i.activities.len(), self.s.verdicts.len());
+        if n == all {
             self.plain("incident-all-activities")
+        } else if n > MOST_NAMED && !in_full {
+            self.say("incident-many-activities", &[("n", n.into()), ("all", all.into())])
         } else {
             self.activities(&i.activities)
-        };
+        }
+    }
+
+    /// What happened, for how long, as a sentence.
+    pub(super) fn what(&self, i: &StatementIncident, in_full: bool) -> String {
+        let hit = self.hit(i, in_full);
         let length = ("length", self.length(i.to.since(i.from).max(0) as u64).into());
         let link = i.link.and_then(|l| self.s.links.get(l)).map(|l| self.link(l));
         match (link, i.kind) {
@@ -62,8 +70,8 @@ impl Words<'_> {
         self.say(
             "incident-line",
             &[
-                ("when", self.instant(i.from).into()),
-                ("what", self.what(i).into()),
+                ("when", self.within(i.from).into()),
+                ("what", self.what(i, false).into()),
                 ("more", self.and_more(i).into()),
             ],
         )

@@ -6,7 +6,7 @@ use super::super::{
     LEAST_COVERED_PPM, LEAST_MEASURED_MS, LinkPart, NotShown, Promised, PromisedWhat, RttPart,
     RuleVerdict,
 };
-use super::Words;
+use super::{MOST_NAMED, Words};
 use crate::homes::SoldSpeed;
 use crate::promise::{Direction, Rule};
 use crate::report::figure::IntervalMethod;
@@ -118,6 +118,10 @@ impl Words<'_> {
             NotShown::Unproven(which) if which.len() == self.s.verdicts.len() => {
                 self.plain("not-shown-unproven-all")
             }
+            NotShown::Unproven(which) if which.len() > MOST_NAMED => self.say(
+                "not-shown-unproven-many",
+                &[("n", which.len().into()), ("all", self.s.verdicts.len().into())],
+            ),
             NotShown::Unproven(which) => {
                 self.say("not-shown-unproven", &[("list", self.activities(which).into())])
             }

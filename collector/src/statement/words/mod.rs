@@ -1,12 +1,14 @@
 //! The statement in a language: every text that a reader sees, for whatever draws
-//! it. Read this file first, then `numbers`, `gist`, `incidents`, `method` and
-//! `annex`.
+//! it. Read this file first, then `numbers`, `gist`, `incidents`, `help`,
+//! `method`, `page` (whether it fits) and `annex`.
 
 mod annex;
 mod gist;
+mod help;
 mod incidents;
 mod method;
 mod numbers;
+mod page;
 #[cfg(test)]
 mod reading_age;
 #[cfg(test)]
@@ -16,6 +18,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 pub use annex::{Annex, Block};
+use page::Print;
 
 use super::messages::{Arg, Lang, Messages};
 use super::records::Digest;
@@ -44,6 +47,8 @@ pub struct Sheet {
     pub promised: Section,
     /// Incidents.
     pub wrong: Section,
+    /// What would help.
+    pub help: Section,
     /// Times left out; without lines where there are none.
     pub left_out: Section,
     /// How it was measured.
@@ -105,21 +110,13 @@ struct Words<'a> {
     zone: TimeZone,
 }
 
-/// Lines of text that one printed A4 page holds beside its head, its table's frame and
-/// its foot; characters on a line, on one of the two columns' smaller lines, and in a
-/// row's sentence.
-const LINES: usize = 36;
-/// Lines from which on the printed letters are smaller.
-const DENSE: usize = 30;
-const LINE: usize = 98;
-const NARROW: usize = 56;
-const SENTENCE: usize = 62;
+/// Incidents that page one lists before its letters get smaller, and at the least.
+const USUAL_INCIDENTS: usize = 5;
+const LEAST_INCIDENTS: usize = 2;
+/// The most activities that a sentence on page one names one by one.
+const MOST_NAMED: usize = 4;
 /// Times left out of account on page one.
 const MOST_LEFT_OUT: usize = 2;
-
-fn lines(texts: &[String], width: usize) -> usize {
-    texts.iter().map(|t| t.chars().count().div_ceil(width)).sum()
-}
 
 /// `text` with its first letter a capital, to begin a sentence.
 fn capital(text: &str) -> String {
@@ -191,6 +188,12 @@ impl Words<'_> {
         named.map_or_else(|| name.to_owned(), |l| self.link(l))
     }
 
+    fn caption(&self) -> String {
+        let caption = self.plain("caption");
+        let why = self.s.verdicts.iter().any(|v| self.trouble(v).is_some());
+        if why { format!("{caption} {}", self.plain("caption-why")) } else { caption }
+    }
+
     fn section(&self, title: &str, lines: Vec<String>) -> Section {
         Section { title: self.plain(title), lines, more: None }
     }
@@ -216,36 +219,46 @@ impl Words<'_> {
         section
     }
 
-    /// As many incidents as fit into `room` lines, two at least.
-    fn wrong(&self, room: usize) -> Section {
+    /// As many incidents as fit on a page with this room under their heading, first in
+    /// the usual letters, then in smaller ones; and whether it took these.
+    fn wrong(&self, room: [f64; 2]) -> (Section, bool) {
         let all = &self.s.incidents;
+        let [usual, dense] = room;
         if all.is_empty() {
             let none =
                 if self.s.time.measured_ms == 0 { "wrong-unmeasured" } else { "wrong-nothing" };
             let section = self.section("heading-wrong", Vec::new());
-            return Section { more: Some(self.plain(none)), ..section };
+            return (Section { more: Some(self.plain(none)), ..section }, usual < 0.0);
         }
-        let mut used = 0;
         let said: Vec<String> = all.iter().map(|i| self.incident(i)).collect();
-        let fit = said.iter().take_while(|line| {
-            used += line.chars().count().div_ceil(LINE);
-            used <= room
-        });
-        let shown = fit.count().max(said.len().min(2));
+        let fit = |print: &Print, room: f64| {
+            let mut used = 0.0;
+            let fits = said.iter().take_while(|line| {
+                used += print.item(line);
+                used <= room
+            });
+            fits.count()
+        };
+        let mut shown = fit(&page::USUAL, usual);
+        let small = shown < said.len().min(USUAL_INCIDENTS);
+        if small {
+            shown = fit(&page::DENSE, dense).min(USUAL_INCIDENTS);
+        }
+        let shown = shown.max(said.len().min(LEAST_INCIDENTS));
         let left = (said.len() - shown) as u64 + self.s.incidents_left_off;
         let mut section = self.section("heading-wrong", said);
         section.lines.truncate(shown);
         section.more = (left > 0).then(|| {
             self.say("incidents-more", &[("n", left.into()), ("count", self.count(left).into())])
         });
-        section
+        (section, small)
     }
 }
 
 impl Sheet {
     /// The sections across the page that have something to say.
     pub fn sections(&self) -> impl Iterator<Item = &Section> {
-        let all = [&self.wrong, &self.promised, &self.left_out].into_iter();
+        let all = [&self.wrong, &self.help, &self.promised, &self.left_out].into_iter();
         all.filter(|s| !s.lines.is_empty() || s.more.is_some())
     }
 
@@ -262,33 +275,30 @@ impl Sheet {
         let rows: Vec<Row> = s.verdicts.iter().map(|v| w.row(v)).collect();
         let promised = w.section("heading-promised", w.promised());
         let left_out = w.left_out();
+        let help = w.section("heading-help", w.help());
         let measured = w.section("heading-measured", w.measured());
         let not_shown = w.section("heading-not-shown", w.not_shown());
-        let pair = lines(&measured.lines, NARROW) + lines(&not_shown.lines, NARROW);
-        let table: usize = rows.iter().map(|r| r.sentence.chars().count().div_ceil(SENTENCE)).sum();
-        let heading = |section: &Section| 2 * usize::from(!section.lines.is_empty());
-        let taken = table * 4 / 3
-            + pair.div_ceil(2)
-            + lines(&promised.lines, LINE)
-            + heading(&promised)
-            + lines(&left_out.lines, LINE)
-            + heading(&left_out);
-        let wrong = w.wrong(LINES.saturating_sub(taken));
+        let gist = w.gist();
+        let room = [page::USUAL, page::DENSE].map(|print| {
+            print.room(&gist, &rows, &[&promised, &help, &left_out], [&measured, &not_shown])
+        });
+        let (wrong, dense) = w.wrong(room);
         Self {
             lang: lang.tag(),
-            dense: taken + lines(&wrong.lines, LINE) > DENSE,
+            dense,
             title: w.plain("title"),
             of: w.say(
                 "statement-for",
                 &[("household", s.household.as_str().into()), ("period", (&period).into())],
             ),
-            gist: w.gist(),
-            caption: w.plain("caption"),
+            gist,
+            caption: w.caption(),
             columns: ["column-activity", "column-verdict", "column-sentence"].map(|c| w.plain(c)),
             rows,
             time: w.time(),
             promised,
             wrong,
+            help,
             left_out,
             measured,
             not_shown,

@@ -8,6 +8,9 @@ use super::Words;
 use crate::history::Span;
 use crate::report::days::local;
 
+/// The longest period, ten months, in which a day and a month are one day only.
+const MOST_WITHIN_MS: i64 = 300 * 86_400_000;
+
 /// A length's parts: days, hours, minutes, seconds.
 fn parts(ms: u64) -> [(&'static str, u64); 4] {
     let s = (ms + 500) / 1000;
@@ -120,10 +123,10 @@ impl Words<'_> {
         }
     }
 
-    fn with_time(&self, at: UnixMs, format: &str) -> String {
+    fn with_time(&self, at: UnixMs, date: &str, format: &str) -> String {
         let at = local(at, &self.zone);
         let date = self.say(
-            "date",
+            date,
             &[
                 ("day", at.day().to_string().into()),
                 ("month", self.plain(&format!("month-{}", at.month())).into()),
@@ -136,12 +139,18 @@ impl Words<'_> {
 
     /// To the minute.
     pub(super) fn instant(&self, at: UnixMs) -> String {
-        self.with_time(at, "%H:%M")
+        self.with_time(at, "date", "%H:%M")
+    }
+
+    /// To the minute, without the year where the statement's period leaves no doubt.
+    pub(super) fn within(&self, at: UnixMs) -> String {
+        let doubt = self.s.span.to.since(self.s.span.from) > MOST_WITHIN_MS;
+        self.with_time(at, if doubt { "date" } else { "date-in-year" }, "%H:%M")
     }
 
     /// To the second.
     pub(super) fn exact(&self, at: UnixMs) -> String {
-        self.with_time(at, "%H:%M:%S")
+        self.with_time(at, "date", "%H:%M:%S")
     }
 
     /// From one instant to another: to the minute where both are whole ones.

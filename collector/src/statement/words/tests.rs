@@ -51,6 +51,7 @@ fn every_message_in_the_files_is_used_and_every_one_used_is_there() {
         include_str!("mod.rs"),
         include_str!("annex.rs"),
         include_str!("gist.rs"),
+        include_str!("help.rs"),
         include_str!("incidents.rs"),
         include_str!("method.rs"),
         include_str!("numbers.rs"),
@@ -67,6 +68,7 @@ fn every_message_in_the_files_is_used_and_every_one_used_is_there() {
         "sold-",
         "promised-",
         "gist-",
+        "help-",
     ];
     for id in variables(Lang::EN).keys().filter(|id| !id.contains('.')) {
         let used = code.contains(&format!("\"{id}\"")) || made.iter().any(|m| id.starts_with(m));
@@ -230,8 +232,8 @@ fn a_bad_week_says_when_for_how_long_and_where() {
     let sheet = Sealed::plain(samples::bad().statement.clone(), Lang::EN).sheet();
     let all = sheet.wrong.lines.join("\n");
     for part in [
-        "27 November 2026, 19:00: Your home was cut off for 4 h, with all links out.",
-        "The fault was in your provider's network or beyond.",
+        "27 November, 19:00: Your home was cut off for 4 h, with all links out.",
+        "It lay in your provider's network or beyond.",
         "was too poor for",
     ] {
         assert!(all.contains(part), "{part}: {all}");
@@ -256,4 +258,37 @@ fn what_was_sold_stands_beside_what_was_measured() {
     assert!(lines.contains("answer time: sold as at most 30 ms. We measured 21"), "{lines}");
     let none = Sealed::plain(samples::short().statement.clone(), Lang::EN).sheet();
     assert!(none.promised.lines.is_empty());
+}
+
+#[test]
+fn what_would_help_is_said_with_its_figures_and_nothing_on_too_little() {
+    let help = |sample: &samples::Sample| {
+        Sealed::plain(sample.statement.clone(), Lang::EN).sheet().help.lines
+    };
+    let helped = help(samples::helped());
+    assert!(helped.len() <= 2, "{helped:?}");
+    assert!(
+        helped[0].contains("would have worked 100 % of the time")
+            && helped[0].contains("h more, on 4 days"),
+        "{helped:?}"
+    );
+    assert_eq!(
+        help(samples::good()),
+        ["Nothing needs doing: on Fibre eth0, each use worked at least 99 % of the time that we \
+          measured."]
+    );
+    for little in [samples::almost_empty(), samples::short(), samples::silent()] {
+        assert_eq!(help(little), ["What we measured does not tell what would help."]);
+    }
+    // The annex has every remedy with its verdict, and what each would have gained.
+    let annex = texts(&Sealed::plain(samples::helped().statement.clone(), Lang::EN).sheet());
+    let annex = annex.join("\n");
+    for part in [
+        "A mobile link to step in: would help.",
+        "A repair of the line: would help.",
+        "A plan with more upload: ",
+        "What counts is what you told us that you do: video calls and card payments.",
+    ] {
+        assert!(annex.contains(part), "{part}: {annex}");
+    }
 }
