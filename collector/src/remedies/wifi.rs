@@ -17,6 +17,9 @@ use crate::qoe::activity::loss_lower_bound;
 
 const KIND: RemedyKind = RemedyKind::WifiPlacement;
 
+const UNTOLD: &str = "the router did not answer or was not asked while things failed, so that the \
+                      Wi-Fi can't be told from the rest";
+
 /// The way to the router, slot by slot.
 pub(super) struct Gateway<'a> {
     series: &'a SeriesColumns,
@@ -27,8 +30,13 @@ pub(super) struct Gateway<'a> {
 }
 
 impl<'a> Gateway<'a> {
-    /// Of the main link; `None` where its gateway never answers.
+    /// Of the main link; `None` where its gateway never answers, or is no router of the
+    /// home's own: a router's is the operator's first one, and so is a mobile link's.
     pub(super) fn of(replay: &Replay<'a>) -> Option<Self> {
+        let link = &replay.ledger().links[replay.link];
+        if link.vantage != Vantage::Device || link.technology.is_mobile() {
+            return None;
+        }
         let columns = replay.columns();
         let near = columns.series.iter().filter(|s| s.key.role == Role::Gateway);
         let series = near.max_by_key(|s| s.whole.answered).filter(|s| s.whole.answered > 0)?;
@@ -133,10 +141,13 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
     let marks = replay.marks_of_bad(|a, slot, cell| mark(replay, &gateway, a, slot, cell));
     let on_wifi = is_on_wifi(replay);
     let gains = replay.gains(&marks);
-    let mut remedy =
-        replay.judge(KIND, gains, "the way to the router was the slow or lossy part", || {
-            "the way to the router was in order while things failed, or nothing failed".to_owned()
-        });
+    let mut remedy = replay.judge(
+        KIND,
+        gains,
+        "the way to the router was the slow or lossy part",
+        UNTOLD,
+        || "the way to the router was in order while things failed, or nothing failed".to_owned(),
+    );
     let wifi = replay.of_link().wifi.as_ref();
     if let Some(dbm) = wifi.and_then(|w| w.signal.value()) {
         remedy.why.push(format!("The Wi-Fi's signal was {dbm:.0} dBm in the median"));
