@@ -23,6 +23,7 @@ const UNTOLD: &str = "the router did not answer or was not asked while things fa
 /// The way to the router, slot by slot.
 pub(super) struct Gateway<'a> {
     series: &'a SeriesColumns,
+    down_ms: &'a [u32],
     /// Its usual median and 95th percentile in ms.
     usual: [f64; 2],
     /// The far end's usual median.
@@ -43,12 +44,14 @@ impl<'a> Gateway<'a> {
         let p50 = Replay::median(&series.p50_ms, |_| true, 1)?;
         let p95 = Replay::median(&series.p95_ms, |_| true, 1).unwrap_or(p50);
         let far_ms = Replay::median(&columns.far.p50_ms, |_| true, 1)?;
-        Some(Self { series, usual: [p50, p95], far_ms })
+        Some(Self { series, down_ms: &columns.down_ms, usual: [p50, p95], far_ms })
     }
 
+    /// Whether it did not answer at all, as far as it was asked. What is lost while the
+    /// link is down counts as not tried: in an outage that is silence too.
     pub(super) fn is_mute(&self, slot: usize) -> bool {
-        let tried = self.series.tried[slot];
-        tried > 0 && self.series.lost[slot] == tried
+        let (lost, tried) = self.lost(slot);
+        lost == tried && (tried > 0 || self.down_ms[slot] > 0)
     }
 
     fn is_measured(&self, slot: usize) -> bool {
