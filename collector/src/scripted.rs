@@ -23,6 +23,8 @@ pub(crate) enum What {
     Gateway,
     /// The far end loses this share.
     Loss(f64),
+    /// The far end and the first hop lose this share.
+    AccessLoss(f64),
     /// The far end, and the first hop, are slower by so many ms.
     Slow(u32),
     /// The gateway is slower, and so is all beyond it, by so many ms.
@@ -196,7 +198,7 @@ impl Script {
             };
             let mut slow = 0;
             let mut slow_near = 0;
-            let mut loss = link.loss;
+            let (mut loss, mut hop_loss) = (link.loss, 0.0);
             let (mut reflector, mut target, mut gateway, mut hop) =
                 (true, true, !link.mute_gateway, true);
             for what in now {
@@ -207,6 +209,7 @@ impl Script {
                         (reflector, target, hop, gateway) = (false, false, false, false);
                     }
                     What::Loss(share) => loss = share,
+                    What::AccessLoss(share) => (loss, hop_loss) = (share, share),
                     What::Slow(ms) => slow += ms,
                     What::SlowGateway(ms) => (slow, slow_near) = (slow + ms, slow_near + ms),
                     What::ReflectorLoss(share) => reflector = random.share() >= share,
@@ -219,6 +222,7 @@ impl Script {
                 series[1].add(target && random.share() >= loss, us(far, random), down);
             }
             series[2].add(gateway, us(1 + slow_near, random), down);
+            let hop = hop && (hop_loss == 0.0 || random.share() >= hop_loss);
             series[3].add(hop, us(link.rtt_ms / 2 + slow, random), down);
         }
         LinkSlot {

@@ -8,7 +8,7 @@
 use super::replay::{Mark, Replay};
 use super::thresholds as at;
 use super::wifi::Gateway;
-use super::{Gain, Remedy, RemedyKind, Verdict};
+use super::{Remedy, RemedyKind, Verdict};
 use crate::gaps::Gaps;
 use crate::ledger::State;
 use crate::report::figure::percent;
@@ -39,8 +39,31 @@ fn bad(replay: &Replay<'_>, marks: &[Vec<Option<Mark>>]) -> Bad {
 /// Outages of the main link, and those in which every backup failed with it.
 fn fates(gaps: &Gaps) -> Option<(u64, u64)> {
     let fates = gaps.shared_fate.iter().map(|f| (f.incidents, f.common_incidents));
+    let told = fates.filter(|(outages, _)| *outages >= at::SHARED_INCIDENTS);
     // The backup that shares least is the one that saves.
-    fates.min_by_key(|f| f.1)
+    told.min_by(|a, b| (a.1 * b.0).cmp(&(b.1 * a.0)))
+}
+
+/// Why the data that the plans of all backups include may not do, if so.
+fn too_little_data(replay: &Replay<'_>, gaps: &Gaps, backups: &[&LinkRef]) -> Option<String> {
+    let need = &gaps.backup_need;
+    let months = (replay.calendar.days.len() as f64 / 31.0).ceil().max(1.0);
+    let over = |backup: &&LinkRef| {
+        let cap = need.caps.iter().find(|c| c.link == backup.link.as_str())?;
+        let of_cap = cap.p90_of_cap.value().or_else(|| {
+            // Without whole months enough, the time measured stands for them.
+            Some(need.bytes.value()? / months / cap.cap_bytes as f64)
+        })?;
+        (of_cap > 1.0).then_some((of_cap, cap.cap_bytes))
+    };
+    let over: Vec<(f64, u64)> = backups.iter().map(over).collect::<Option<_>>()?;
+    let (of_cap, cap) = over.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let gb = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
+    Some(format!(
+        "its plan includes {} a month, and a bad month takes {}",
+        gb(cap as f64),
+        gb(of_cap * cap as f64)
+    ))
 }
 
 fn names(links: &[LinkRef]) -> String {
@@ -78,23 +101,28 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
             best = best.max(match cell.state() {
                 State::Ok if cell.is_unproven() => Mark::Saved,
                 State::Ok => Mark::Surely,
-                State::Unknown => Mark::Perhaps,
-                State::Degraded | State::Down | State::Excluded => Mark::Stays,
+                // What is taken out of account, such as announced work, tells nothing.
+                State::Unknown | State::Excluded => Mark::Perhaps,
+                State::Degraded | State::Down => Mark::Stays,
             });
         }
         best.min(most)
     });
     let bad = bad(replay, &marks);
-    let gains: Vec<Gain> = replay.gains(&marks);
+    let gains = replay.gains(&marks);
     let named: Vec<LinkRef> = backups.iter().map(|l| (*l).clone()).collect();
     let named = names(&named);
     let mut remedy = replay.judge(
         KIND,
         gains,
         &format!("{named} worked while {} failed", replay.label()),
+        &format!(
+            "{named} was not measured while {} failed, or what failed may lie in the home",
+            replay.label()
+        ),
         || match (bad.carried + bad.failed, bad.unknown) {
             (0, 0) => format!("{} never failed", replay.label()),
-            (0, _) => format!("{named} was not measured while {} failed", replay.label()),
+            (0, _) => format!("{} hardly ever failed", replay.label()),
             _ => format!(
                 "{named} carried {} of the time in which something failed on {}",
                 percent(bad.carried as f64 / (bad.carried + bad.failed) as f64),
@@ -109,15 +137,11 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
         );
     }
     let decided = bad.carried + bad.failed;
-    if decided == 0 && bad.unknown > 0 {
-        remedy.verdict = Verdict::CannotSay;
-    }
     if remedy.verdict != Verdict::Recommended {
         return remedy;
     }
-    let shared = fates(gaps).filter(|(outages, common)| {
-        *outages >= at::SHARED_INCIDENTS && *common as f64 >= *outages as f64 * at::SHARED_FATE
-    });
+    let shared =
+        fates(gaps).filter(|(outages, common)| *common as f64 >= *outages as f64 * at::SHARED_FATE);
     if let Some((outages, common)) = shared {
         remedy.verdict = Verdict::WouldNotHelp;
         remedy.why.insert(
@@ -133,6 +157,9 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
                 percent(bad.carried as f64 / decided as f64)
             ),
         );
+    } else if let Some(why) = too_little_data(replay, gaps, &backups) {
+        remedy.verdict = Verdict::CannotSay;
+        remedy.why.insert(0, why);
     } else if is_in_place(replay, &backups) {
         remedy.verdict = Verdict::InPlace;
     }

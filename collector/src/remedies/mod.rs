@@ -5,10 +5,14 @@
 //! lacking, or speaks against, that is said with the reason.
 //!
 //! Read in this order: the model here; `thresholds` (every number that decides, in one
-//! place); `replay` (what a remedy does to a share); one file per remedy: `wifi`,
-//! `queue`, `upload`, `backup`, `repair`; `nothing`.
+//! place); `replay` (what a remedy does to a share); `verdict` (what is said of that);
+//! `line` (when the main link was full); one file per remedy: `wifi`, `queue`, `upload`,
+//! `backup`, `repair`; `nothing`.
 
 mod backup;
+#[cfg(test)]
+mod doubt_tests;
+mod line;
 mod nothing;
 #[cfg(test)]
 mod properties;
@@ -19,6 +23,7 @@ mod replay;
 mod tests;
 pub mod thresholds;
 mod upload;
+mod verdict;
 mod wifi;
 
 use serde::{Deserialize, Serialize};

@@ -2,10 +2,12 @@
 //! packets queue.
 //!
 //! A slot counts where the line was full in its busiest second, the way to the router was
-//! in order, and what failed was delay. The far end is then taken to be as it is while the
+//! in order, and what failed was delay. On a device, whose counters do not see the rest of
+//! the home, a line that seems not to be full may be. The far end is then taken to be as it is while the
 //! line is idle, with what a queue manager leaves of a queue on top. Loss is left as it
 //! was: a queue manager drops too.
 
+use super::line::Line;
 use super::replay::{Far, Mark, Replay};
 use super::thresholds as at;
 use super::wifi::Gateway;
@@ -14,26 +16,17 @@ use crate::ledger::{Cell, Limit, State};
 
 const KIND: RemedyKind = RemedyKind::QueueManager;
 
-/// When the line is full, and what it is like when it is not.
-struct Line {
-    down_bps: Option<f64>,
-    up_bps: Option<f64>,
-    idle_ms: [f64; 3],
+/// The line, and what it is like when it is idle.
+struct Idle {
+    line: Line,
+    ms: [f64; 3],
 }
 
-impl Line {
-    fn is_full(&self, replay: &Replay<'_>, slot: usize) -> Option<bool> {
-        let busy = &replay.columns().busy;
-        let full = |bps: u64, of: Option<f64>| of.is_some_and(|of| bps as f64 >= of * at::FULL);
-        busy.counted[slot].then(|| {
-            full(busy.rx_peak_bps[slot], self.down_bps) || full(busy.tx_peak_bps[slot], self.up_bps)
-        })
-    }
-
+impl Idle {
     /// The far end without the queue.
     fn managed(&self, far: &Far, left_ms: f64) -> Far {
         let mut ms = far.ms;
-        for (ms, idle) in ms.iter_mut().zip(self.idle_ms) {
+        for (ms, idle) in ms.iter_mut().zip(self.ms) {
             // Never worse than it was, and unknown stays unknown.
             if idle.is_finite() {
                 *ms = ms.min(idle + left_ms);
@@ -45,7 +38,7 @@ impl Line {
 
 fn mark(
     replay: &Replay<'_>,
-    line: &Line,
+    idle: &Idle,
     gateway: Option<&Gateway<'_>>,
     (a, slot, cell): (usize, usize, Cell),
 ) -> Mark {
@@ -56,18 +49,16 @@ fn mark(
     if gateway.is_some_and(|g| g.is_bad(slot, &far)) {
         return Mark::Stays;
     }
-    match (line.is_full(replay, slot), replay.requirement(a)) {
-        (None, _) => Mark::Perhaps,
-        (Some(false), _) | (_, None) => Mark::Stays,
-        (Some(true), Some(requirement)) => {
-            if line.managed(&far, at::QUEUE_LEFT_SAFE_MS).is_ok_for(requirement) {
-                Mark::Surely
-            } else if line.managed(&far, at::QUEUE_LEFT_MS).is_ok_for(requirement) {
-                Mark::Saved
-            } else {
-                Mark::Stays
-            }
-        }
+    let Some(requirement) = replay.requirement(a) else { return Mark::Stays };
+    let managed = |left_ms| idle.managed(&far, left_ms).is_ok_for(requirement);
+    if !managed(at::QUEUE_LEFT_MS) {
+        return Mark::Stays;
+    }
+    match idle.line.is_full(replay, slot) {
+        None => Mark::Perhaps,
+        Some(false) => Mark::Stays,
+        Some(true) if managed(at::QUEUE_LEFT_SAFE_MS) => Mark::Surely,
+        Some(true) => Mark::Saved,
     }
 }
 
@@ -79,8 +70,8 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
     if replay.deciding().map(slow).sum::<usize>() == 0 {
         return Remedy::new(KIND, Verdict::WouldNotHelp, "nothing failed for delay");
     }
-    let (down, up) = (replay.speed(|f| f.down.as_ref()), replay.speed(|f| f.up.as_ref()));
-    let (down_bps, up_bps) = (down.map(|s| s.1.median), up.map(|s| s.1.median));
+    let line = Line::of(replay);
+    let Line { down_bps, up_bps, .. } = line;
     if down_bps.is_none() && up_bps.is_none() {
         let why = format!(
             "it is not known when the line was full: under {} tests told its speed",
@@ -102,24 +93,28 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
             && under(busy.rx_peak_bps[slot], down_bps)
             && under(busy.tx_peak_bps[slot], up_bps)
     };
-    let Some(idle_ms) = replay.usual(idle, at::IDLE_SLOTS) else {
+    let Some(ms) = replay.usual(idle, at::IDLE_SLOTS) else {
         let why = "the line was hardly ever idle, so that it is not known what it is like without \
                    a queue";
         return Remedy::new(KIND, Verdict::CannotSay, why);
     };
-    let line = Line { down_bps, up_bps, idle_ms };
+    let idle = Idle { line, ms };
     let gateway = Gateway::of(replay);
     let marks =
-        replay.marks_of_bad(|a, slot, cell| mark(replay, &line, gateway.as_ref(), (a, slot, cell)));
+        replay.marks_of_bad(|a, slot, cell| mark(replay, &idle, gateway.as_ref(), (a, slot, cell)));
     let gains = replay.gains(&marks);
-    let mut remedy =
-        replay.judge(KIND, gains, "delay rose while the home itself filled the line", || {
-            "delay rose while the line was not full, or rose for another reason".to_owned()
-        });
-    remedy.why.push(format!(
-        "When idle, the line answers within {:.0} ms in the median",
-        line.idle_ms[0]
-    ));
+    let untold = "delay rose, and it is not known whether the line was full: not all of the \
+                  home's traffic is counted here, or its speed is not known";
+    let mut remedy = replay.judge(
+        KIND,
+        gains,
+        "delay rose while the home itself filled the line",
+        untold,
+        || "delay rose while the line was not full, or rose for another reason".to_owned(),
+    );
+    remedy
+        .why
+        .push(format!("When idle, the line answers within {:.0} ms in the median", idle.ms[0]));
     if let Some(ms) = replay.of_link().bufferbloat_ms_v1.value() {
         remedy.why.push(format!("Under the load of a test its delay rose by {ms:.0} ms"));
     }

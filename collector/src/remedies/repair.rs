@@ -1,7 +1,12 @@
 //! A repair of the access line: what would have worked without the outages and losses that
 //! the evidence places between the home and the operator's first router. Delay there is
-//! congestion, which no repair of a line cures.
+//! congestion, which no repair of a line cures. So is loss while the home itself fills the
+//! line, and in the hours at which the network is full again and again; where it is not
+//! known whether the line was full, loss tells nothing.
 
+use hearth_proto::Vantage;
+
+use super::line::Line;
 use super::replay::{Mark, Replay};
 use super::thresholds as at;
 use super::{Remedy, RemedyKind, Verdict};
@@ -23,6 +28,43 @@ fn within(replay: &Replay<'_>, incidents: &[&Incident]) -> Vec<bool> {
     within
 }
 
+/// By slot: whether the network was full then again and again.
+fn congested(replay: &Replay<'_>, gaps: &Gaps) -> Vec<bool> {
+    let ledger = replay.ledger();
+    let own = gaps.congestion.iter().filter(|c| c.link == ledger.links[replay.link]);
+    let hours: Vec<usize> = own.flat_map(|c| &c.hours).map(|h| usize::from(h.hour)).collect();
+    let mut congested = vec![false; ledger.slots()];
+    for stretch in replay.calendar.stretches.iter().filter(|s| hours.contains(&s.hour())) {
+        congested[stretch.slots.clone()].fill(true);
+    }
+    congested
+}
+
+/// Of incidents, those in which a deciding activity has such a mark.
+fn with_mark(
+    replay: &Replay<'_>,
+    incidents: &[&Incident],
+    marks: &[Vec<Option<Mark>>],
+    mark: Mark,
+) -> u64 {
+    let has = |i: &&&Incident| {
+        let slots = within(replay, &[**i]);
+        let of = |a: usize| slots.iter().zip(&marks[a]).any(|(yes, m)| *yes && *m == Some(mark));
+        replay.deciding().any(of)
+    };
+    incidents.iter().filter(has).count() as u64
+}
+
+/// What the evidence of a fault on the line is, by where it was measured.
+fn evidence(vantage: Vantage) -> &'static str {
+    match vantage {
+        Vantage::Device => "the home's own router answered, the operator's first one did not",
+        Vantage::Router => {
+            "seen from the home's own router, the operator's first one did not answer as it should"
+        }
+    }
+}
+
 pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
     let link = &replay.ledger().links[replay.link];
     if link.technology.is_mobile() {
@@ -35,46 +77,60 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
     };
     let (access, unclear) = (of(Segment::Access), of(Segment::CannotTell));
     let (sure, perhaps) = (within(replay, &access), within(replay, &unclear));
-    let marks = replay.marks_of_bad(|_, slot, cell| match cell.limit() {
-        Limit::Outage | Limit::Loss if sure[slot] => Mark::Surely,
-        Limit::Outage | Limit::Loss if perhaps[slot] => Mark::Perhaps,
-        _ => Mark::Stays,
+    let (line, congested) = (Line::of(replay), congested(replay, gaps));
+    let queued = std::cell::Cell::new(false);
+    let marks = replay.marks_of_bad(|_, slot, cell| {
+        let most = match cell.limit() {
+            Limit::Outage | Limit::Loss if sure[slot] => Mark::Surely,
+            Limit::Outage | Limit::Loss if perhaps[slot] => Mark::Perhaps,
+            _ => return Mark::Stays,
+        };
+        if cell.limit() == Limit::Outage {
+            return most;
+        }
+        match line.is_full(replay, slot) {
+            // A full queue drops, whoever fills it.
+            _ if congested[slot] => Mark::Stays,
+            Some(true) => {
+                queued.set(true);
+                Mark::Stays
+            }
+            Some(false) => most,
+            None => Mark::Perhaps,
+        }
     });
     let gains = replay.gains(&marks);
-    let faults = access
-        .iter()
-        .filter(|i| {
-            let end = i.start.at.plus(i.length_ms as i64);
-            let touched = replay.ledger().grid.touched(Span { from: i.start.at, to: end });
-            touched
-                .into_iter()
-                .any(|slot| replay.deciding().any(|a| marks[a][slot] == Some(Mark::Surely)))
-        })
-        .count() as u64;
+    let faults = with_mark(replay, &access, &marks, Mark::Surely);
+    let untold = with_mark(replay, &access, &marks, Mark::Perhaps)
+        + with_mark(replay, &unclear, &marks, Mark::Perhaps);
     let some = if faults == 1 { "fault" } else { "faults" };
     let mut remedy = replay.judge(
         KIND,
         gains,
+        &format!("{faults} {some} lay on the line: {}", evidence(link.vantage)),
         &format!(
-            "{faults} {some} lay on the line: the home's own router answered, the operator's first \
-             one did not"
+            "of {untold} incidents the evidence does not tell whether a fault of the line is \
+             behind them"
         ),
-        || match (faults, unclear.len()) {
-            (0, 0) => "no outage or loss was placed on the line".to_owned(),
-            (0, n) => format!("of {n} incidents the evidence does not tell the place"),
-            (n, _) => format!("{n} {some} on the line, too little to tell a bad line from chance"),
+        || match faults {
+            0 => "no outage or loss was placed on the line".to_owned(),
+            n => format!("{n} {some} on the line, too little to tell a bad line from chance"),
         },
     );
-    if remedy.verdict == Verdict::Recommended && faults < at::ACCESS_INCIDENTS {
-        remedy.verdict = Verdict::WouldNotHelp;
-        remedy.why.insert(
-            0,
-            format!("under {} faults on the line: chance, not a bad line", at::ACCESS_INCIDENTS),
-        );
+    if queued.get() {
+        let why = "What was lost while the home itself filled the line is no fault of the line";
+        remedy.why.push(why.to_owned());
     }
-    let untold = remedy.verdict == Verdict::WouldNotHelp && faults == 0 && !unclear.is_empty();
-    if untold {
-        remedy.verdict = Verdict::CannotSay;
+    if remedy.verdict == Verdict::Recommended && faults < at::ACCESS_INCIDENTS {
+        let few = format!("under {} faults on the line are known", at::ACCESS_INCIDENTS);
+        let (verdict, why) = if faults + untold >= at::ACCESS_INCIDENTS {
+            let why = format!("{few}, and of {untold} incidents the evidence does not tell");
+            (Verdict::CannotSay, why)
+        } else {
+            (Verdict::WouldNotHelp, format!("{few}: chance, not a bad line"))
+        };
+        remedy.verdict = verdict;
+        remedy.why.insert(0, why);
     }
     remedy
 }

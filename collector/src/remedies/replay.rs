@@ -4,8 +4,9 @@
 
 use hearth_proto::{DirectionFigures, Figures, TestKind};
 
+use super::Gain;
 use super::thresholds as at;
-use super::{Gain, Remedy, RemedyKind, Verdict};
+use super::verdict::Reckoned;
 use crate::history::columns::{LinkColumns, known};
 use crate::homes::Sold;
 use crate::ledger::{Cell, Ledger, State};
@@ -16,7 +17,6 @@ use crate::profile::{Inputs, LinkProfile, Profile};
 use crate::qoe::activity::{Prepared, Requirement, State as Verdicted, loss_lower_bound, state};
 use crate::report::calendar::Calendar;
 use crate::report::days::length;
-use crate::report::figure::percent;
 use crate::report::figure::{Figure, Interval, Unit};
 use crate::report::interval::Resampler;
 use crate::report::names::ActivityRef;
@@ -65,7 +65,7 @@ pub(super) struct Replay<'a> {
     /// The main link.
     pub(super) link: usize,
     pub(super) calendar: Calendar,
-    decided_by: &'a [ActivityRef],
+    pub(super) decided_by: &'a [ActivityRef],
     resampler: Resampler,
 }
 
@@ -221,11 +221,11 @@ impl<'a> Replay<'a> {
     }
 
     /// What a remedy does for each activity.
-    pub(super) fn gains(&mut self, marks: &[Vec<Option<Mark>>]) -> Vec<Gain> {
+    pub(super) fn gains(&mut self, marks: &[Vec<Option<Mark>>]) -> Vec<Reckoned> {
         marks.iter().enumerate().map(|(a, marks)| self.gain(a, marks)).collect()
     }
 
-    fn gain(&mut self, activity: usize, marks: &[Option<Mark>]) -> Gain {
+    fn gain(&mut self, activity: usize, marks: &[Option<Mark>]) -> Reckoned {
         let cells = self.cells(activity);
         let mut days = vec![Day::default(); self.calendar.days.len()];
         for stretch in &self.calendar.stretches {
@@ -249,13 +249,13 @@ impl<'a> Replay<'a> {
         self.figures(activity, &days)
     }
 
-    fn figures(&mut self, activity: usize, days: &[Day]) -> Gain {
+    fn figures(&mut self, activity: usize, days: &[Day]) -> Reckoned {
         let sum = days.iter().fold(Day::default(), Day::plus);
         let name = self.ledger().activities[activity].clone();
         let helped = days.iter().filter(|d| d.saved > 0).count() as u64;
         if sum.known == 0 {
             let none = Figure::not_enough("no slot has evidence for it", 0, 1, "slots");
-            return Gain {
+            let gain = Gain {
                 activity: name,
                 now: none.clone(),
                 with: none.clone(),
@@ -263,6 +263,7 @@ impl<'a> Replay<'a> {
                 gained_ms: 0,
                 days: 0,
             };
+            return Reckoned { gain, surely: 0, untold: 0, may: 0.0 };
         }
         let all = (sum.known + sum.unknown) as f64;
         let share = |ok: u64| ok as f64 / sum.known as f64;
@@ -277,72 +278,17 @@ impl<'a> Replay<'a> {
         };
         let over_days = self.resampler.share(days.iter().map(|d| (d.saved, d.known)));
         let figure = |ok| Figure::new(share(ok), Unit::Ratio, sum.known, "slots");
-        Gain {
+        let gain = Gain {
             activity: name,
             now: figure(sum.ok).within(Some(now)),
             with: figure(sum.ok + sum.saved).within(Some(with)),
             gain: Figure::new(share(sum.saved), Unit::Points, sum.known, "slots").within(over_days),
             gained_ms: sum.saved * self.slot_ms(),
             days: helped,
-        }
+        };
+        let untold = sum.perhaps - sum.saved;
+        Reckoned { gain, surely: sum.surely, untold, may: share(sum.perhaps) }
     }
-
-    /// Whether a gain is worth a change.
-    fn is_enough(gain: &Gain) -> bool {
-        gain.gain.value().is_some_and(|g| g >= at::LEAST_GAIN)
-    }
-
-    /// Whether a gain is more than chance.
-    fn is_sure(gain: &Gain) -> bool {
-        let low = gain.gain.interval().map_or(0.0, |i| i.low);
-        low > 0.0 && gain.days >= at::LEAST_DAYS_HELPED
-    }
-
-    /// Recommended where one of the activities that decide surely gains enough.
-    pub(super) fn judge(
-        &self,
-        kind: RemedyKind,
-        gains: Vec<Gain>,
-        helps: &str,
-        else_why: impl FnOnce() -> String,
-    ) -> Remedy {
-        let mut remedy = Remedy { kind, verdict: Verdict::WouldNotHelp, why: Vec::new(), gains };
-        let best = remedy.best(self.decided_by);
-        if let Some(best) = best.filter(|g| Self::is_enough(g)) {
-            let sure = Self::is_sure(best);
-            let said = format!("{helps}: {}", said(best));
-            remedy.verdict = if sure { Verdict::Recommended } else { Verdict::CannotSay };
-            remedy.why.push(said);
-            if !sure {
-                remedy.why.push("Those are too few days to tell it from chance".to_owned());
-            }
-        } else {
-            let best = best.filter(|g| g.gained_ms > 0).map(said);
-            remedy.why.push(else_why());
-            remedy.why.extend(best.map(|said| format!("At best {said}")));
-        }
-        remedy
-    }
-}
-
-/// A gain in a sentence's end.
-pub(super) fn said(gain: &Gain) -> String {
-    let share = |f: &Figure| f.value().map_or_else(|| "unknown".to_owned(), percent);
-    let range = match gain.with.interval() {
-        Some(i) if i.has_width() => {
-            format!(" (between {} and {})", percent(i.low), percent(i.high))
-        }
-        _ => String::new(),
-    };
-    let days = if gain.days == 1 { "day" } else { "days" };
-    format!(
-        "{} would have worked {} of the time{range} instead of {}, {} more on {} {days}",
-        gain.activity.name,
-        share(&gain.with),
-        share(&gain.now),
-        length(gain.gained_ms),
-        gain.days
-    )
 }
 
 /// Slots of a day.

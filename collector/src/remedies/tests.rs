@@ -15,19 +15,19 @@ use crate::report::household_report;
 use crate::scripted::{START, Script, ScriptLink, What};
 
 const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
+pub(super) const HOUR: i64 = 60 * MINUTE;
 const DAYS: i64 = 3;
 
 pub(super) fn fibre() -> ScriptLink {
     ScriptLink::new("eth0", Technology::Fttp, 20)
 }
 
-fn mobile() -> ScriptLink {
+pub(super) fn mobile() -> ScriptLink {
     ScriptLink::new("wwan0", Technology::NrSa, 35)
 }
 
 /// Each evening from `from` to `to` o'clock.
-fn evenings(link: ScriptLink, from: i64, to: i64, what: What) -> ScriptLink {
+pub(super) fn evenings(link: ScriptLink, from: i64, to: i64, what: What) -> ScriptLink {
     (0..DAYS).fold(link, |link, day| {
         let at = day * 24 * HOUR;
         link.trouble(at + from * HOUR, at + to * HOUR, what)
@@ -40,7 +40,7 @@ pub(super) fn days(links: Vec<ScriptLink>) -> Script {
     script
 }
 
-fn with_wifi(mut history: History, tx_kbps: u32) -> History {
+pub(super) fn with_wifi(mut history: History, tx_kbps: u32) -> History {
     let wifi = Wifi {
         samples: 12,
         signal_dbm: -74,
@@ -114,17 +114,17 @@ pub(super) fn with_use(mut history: History, from: i64, to: i64, up_bps: u64) ->
     history
 }
 
-fn remedies_of(history: &History, home: &Home) -> Remedies {
+pub(super) fn remedies_of(history: &History, home: &Home) -> Remedies {
     let now = history.span.to;
     household_report(history, home, &Catalogue::built_in(), &TimeZone::UTC, now).1.remedies
 }
 
-fn remedies(history: &History) -> Remedies {
+pub(super) fn remedies(history: &History) -> Remedies {
     remedies_of(history, &Home::default())
 }
 
 #[track_caller]
-fn said(remedies: &Remedies, kind: RemedyKind, verdict: Verdict, word: &str) -> Remedy {
+pub(super) fn said(remedies: &Remedies, kind: RemedyKind, verdict: Verdict, word: &str) -> Remedy {
     let remedy = remedies.of(kind).unwrap();
     let why = remedy.why.join(". ");
     assert_eq!(remedy.verdict, verdict, "{kind:?}: {why}");
@@ -132,7 +132,7 @@ fn said(remedies: &Remedies, kind: RemedyKind, verdict: Verdict, word: &str) -> 
     remedy.clone()
 }
 
-fn gain<'r>(remedy: &'r Remedy, id: &str) -> &'r Gain {
+pub(super) fn gain<'r>(remedy: &'r Remedy, id: &str) -> &'r Gain {
     remedy.gains.iter().find(|g| g.activity.id == id).unwrap()
 }
 
@@ -185,7 +185,11 @@ fn a_full_uplink_calls_for_a_queue_manager() {
     let full = with_use(history.clone(), 19, 22, 9_500_000);
     let queue = said(&remedies(&full), RemedyKind::QueueManager, Verdict::Recommended, "filled");
     assert_eq!(gain(&queue, "game").with.value(), Some(1.0));
-    // The same delay on an idle line is the network's.
+    // The same delay on an idle line is the network's, where all use of it is seen.
+    let link = evenings(fibre(), 19, 22, What::Slow(150));
+    let mut script = days(vec![link]);
+    script.vantage = Vantage::Router;
+    let history = with_tests(script.history(), 300_000_000, 10_000_000);
     let idle = with_use(history, 3, 4, 9_500_000);
     let queue = said(&remedies(&idle), RemedyKind::QueueManager, Verdict::WouldNotHelp, "not full");
     assert!(queue.gains.iter().all(|g| g.gained_ms == 0));
@@ -201,7 +205,7 @@ fn without_a_test_or_a_count_of_the_homes_traffic_no_queue_is_known() {
     said(&remedies(&uncounted), RemedyKind::QueueManager, Verdict::CannotSay, "does not count");
 }
 
-fn creator(up_max: Option<u64>) -> Home {
+pub(super) fn creator(up_max: Option<u64>) -> Home {
     let up = SoldSpeed { max_bps: up_max, ..SoldSpeed::default() };
     Home {
         does: vec!["live-upload".into()],
@@ -221,7 +225,8 @@ fn a_creator_with_a_thin_uplink_needs_a_higher_tier() {
     assert_eq!(gain(&tier, "voice-call").gained_ms, 0);
     // A home that never said so and hardly uploads is not talked into one.
     let quiet = with_use(history.clone(), 3, 3, 0);
-    said(&remedies(&quiet), RemedyKind::UploadTier, Verdict::CannotSay, "did not say");
+    let told = Home { does: Vec::new(), ..creator(Some(2_000_000)) };
+    said(&remedies_of(&quiet, &told), RemedyKind::UploadTier, Verdict::CannotSay, "did not say");
 }
 
 #[test]

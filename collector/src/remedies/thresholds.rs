@@ -55,6 +55,10 @@ pub const QUEUE_LEFT_SAFE_MS: f64 = 25.0;
 /// The fewest tests that a line's speed is taken from.
 pub const SPEED_TESTS: usize = 3;
 
+/// From which share of the upload sold a line carries what its plan has; the tests see
+/// the payload, and what was sold may be counted with its framing.
+pub const DELIVERED: f64 = 0.8;
+
 /// The fewest slots with a full uplink that show a home wanting for upload.
 pub const FULL_SLOTS: u64 = 30;
 

@@ -27,24 +27,41 @@ fn needs(replay: &Replay<'_>) -> Vec<f64> {
     activities.iter().map(|a| of(&a.id) * 1e6).collect()
 }
 
-/// Why a faster plan would not be what limits the upload.
-fn something_else(replay: &Replay<'_>, best: f64, need: f64) -> Option<String> {
+/// Why a faster plan would not help, or why that can't be said.
+fn something_else(replay: &Replay<'_>, best: f64, need: f64) -> Option<(Verdict, String)> {
+    let link = &replay.ledger().links[replay.link];
+    if link.technology.is_mobile() {
+        let why = "the main link is a mobile one: what it carries up hangs on the cell and its \
+                   signal, not on the plan alone";
+        return Some((Verdict::CannotSay, why.to_owned()));
+    }
     let wifi = replay.of_link().wifi.as_ref().and_then(|w| w.tx_bps.value());
     if let Some(phy) = wifi.filter(|phy| is_on_wifi(replay) && phy * at::WIFI_CARRIES < need) {
-        return Some(format!(
+        let why = format!(
             "the Wi-Fi is the limit: at its rate of {} it carries about {}, whatever the plan",
             mbps(phy),
             mbps(phy * at::WIFI_CARRIES)
-        ));
+        );
+        return Some((Verdict::WouldNotHelp, why));
     }
-    let sold = replay.sold().and_then(|s| s.up.max_bps)?;
-    (sold as f64 >= need).then(|| {
-        format!(
-            "the plan is not the limit: up to {} are sold already, and {} were the most seen",
-            mbps(sold as f64),
+    let Some(sold) = replay.sold().and_then(|s| s.up.max_bps).map(|bps| bps as f64) else {
+        let why = format!(
+            "it is not known how much upload was sold: {} were the most seen, and the plan may \
+             not be what limits them",
             mbps(best)
-        )
-    })
+        );
+        return Some((Verdict::CannotSay, why));
+    };
+    let limit = if sold >= need {
+        "the plan is not the limit"
+    } else if best < sold * at::DELIVERED {
+        "the line does not carry what its present plan has"
+    } else {
+        return None;
+    };
+    let (sold, best) = (mbps(sold), mbps(best));
+    let why = format!("{limit}: up to {sold} are sold already, and {best} were the most seen");
+    Some((Verdict::WouldNotHelp, why))
 }
 
 /// Slots in which the uplink was full.
@@ -75,8 +92,8 @@ pub(super) fn remedy(replay: &mut Replay<'_>, declared: bool) -> Remedy {
         );
         return Remedy::new(KIND, Verdict::CannotSay, why);
     };
-    if let Some(why) = something_else(replay, best, most) {
-        return Remedy::new(KIND, Verdict::WouldNotHelp, why);
+    if let Some((verdict, why)) = something_else(replay, best, most) {
+        return Remedy::new(KIND, verdict, why);
     }
     // A capacity test of a few hundred kilobytes only estimates.
     let sure = if kind == TestKind::Responsiveness { Mark::Surely } else { Mark::Saved };
@@ -102,7 +119,8 @@ pub(super) fn remedy(replay: &mut Replay<'_>, declared: bool) -> Remedy {
         speed.tests,
         mbps(most)
     );
-    let mut remedy = replay.judge(KIND, gains, &helps, || {
+    let untold = "it is not known what limited the upload";
+    let mut remedy = replay.judge(KIND, gains, &helps, untold, || {
         "what needs more upload failed for another reason all the time".to_owned()
     });
     remedy.why.push(format!("The uplink was full in {full} of the slots measured"));

@@ -17,9 +17,13 @@ use crate::qoe::activity::loss_lower_bound;
 
 const KIND: RemedyKind = RemedyKind::WifiPlacement;
 
+const UNTOLD: &str = "the router did not answer or was not asked while things failed, so that the \
+                      Wi-Fi can't be told from the rest";
+
 /// The way to the router, slot by slot.
 pub(super) struct Gateway<'a> {
     series: &'a SeriesColumns,
+    down_ms: &'a [u32],
     /// Its usual median and 95th percentile in ms.
     usual: [f64; 2],
     /// The far end's usual median.
@@ -27,20 +31,27 @@ pub(super) struct Gateway<'a> {
 }
 
 impl<'a> Gateway<'a> {
-    /// Of the main link; `None` where its gateway never answers.
+    /// Of the main link; `None` where its gateway never answers, or is no router of the
+    /// home's own: a router's is the operator's first one, and so is a mobile link's.
     pub(super) fn of(replay: &Replay<'a>) -> Option<Self> {
+        let link = &replay.ledger().links[replay.link];
+        if link.vantage != Vantage::Device || link.technology.is_mobile() {
+            return None;
+        }
         let columns = replay.columns();
         let near = columns.series.iter().filter(|s| s.key.role == Role::Gateway);
         let series = near.max_by_key(|s| s.whole.answered).filter(|s| s.whole.answered > 0)?;
         let p50 = Replay::median(&series.p50_ms, |_| true, 1)?;
         let p95 = Replay::median(&series.p95_ms, |_| true, 1).unwrap_or(p50);
         let far_ms = Replay::median(&columns.far.p50_ms, |_| true, 1)?;
-        Some(Self { series, usual: [p50, p95], far_ms })
+        Some(Self { series, down_ms: &columns.down_ms, usual: [p50, p95], far_ms })
     }
 
+    /// Whether it did not answer at all, as far as it was asked. What is lost while the
+    /// link is down counts as not tried: in an outage that is silence too.
     pub(super) fn is_mute(&self, slot: usize) -> bool {
-        let tried = self.series.tried[slot];
-        tried > 0 && self.series.lost[slot] == tried
+        let (lost, tried) = self.lost(slot);
+        lost == tried && (tried > 0 || self.down_ms[slot] > 0)
     }
 
     fn is_measured(&self, slot: usize) -> bool {
@@ -133,10 +144,13 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
     let marks = replay.marks_of_bad(|a, slot, cell| mark(replay, &gateway, a, slot, cell));
     let on_wifi = is_on_wifi(replay);
     let gains = replay.gains(&marks);
-    let mut remedy =
-        replay.judge(KIND, gains, "the way to the router was the slow or lossy part", || {
-            "the way to the router was in order while things failed, or nothing failed".to_owned()
-        });
+    let mut remedy = replay.judge(
+        KIND,
+        gains,
+        "the way to the router was the slow or lossy part",
+        UNTOLD,
+        || "the way to the router was in order while things failed, or nothing failed".to_owned(),
+    );
     let wifi = replay.of_link().wifi.as_ref();
     if let Some(dbm) = wifi.and_then(|w| w.signal.value()) {
         remedy.why.push(format!("The Wi-Fi's signal was {dbm:.0} dBm in the median"));
