@@ -4,6 +4,7 @@
 
 mod areas;
 mod exclude;
+mod explain;
 mod export;
 mod home;
 mod households;
@@ -81,6 +82,8 @@ enum Command {
     Keygen(keygen::KeygenArgs),
     /// The ledger itself: a letter a slot, per link and activity.
     Ledger(report::ReportArgs),
+    /// Why the ledger says what it says of one moment, down to the samples.
+    Explain(explain::ExplainArgs),
     /// Score given figures by one framework.
     Score(score::ScoreArgs),
     /// What households are asked to measure, and how much.
@@ -260,6 +263,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Ledger(args) => report::ledger(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Plan(args) => plan::run(args),
         Command::RunNow(args) => run_now::run(&args),

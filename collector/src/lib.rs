@@ -4,6 +4,7 @@ pub mod api;
 pub mod areas;
 pub mod cli;
 pub mod console;
+pub mod explain;
 pub mod export;
 pub mod gaps;
 pub mod history;

@@ -6,10 +6,17 @@
 //! `expect`. What is missing from a measurement gives nulls and the list
 //! `not_enough_data`, never a zero; what is wrong is refused, all of it at once.
 //!
-//! `inputs` reads each framework's input, `results` writes its result.
+//! Beside the result stands `detail`: every component, the one that decided, the
+//! numbers of samples (given in the input as `samples`, a table of counts by field)
+//! and the confidence that follows from them, 'not given' where they are not.
+//!
+//! `inputs` and `rules` read each framework's input, `results` writes its result, `detail` what
+//! stands beside it.
 
+mod detail;
 mod inputs;
 mod results;
+mod rules;
 
 use std::fmt;
 use std::str::FromStr;
@@ -88,8 +95,20 @@ pub enum ScoreError {
     Refused(Vec<Refusal>),
 }
 
+/// A result in the keys of its vectors, and what stands beside it.
+struct Scored {
+    result: Value,
+    detail: Value,
+}
+
+impl Scored {
+    fn named(self, name: Option<&str>) -> Value {
+        json!({ "name": name, "result": self.result, "detail": self.detail })
+    }
+}
+
 /// Scores one case's input, or every case of a file; one JSON object per case,
-/// `{"name": …, "result": {…}}`, the name null where there is none.
+/// `{"name": …, "result": {…}, "detail": {…}}`, the name null where there is none.
 pub fn run(framework: Framework, input: &str) -> Result<Vec<Value>, ScoreError> {
     let root: Value = serde_json::from_str(input)?;
     let mut reader = Reader::default();
@@ -100,7 +119,7 @@ pub fn run(framework: Framework, input: &str) -> Result<Vec<Value>, ScoreError> 
         vec![read_case(&mut reader, framework, "", &root, false)]
     } else {
         let result = inputs::score(&mut reader, framework, "", &root);
-        vec![result.map(|result| json!({ "name": null, "result": result }))]
+        vec![result.map(|result| result.named(None))]
     };
     if !reader.refusals.is_empty() {
         return Err(ScoreError::Refused(reader.refusals));
@@ -143,8 +162,10 @@ fn read_case(
     };
     let input = reader.present(&table, "input", "the case's input")?;
     let result = inputs::score(reader, framework, &table.path_of("input"), input)?;
-    Some(json!({ "name": name, "result": result }))
+    Some(result.named(name.as_deref()))
 }
 
+#[cfg(test)]
+mod detail_tests;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,18 @@
 //! What is told of homes and what is promised to them, as a person runs it.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use hearth_collector::store::sqlite::SqliteStore;
+use hearth_collector::store::{Accepted, Batch, Hello, Store as _, Write};
+use hearth_proto::convert::encode_record;
+use hearth_proto::{
+    BootId, Cause, DefaultRoute, Distribution, DownCause, Event, EventKind, Family, LinkInfo,
+    LinkSlot, Own, ProbeKind, Record, Role, Seq, Series, SeriesKey, SlotLength, Technology, UnixMs,
+    Vantage,
+};
 
 fn collector(data: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
@@ -112,4 +120,185 @@ fn a_promise_that_can_not_be_replayed_says_why() {
     assert!(stderr.contains("household home-9 is not known"), "{stderr}");
     let (status, stderr) = refused(data, &["promise", "-", "-k", "1"], file);
     assert_eq!(status, Some(64), "{stderr}");
+}
+
+/// Monday 2026-10-05, 0:00 in UTC.
+const MONDAY: i64 = 1_791_158_400_000;
+/// A slot: a quarter of an hour, so many a day.
+const SLOT: i64 = 900_000;
+const DAY: i64 = 96;
+
+/// The quarters from an hour of a day on, days counted from the first Monday.
+fn quarters(day: i64, hour: i64, n: i64) -> Range<i64> {
+    let from = day * DAY + hour * 4;
+    from..from + n
+}
+
+fn slot(n: i64, down: bool) -> Record {
+    let mut distribution = Distribution::new();
+    if !down {
+        (0..60).for_each(|us| distribution.record(20_000 + us));
+    }
+    let series = Series {
+        key: SeriesKey {
+            probe: ProbeKind::Stamp,
+            role: Role::Reflector,
+            family: Family::V4,
+            target: String::new(),
+        },
+        sent: 60,
+        failures: if down { vec![(Cause::Timeout, 60)] } else { Vec::new() },
+        failed_while_down: if down { 60 } else { 0 },
+        longest_failure_run: if down { 60 } else { 0 },
+        directions: None,
+        ipdv: None,
+        distribution,
+        payload_bytes: 44,
+        after_idle: false,
+    };
+    Record::Slot(LinkSlot {
+        link: "eth0".parse().unwrap(),
+        start: UnixMs(MONDAY + n * SLOT),
+        length: SlotLength::try_from(SLOT as u32).unwrap(),
+        down_ms: if down { SLOT as u32 } else { 0 },
+        unjudged_ms: 0,
+        down_cause: down.then_some(DownCause::Probes),
+        series: vec![series],
+        own: Own::default(),
+        wifi: None,
+        cells: Vec::new(),
+        busy: None,
+    })
+}
+
+/// Two weeks of a home with one link that is down in these quarters.
+fn two_weeks(store: &SqliteStore, household: &str, down: &[Range<i64>]) {
+    let agent = format!("agent-of-{household}");
+    let info = LinkInfo {
+        link: "eth0".parse().unwrap(),
+        interface: "eth0".into(),
+        technology: Technology::Fttp,
+        technology_source: "configured".into(),
+        v4: Some(DefaultRoute { metric: 100 }),
+        v6: None,
+    };
+    let event = |at, kind| Record::Event(Event { at: UnixMs(at), at_boot_ms: 0, kind });
+    let mut records = vec![event(MONDAY, EventKind::LinkAppeared(info))];
+    for n in 0..14 * DAY {
+        let is_down = |n| down.iter().any(|range| range.contains(&n));
+        if is_down(n) != is_down(n - 1) {
+            let kind = EventKind::LinkState {
+                link: "eth0".parse().unwrap(),
+                down: is_down(n).then_some(DownCause::Probes),
+            };
+            records.push(event(MONDAY + n * SLOT, kind));
+        }
+        records.push(slot(n, is_down(n)));
+    }
+    let accepted = |(seq, record): (usize, Record)| Accepted {
+        seq: Seq(seq as u64 + 1),
+        body: encode_record(&record),
+        record,
+    };
+    let received = UnixMs(MONDAY + 14 * DAY * SLOT);
+    let up_to = Seq(records.len() as u64);
+    let batch = Batch {
+        agent: agent.parse().unwrap(),
+        boot: BootId(1),
+        records: records.into_iter().enumerate().map(accepted).collect(),
+        refused: Vec::new(),
+        up_to,
+        received,
+    };
+    let hello = Hello {
+        agent: agent.parse().unwrap(),
+        household: household.parse().unwrap(),
+        version: "0".to_owned(),
+        vantage: Vantage::Device,
+        received,
+    };
+    store.commit(&[Write::Hello(hello), Write::Batch(batch)]).unwrap();
+}
+
+#[test]
+fn a_breach_pays_exactly_what_the_promise_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let store = SqliteStore::open(data).unwrap();
+    // Of 140 evening quarters a week 95 % are 133: seven may be missing.
+    // Twelve are, in the first week; in the second seven, and a night that does not count.
+    two_weeks(&store, "home-1", &[quarters(1, 18, 12), quarters(8, 19, 7), quarters(9, 0, 16)]);
+    // Eight, over two evenings of the second week.
+    two_weeks(&store, "home-2", &[quarters(9, 18, 4), quarters(10, 19, 4)]);
+    two_weeks(&store, "home-3", &[]);
+    drop(store);
+    for (home, area) in [("home-1", "north"), ("home-2", "north"), ("home-3", "south")] {
+        let told = format!(
+            "time_zone = \"UTC\"\nplace.area = \"{area}\"\nconsents = {{ areas = true }}\n"
+        );
+        printed(data, &["home", "set", home, "-"], &told);
+    }
+    // Five euros a breach and one for each whole point under: 128 of 140 are 91.4 %, three
+    // points under; 132 are 94.3 %, not a whole one.
+    let file = "name = \"Evenings\"\nactivity = \"video-call\"\nshare = 0.95\n\
+                hours = [\"daily 18:00-23:00\"]\nperiod = \"week\"\n\
+                minimum_coverage = 0.8\nscope = \"anywhere\"\n\
+                [credit]\ncurrency = \"EUR\"\nper_breach = 5\nper_point = 1\n";
+    let weeks = ["promise", "-", "--from", "2026-10-05", "--to", "2026-10-19", "-k", "2"];
+    let json = |more: &[&str]| -> serde_json::Value {
+        let args: Vec<&str> = weeks.iter().chain(more).copied().chain(["--json"]).collect();
+        serde_json::from_str(&printed(data, &args, file)).unwrap()
+    };
+    let told = json(&[]);
+    let whole = &told["whole"];
+    let counts = ["homes", "homes_broken", "judged", "broken"].map(|key| whole[key].as_u64());
+    assert_eq!(counts, [Some(3), Some(2), Some(6), Some(2)], "{told:#}");
+    assert_eq!(whole["paid"].as_f64(), Some(13.0), "{told:#}");
+    assert_eq!((told["not_judged"].as_u64(), told["never_judged"].as_u64()), (Some(0), Some(0)));
+    // South is one home: neither it nor north can be told apart.
+    assert_eq!(told["by_area"]["groups_not_told"], 2, "{told:#}");
+    assert_eq!(told["by_technology"]["rows"][0]["paid"].as_f64(), Some(13.0), "{told:#}");
+
+    // The parts are the whole.
+    let alone = ["home-1", "home-2", "home-3"].map(|home| json(&["--household", home]));
+    let paid: Vec<_> = alone.iter().map(|t| t["whole"]["paid"].as_f64().unwrap()).collect();
+    assert_eq!(paid, [8.0, 5.0, 0.0]);
+    // Each home's interval is from its own days: home-1's bad evening might have been none.
+    let between = |t: &serde_json::Value| {
+        t["whole"]["paid_mean"]["between"].as_array().map(|b| [b[0].as_f64(), b[1].as_f64()])
+    };
+    let [low, high] = between(&alone[0]).unwrap();
+    assert!(low == Some(0.0) && high > Some(4.0), "{:#}", alone[0]);
+    assert_eq!(between(&alone[2]), Some([Some(0.0), Some(0.0)]), "{:#}", alone[2]);
+    assert!(alone[0].to_string().contains("bootstrap-over-days"), "{:#}", alone[0]["whole"]);
+
+    let text = printed(data, &weeks, file);
+    assert!(text.contains("Would have been broken in 2 of 6 weeks"), "{text}");
+    assert!(text.contains("Would have paid 13.00 EUR"), "{text}");
+}
+
+#[test]
+fn a_score_says_what_decided_it_and_refuses_what_it_can_not_read() {
+    let data = store();
+    let data = data.path();
+    let input = r#"{ "requirement": { "rop_latency_ms": { "p99": 200 }, "cpup_latency_ms": { "p99": 500 },
+                      "rop_loss_ratio": 0.01, "cpup_loss_ratio": 0.05, "throughput_mbps": 4 },
+                    "measured": { "latency_ms": { "p99": 350 }, "loss_ratio": 0.0,
+                      "throughput_mbps": 28, "samples": { "latency_ms": 5000, "loss_ratio": 5000,
+                      "throughput_mbps": 3 } } }"#;
+    let told = printed(data, &["score", "qoo", "-"], input);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["result"]["qoo"], 50.0);
+    let score = &told["detail"]["scores"][0];
+    assert_eq!(
+        (&score["binding"], &score["confidence"]),
+        (&"latency_ms.p99".into(), &"medium".into())
+    );
+    let lacking = printed(data, &["score", "rpm", "-"], r#"{ "http_loaded_ms": 30 }"#);
+    let lacking: serde_json::Value = serde_json::from_str(&lacking).unwrap();
+    assert!(lacking["result"]["rpm"].is_null(), "{lacking}");
+    assert_eq!(lacking["result"]["not_enough_data"].as_array().unwrap().len(), 2);
+    let (status, stderr) = refused(data, &["score", "aim", "-"], r#"{ "loss_ratio": 2 }"#);
+    assert_eq!(status, Some(65), "{stderr}");
+    assert!(stderr.contains("loss_ratio: 2; accepted: a ratio from 0 to 1"), "{stderr}");
 }

@@ -27,7 +27,7 @@ fn slot(n: i64) -> Record {
             probe: ProbeKind::Stamp,
             role: Role::Reflector,
             family: Family::V4,
-            target: "".into(),
+            target: String::new(),
         },
         sent: 60,
         failures: Vec::new(),

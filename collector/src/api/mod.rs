@@ -26,6 +26,7 @@ use crate::console::ConsoleState;
 use crate::console::failure::Failure;
 use crate::console::query::{Home, Pairs};
 use crate::console::source::Examined;
+use crate::explain::{Asked, HomeAt};
 use crate::export::household;
 use export::Export;
 
@@ -40,6 +41,7 @@ pub fn routes() -> Router<ConsoleState> {
         .route("/api/v1/households/{household}/gaps", get(gaps))
         .route("/api/v1/households/{household}/statement", get(statement))
         .route("/api/v1/households/{household}/ledger", get(ledger_cells))
+        .route("/api/v1/households/{household}/explain", get(explain))
         .route("/api/v1/households/{household}/orders", get(orders::orders).post(orders::order))
 }
 
@@ -107,6 +109,15 @@ async fn statement(
     pairs: Pairs,
 ) -> Result<Json<crate::statement::Statement>, Failure> {
     part(state, home, pairs, |e| e.report.statement).await
+}
+
+async fn explain(
+    State(state): State<ConsoleState>,
+    Home(id): Home,
+    pairs: Pairs,
+) -> Result<Json<HomeAt>, Failure> {
+    let asked = Asked::of(&pairs);
+    Ok(Json(state.blocking(move |s| Ok(s.explain(&id, &asked)?.0)).await?))
 }
 
 async fn ledger_cells(

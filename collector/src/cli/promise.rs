@@ -11,9 +11,10 @@ use super::home::read;
 use super::report::{JudgeArgs, now, style};
 use super::{CliError, DataArgs, print};
 use crate::ledger::Ledger;
+use crate::promise::by_day::count_days;
 use crate::promise::guarantee::{self, Guarantee};
 use crate::promise::hours::Stretch;
-use crate::promise::replay::{Replay, count};
+use crate::promise::replay::{Counted, Replay, count};
 use crate::qoe::catalogue::Catalogue;
 use crate::render;
 use crate::report::days::local;
@@ -76,7 +77,11 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     let only = catalogue.only(&guarantee.activity, guarantee.score);
     let only = only.ok_or_else(|| CliError::Data(format!("{name}: the score can't be used")))?;
     let work = Work { store: &store, catalogue: &only, judge: &args.judge, periods: &periods };
-    let told = work.all(&guarantee, &households)?.outcome(&periods, &catalogue.version, args.k);
+    let replay = work.all(&guarantee, &households)?;
+    let mut told = replay.outcome(&periods, &catalogue.version, args.k);
+    if let [household] = households.as_slice() {
+        told.over_days(&replay, &work.days(&guarantee, household)?);
+    }
     if args.json {
         return print(&render::json(&told));
     }
@@ -138,6 +143,22 @@ impl Work<'_> {
             }
         }
         Ok(whole)
+    }
+
+    /// A home's days by period.
+    fn days(
+        &self,
+        guarantee: &Guarantee,
+        household: &HouseholdId,
+    ) -> Result<Vec<Vec<Counted>>, StoreError> {
+        let tz = self.judge.zone_of(&self.store.home(household)?);
+        let mut periods = Vec::with_capacity(self.periods.len());
+        for span in self.periods.iter().filter_map(|stretch| stretch.span(&tz)) {
+            let history = self.store.history(household, span)?;
+            let ledger = Ledger::build(&history, self.catalogue);
+            periods.extend(count_days(&ledger, guarantee, span, &tz));
+        }
+        Ok(periods)
     }
 
     fn one(

@@ -12,7 +12,8 @@ use crate::score::{self, Framework};
 pub(super) struct ScoreArgs {
     /// qoo, iqb, emodel, aim, rpm, bnetza-fixed or bead
     framework: Framework,
-    /// A JSON file with one case's input or a list of cases; - for standard input
+    /// A JSON file with one case's input or a list of cases; - for standard input. A table
+    /// `samples` beside the figures says how many are behind each, for the confidence
     file: PathBuf,
 }
 

@@ -138,6 +138,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/households/{household}", get(pages::home))
         .route("/households/{household}/profile", get(pages::profile))
         .route("/households/{household}/gaps", get(pages::gaps))
+        .route("/households/{household}/explain", get(pages::explain))
         .route("/households/{household}/statement", get(pages::statement))
         .route("/households/{household}/statement.html", get(pages::statement_file))
         .route("/areas", get(pages::areas))

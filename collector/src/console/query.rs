@@ -4,12 +4,12 @@
 use axum::extract::{FromRequestParts, Path, Query, RawPathParams};
 use axum::http::request::Parts;
 use hearth_proto::{HouseholdId, UnixMs};
-use jiff::civil::DateTime;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use super::failure::Failure;
 use super::surveys;
+use crate::explain::{Asked, instant};
 use crate::history::Span;
 use crate::ledger::State;
 use crate::qoe::catalogue::Catalogue;
@@ -54,6 +54,24 @@ impl Pairs {
     /// The value of `name`; an empty one counts as absent, as forms send it.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|p| p.0 == name).map(|p| p.1.trim()).filter(|v| !v.is_empty())
+    }
+}
+
+impl Asked {
+    /// From `at=`, `activity=` and `link=`.
+    pub(crate) fn of(pairs: &Pairs) -> Self {
+        let get = |name| pairs.get(name).map(str::to_owned);
+        Self { at: get("at").unwrap_or_default(), activity: get("activity"), link: get("link") }
+    }
+
+    /// The address of a home's explanation.
+    pub(crate) fn href(household: &HouseholdId, at: UnixMs, rest: &[(&str, &str)]) -> String {
+        let at = Timestamp::from_millisecond(at.0).unwrap_or_default();
+        let mut query = vec![format!("at={at}")];
+        for (name, value) in rest {
+            query.extend(form_urlencoded(value, name));
+        }
+        format!("/households/{household}/explain?{}", query.join("&"))
     }
 }
 
@@ -139,11 +157,7 @@ fn named(text: &str) -> Option<(&'static str, &'static str, i64)> {
 
 /// A point with its offset, or a local one in the home's zone.
 fn point(field: &'static str, text: &str, zone: &TimeZone) -> Result<UnixMs, Failure> {
-    let at = text.parse::<Timestamp>().ok().or_else(|| {
-        let local: DateTime = text.parse().ok()?;
-        local.to_zoned(zone.clone()).ok().as_ref().map(Zoned::timestamp)
-    });
-    at.map(|t| UnixMs(t.as_millisecond())).ok_or_else(|| Failure::Value {
+    instant(text, zone).ok_or_else(|| Failure::Value {
         field,
         value: text.to_owned(),
         accepted: "a time such as 2026-11-24T13:00 (the home's zone) or \

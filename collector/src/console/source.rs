@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::now::{self, Facts, Now};
 use super::query::{Filter, Pairs, Range};
 use super::{ConsoleState, words};
+use crate::explain::{self, Asked, ExplainError, HomeAt};
 use crate::history::{DAY_MS, History, Span};
 use crate::ledger::{Ledger, LedgerSummary};
 use crate::report::{Report, household_report_after, period_before};
@@ -104,6 +105,23 @@ impl ConsoleState {
             self.now(),
         );
         Ok(Examined { history, ledger, report, zone })
+    }
+
+    /// One instant of a home, explained, with the zone of its local times.
+    pub fn explain(
+        &self,
+        household: &HouseholdId,
+        asked: &Asked,
+    ) -> Result<(HomeAt, TimeZone), Failure> {
+        let zone = self.store.home(household).map_err(not_read)?.zone_or(&self.zone);
+        explain::explain(&*self.store, household, asked, &self.catalogue, &zone, self.now())
+            .map(|home| (home, zone))
+            .map_err(|e| match e {
+                ExplainError::Store(e) => not_read(e),
+                ExplainError::Value { field, value, accepted } => {
+                    Failure::Value { field, value, accepted }
+                }
+            })
     }
 
     /// The range asked for of a home, local times in its own zone.

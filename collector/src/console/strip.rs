@@ -20,6 +20,10 @@ const LOW: f64 = 8.0;
 /// Neighbouring cells that look the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
+    /// From when.
+    pub from: UnixMs,
+    /// Up to when.
+    pub to: UnixMs,
     /// What it shows.
     pub shown: State,
     /// Of the box's width.
@@ -59,6 +63,8 @@ pub fn draw(
         let x = first.from.since(from) as f64 * scale;
         let width = last.to.since(first.from) as f64 * scale;
         runs.push(Run {
+            from: first.from,
+            to: last.to,
             shown: first.shown,
             x: format!("{x:.2}"),
             width: format!("{width:.2}"),

@@ -78,7 +78,8 @@ impl Place {
     }
 }
 
-fn cause(cause: DownCause) -> &'static str {
+/// What told that a link was down.
+pub(crate) fn cause(cause: DownCause) -> &'static str {
     match cause {
         DownCause::Probes => "no far target answered",
         DownCause::Carrier => "the system reported no carrier",

@@ -23,6 +23,7 @@ mod tests;
 mod together;
 
 pub use fact::Fact;
+pub(crate) use fact::cause as down_cause_words;
 use hearth_proto::UnixMs;
 use serde::{Deserialize, Serialize};
 

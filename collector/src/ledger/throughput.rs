@@ -108,13 +108,12 @@ fn at_most(d: &DirectionFigures, kind: TestKind) -> Option<u64> {
 /// The busiest second beside a test; `None` where it was not counted throughout.
 fn beside(columns: &Columns, link: &LinkColumns, slots: Range<i64>, down: bool) -> Option<u64> {
     slots
-        .map(|slot| match usize::try_from(slot) {
-            Ok(slot) => {
+        .map(|slot| {
+            if let Ok(slot) = usize::try_from(slot) {
                 let busy = &link.busy;
                 let peaks = if down { &busy.rx_peak_bps } else { &busy.tx_peak_bps };
                 busy.counted.get(slot).copied().unwrap_or(false).then(|| peaks[slot])
-            }
-            Err(_) => {
+            } else {
                 let mut before = link.before.iter().filter(|p| columns.place(p.at) == slot);
                 let first = before.next()?;
                 let pick = |p: &crate::history::columns::PeakBefore| {

@@ -1,45 +1,64 @@
 //! Scores by the published frameworks, as far as what was measured suffices.
 
+use std::collections::BTreeMap;
+
 use hearth_proto::SeriesKey;
 
-use super::{FrameworkScore, RttProfile};
-use crate::qoe::units::{Millis, NotEnoughData, Percent, Ratio};
+use super::trials::TestsProfile;
+use super::{DeliveredProfile, FrameworkScore, RttProfile};
+use crate::qoe::confidence::Confidence;
+use crate::qoe::parts::Parts;
+use crate::qoe::units::{Mbps, Millis, NotEnoughData, Percent, Ratio};
 use crate::qoe::{aim, emodel, iqb};
 use crate::report::figure::{Figure, Unit};
 
+/// A value with the number of samples behind it; `None`: not measured.
+type Counted<T> = Option<(T, u64)>;
+
+fn counted<T>(figure: &Figure, new: impl FnOnce(f64) -> Option<T>) -> Counted<T> {
+    let measured = figure.measured()?;
+    Some((new(measured.value)?, measured.count))
+}
+
+fn value<T: Copy>(counted: Counted<T>) -> Option<T> {
+    counted.map(|(value, _)| value)
+}
+
 /// What the frameworks take, and what it came from.
+#[derive(Default)]
 pub(super) struct Inputs {
-    rtt_p50: Option<Millis>,
-    rtt_p95: Option<Millis>,
-    ipdv: Option<Millis>,
-    loss: Option<Ratio>,
-    samples: u64,
-    from: String,
+    rtt_p50: Counted<Millis>,
+    rtt_p95: Counted<Millis>,
+    ipdv: Counted<Millis>,
+    loss: Counted<Ratio>,
+    down: Counted<Mbps>,
+    up: Counted<Mbps>,
+    loaded_down: Counted<Millis>,
+    loaded_up: Counted<Millis>,
+    from: Option<String>,
 }
 
 impl Inputs {
     /// From the far series with the most answers, if there is one.
     pub(super) fn of(far: &SeriesKey, rtt: &RttProfile) -> Self {
-        let ms = |f: &Figure| f.value().and_then(Millis::new);
         Self {
-            rtt_p50: ms(&rtt.rtt_p50),
-            rtt_p95: ms(&rtt.rtt_p95),
-            ipdv: ms(&rtt.ipdv_mean_v1),
-            loss: rtt.loss.value().and_then(Ratio::new),
-            samples: rtt.answered,
-            from: format!("{} over {:?}", far.probe, far.family).to_lowercase(),
+            rtt_p50: counted(&rtt.rtt_p50, Millis::new),
+            rtt_p95: counted(&rtt.rtt_p95, Millis::new),
+            ipdv: counted(&rtt.ipdv_mean_v1, Millis::new),
+            loss: counted(&rtt.loss, Ratio::new),
+            from: Some(format!("{} over {:?}", far.probe, far.family).to_lowercase()),
+            ..Self::default()
         }
     }
 
-    pub(super) fn none() -> Self {
-        Self {
-            rtt_p50: None,
-            rtt_p95: None,
-            ipdv: None,
-            loss: None,
-            samples: 0,
-            from: "no far series".into(),
-        }
+    /// With what tests told: medians of the goodput and of the RTT under load.
+    pub(super) fn tested(mut self, delivered: &DeliveredProfile, tests: &TestsProfile) -> Self {
+        let mbps = |bps: f64| Mbps::new(bps / 1e6);
+        self.down = counted(&delivered.down.p50, mbps);
+        self.up = counted(&delivered.up.p50, mbps);
+        self.loaded_down = counted(&tests.down.loaded_rtt_p50, Millis::new);
+        self.loaded_up = counted(&tests.up.loaded_rtt_p50, Millis::new);
+        self
     }
 }
 
@@ -59,82 +78,188 @@ fn missing(e: &NotEnoughData) -> Figure {
     Figure::not_enough(e.to_string(), 0, need, "inputs missing")
 }
 
-pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
-    let samples = inputs.samples;
-    let mut scores = Vec::new();
+/// An input by name: how many samples it rests on, and how far they carry it.
+type Behind = (&'static str, Option<(u64, Confidence)>);
 
-    let one_way =
-        inputs.rtt_p50.zip(inputs.ipdv).and_then(|(p50, i)| emodel::one_way_delay(p50, i));
-    for (what, codec) in
-        [("G.711 with PLC", emodel::Codec::G711_PLC), ("G.729A", emodel::Codec::G729A)]
-    {
-        let call = emodel::Call {
-            one_way_delay: one_way,
-            loss: inputs.loss.and_then(|l| Percent::new(l.get() * 100.0)),
-            codec,
-            burst: emodel::BurstRatio::RANDOM,
-        };
-        let (score, grade) = match emodel::score(&call) {
-            Ok(s) => {
-                let grade = format!("{}, MOS {:.2}", grade_words(s.grade), s.mos);
-                (Figure::new(s.r, Unit::Score, samples, "samples"), Some(grade))
-            }
-            Err(e) => (missing(&e), None),
-        };
-        scores.push(FrameworkScore {
-            framework: "e-model, ITU-T G.107",
-            what: what.into(),
-            score,
-            grade,
-            inputs: format!(
-                "R from {}: one-way delay taken as RTT p50 / 2 + 2 · ipdv_mean_v1, a convention \
-                 and not part of G.107; loss taken as random",
-                inputs.from
-            ),
-        });
-    }
+fn behind<T>(
+    name: &'static str,
+    input: Counted<T>,
+    confidence: impl FnOnce(u64) -> Confidence,
+) -> Behind {
+    (name, input.map(|(_, n)| (n, confidence(n))))
+}
 
-    let measured =
-        iqb::Measured { download: None, upload: None, latency: inputs.rtt_p95, loss: inputs.loss };
-    scores.push(FrameworkScore {
-        framework: "iqb, m-lab/iqb@dbd7401",
-        what: "all use cases".into(),
-        score: match iqb::score(&measured) {
-            Ok(s) => Figure::new(s.iqb, Unit::Score, samples, "samples"),
-            Err(e) => missing(&e),
-        },
+/// One score, with what is behind it.
+fn told(
+    framework: &'static str,
+    what: &str,
+    scored: Result<(Parts, Option<String>), NotEnoughData>,
+    behind: &[Behind],
+    inputs: String,
+) -> FrameworkScore {
+    let samples: BTreeMap<_, _> =
+        behind.iter().filter_map(|(name, n)| Some((*name, n.as_ref()?.0))).collect();
+    let mut score = FrameworkScore {
+        framework,
+        what: what.to_owned(),
+        score: Figure::not_enough("not scored", 0, 1, "inputs missing"),
         grade: None,
-        inputs: format!("RTT p95 and loss from {}; throughput needs a test", inputs.from),
-    });
+        inputs,
+        components: Vec::new(),
+        binding: None,
+        samples,
+        confidence: None,
+    };
+    match scored {
+        Ok((parts, grade)) => {
+            let used = behind.iter().filter(|(name, _)| parts.rests_on.iter().any(|r| r == name));
+            let used: Vec<_> = used.filter_map(|(_, n)| *n).collect();
+            // The fewest say how many the score rests on.
+            let fewest = used.iter().map(|(n, _)| *n).min().unwrap_or(0);
+            score.score = Figure::new(parts.score, Unit::Score, fewest, "samples");
+            score.confidence = used.iter().map(|(_, confidence)| *confidence).min();
+            (score.components, score.binding) = (parts.parts, parts.binding);
+            score.grade = grade;
+        }
+        Err(e) => score.score = missing(&e),
+    }
+    score
+}
+
+fn calls(inputs: &Inputs, from: &str) -> Vec<FrameworkScore> {
+    let delay = inputs
+        .rtt_p50
+        .zip(inputs.ipdv)
+        .and_then(|((p50, n), (ipdv, m))| Some((emodel::one_way_delay(p50, ipdv)?, n.min(m))));
+    let loss = inputs.loss.and_then(|(l, n)| Some((Percent::new(l.get() * 100.0)?, n)));
+    let behind = [
+        behind("one_way_delay_ms", delay, Confidence::of_mean),
+        behind("loss_percent", loss, |n| Confidence::of_share(n, 0.01)),
+    ];
+    [("G.711 with PLC", emodel::Codec::G711_PLC), ("G.729A", emodel::Codec::G729A)]
+        .map(|(what, codec)| {
+            let scored = emodel::score(&emodel::Call {
+                one_way_delay: value(delay),
+                loss: value(loss),
+                codec,
+                burst: emodel::BurstRatio::RANDOM,
+            });
+            let scored = scored.map(|s| {
+                let grade = format!("{}, MOS {:.2}", grade_words(s.grade), s.mos);
+                (Parts::from(&s), Some(grade))
+            });
+            let inputs = format!(
+                "R from {from}: one-way delay taken as RTT p50 / 2 + 2 · ipdv_mean_v1, a \
+                 convention and not part of G.107; loss taken as random"
+            );
+            told("e-model, ITU-T G.107", what, scored, &behind, inputs)
+        })
+        .into()
+}
+
+pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
+    let from = inputs.from.as_deref().unwrap_or("no far series");
+    let mut scores = calls(inputs, from);
+
+    let measured = iqb::Measured {
+        download: value(inputs.down),
+        upload: value(inputs.up),
+        latency: value(inputs.rtt_p95),
+        loss: value(inputs.loss),
+    };
+    let whole = iqb::score(&measured).map(|s| (s.parts().swap_remove(0), None));
+    let behind_iqb = [
+        behind("download_mbps", inputs.down, Confidence::of_tests),
+        behind("upload_mbps", inputs.up, Confidence::of_tests),
+        behind("latency_ms", inputs.rtt_p95, |n| Confidence::of_percentile(n, 0.95)),
+        behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.005)),
+    ];
+    let words = format!("RTT p95 and loss from {from}; median goodput of the tests");
+    scores.push(told("iqb, m-lab/iqb@dbd7401", "all use cases", whole, &behind_iqb, words));
 
     let aim = aim::score(&aim::Measured {
-        latency: inputs.rtt_p50,
-        jitter: inputs.ipdv,
-        download: None,
-        loaded_down: None,
-        loaded_up: None,
-        loss: inputs.loss,
+        latency: value(inputs.rtt_p50),
+        jitter: value(inputs.ipdv),
+        download: value(inputs.down),
+        loaded_down: value(inputs.loaded_down),
+        loaded_up: value(inputs.loaded_up),
+        loss: value(inputs.loss),
     });
+    let behind_aim = [
+        behind("latency_ms", inputs.rtt_p50, Confidence::of_mean),
+        behind("jitter_ms", inputs.ipdv, Confidence::of_mean),
+        behind("download_mbps", inputs.down, Confidence::of_tests),
+        behind("loaded_latency_down_ms", inputs.loaded_down, Confidence::of_mean),
+        behind("loaded_latency_up_ms", inputs.loaded_up, Confidence::of_mean),
+        behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.01)),
+    ];
     for (what, experience) in
         [("streaming", aim.streaming), ("gaming", aim.gaming), ("calls", aim.rtc)]
     {
-        let (score, grade) = match experience {
-            Ok(e) => (
-                Figure::new(f64::from(e.points), Unit::Score, samples, "samples"),
-                Some(e.grade.name().to_owned()),
-            ),
-            Err(e) => (missing(&e), None),
-        };
-        scores.push(FrameworkScore {
-            framework: "aim, cloudflare/speedtest@b387f42",
-            what: what.into(),
-            score,
-            grade,
-            inputs: format!(
-                "RTT p50, ipdv_mean_v1 and loss from {}; throughput and loaded RTT need a test",
-                inputs.from
-            ),
-        });
+        let scored = experience.map(|e| (e.parts(what), Some(e.grade.name().to_owned())));
+        let words = format!(
+            "RTT p50, ipdv_mean_v1 and loss from {from}; median goodput of the tests and median \
+             RTT under load"
+        );
+        scores.push(told("aim, cloudflare/speedtest@b387f42", what, scored, &behind_aim, words));
     }
     scores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured() -> Inputs {
+        Inputs {
+            rtt_p50: Millis::new(15.0).map(|v| (v, 50_000)),
+            rtt_p95: Millis::new(18.0).map(|v| (v, 50_000)),
+            ipdv: Millis::new(1.0).map(|v| (v, 50_000)),
+            loss: Ratio::new(0.001).map(|v| (v, 50_000)),
+            from: Some("stamp over v4".to_owned()),
+            ..Inputs::default()
+        }
+    }
+
+    fn by<'s>(scores: &'s [FrameworkScore], framework: &str, what: &str) -> &'s FrameworkScore {
+        scores.iter().find(|s| s.framework.starts_with(framework) && s.what == what).unwrap()
+    }
+
+    #[test]
+    fn scores_without_a_test_name_what_they_lack_and_calls_need_none() {
+        let scores = scores(&measured());
+        let call = by(&scores, "e-model", "G.729A");
+        assert!((call.score.value().unwrap() - 81.77).abs() < 0.01, "{call:?}");
+        assert_eq!(call.binding.as_deref(), Some("codec"));
+        assert_eq!(call.confidence, Some(Confidence::High));
+        assert_eq!(call.samples["loss_percent"], 50_000);
+        let iqb = by(&scores, "iqb", "all use cases");
+        assert!(iqb.score.value().is_none() && iqb.components.is_empty(), "{iqb:?}");
+        assert_eq!((iqb.confidence, iqb.samples.len()), (None, 2));
+    }
+
+    #[test]
+    fn tests_complete_the_scores_and_their_number_bounds_the_confidence() {
+        let mbps = |v, n| Mbps::new(v).map(|v| (v, n));
+        let loaded = |v| Millis::new(v).map(|v| (v, 400));
+        let inputs = Inputs {
+            down: mbps(90.0, 4),
+            up: mbps(20.0, 4),
+            loaded_down: loaded(60.0),
+            loaded_up: loaded(600.0),
+            ..measured()
+        };
+        let scores = scores(&inputs);
+        let iqb = by(&scores, "iqb", "all use cases");
+        // 20 up misses 25 for calls, backup and games, 18 ms misses 10 for games.
+        assert_eq!(iqb.binding.as_deref(), Some("upload_mbps"));
+        let parts: f64 = iqb.components.iter().map(|p| p.value).sum();
+        assert!((parts - iqb.score.value().unwrap()).abs() < 1e-9, "{iqb:?}");
+        assert_eq!(iqb.confidence, Some(Confidence::Medium));
+        assert_eq!(iqb.score.measured().unwrap().count, 4);
+        let calls = by(&scores, "aim", "calls");
+        assert_eq!(calls.binding.as_deref(), Some("loaded_latency_increase_ms"));
+        // Calls need no download in this framework, so its few tests don't count.
+        assert_eq!(calls.confidence, Some(Confidence::High));
+    }
 }

@@ -155,6 +155,8 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
     let own = |column: &[u64]| slots.values(column).fold(0, |sum: u64, n| sum.saturating_add(*n));
     let far = best.map(|b| &series[b]);
     let busy = busy(&columns.busy, &slots);
+    let delivered = delivered::delivered(given, link, &busy, far);
+    let scored = scored.unwrap_or_default().tested(&delivered, &tests.profile);
     LinkProfile {
         link: ledger.links[link].clone(),
         time,
@@ -168,7 +170,7 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
         near,
         phases,
         steady: steady::steady(ledger, link, &time, &outages, far),
-        delivered: delivered::delivered(given, link, &busy, far),
+        delivered,
         busy_hour: delivered::busy_hour(given, calendar, link, &slots, far),
         busy,
         bufferbloat_ms_v1: tests.bufferbloat,
@@ -179,6 +181,6 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
         own_rx_bytes: own(&columns.own_rx_bytes),
         own_tx_bytes: own(&columns.own_tx_bytes),
         budget: budget(history, link),
-        frameworks: scores(&scored.unwrap_or_else(Scored::none)),
+        frameworks: scores(&scored),
     }
 }

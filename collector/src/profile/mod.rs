@@ -22,6 +22,8 @@ mod tests;
 mod trend;
 pub(crate) mod trials;
 
+use std::collections::BTreeMap;
+
 use hearth_proto::{BudgetReport, Cause, Family, ProbeKind, Role, UnixMs};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,8 @@ pub use trend::{Change, Direction, Previous, TREND_DAYS, Trend};
 pub use trials::{LoadedProfile, SpeedProfile, TestsProfile};
 
 use crate::ledger::{Counts, Limit};
+use crate::qoe::confidence::Confidence as SampleConfidence;
+use crate::qoe::parts::Part;
 use crate::report::figure::Figure;
 use crate::report::names::{ActivityRef, LinkRef};
 
@@ -338,4 +342,12 @@ pub struct FrameworkScore {
     pub grade: Option<String>,
     /// What it was computed from, and by which convention.
     pub inputs: String,
+    /// What each input brings to the score; empty where there was not enough data.
+    pub components: Vec<Part>,
+    /// The input that decided; `None` where nothing held the score down.
+    pub binding: Option<String>,
+    /// How many samples are behind each input that was measured.
+    pub samples: BTreeMap<&'static str, u64>,
+    /// How far the fewest of them carry the score; `None` where there is none.
+    pub confidence: Option<SampleConfidence>,
 }

@@ -3,10 +3,12 @@
 //! Read in this order: the model here; `chosen` (which tests and times are evidence
 //! on a line); one file per rule, `bnetza`, `bead`, `ofcom` and `sla`; then
 //! [`guarantee`] (a proposed promise) and [`hours`] (when it counts), `groups` (for
-//! whom, so that nobody is found out), [`replay`] (history held against it) and [`simulation`] (what came of it).
+//! whom, so that nobody is found out), [`replay`] (history held against it),
+//! [`simulation`] (what came of it) and [`by_day`] (how sure it is of a single home).
 
 mod bead;
 mod bnetza;
+pub mod by_day;
 mod chosen;
 mod groups;
 pub mod guarantee;

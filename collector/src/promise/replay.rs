@@ -39,6 +39,16 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Of several stretches together.
+    pub fn sum<'c>(all: impl Iterator<Item = &'c Self>) -> Self {
+        all.fold(Self::default(), |sum, c| Self {
+            ok: sum.ok + c.ok,
+            bad: sum.bad + c.bad,
+            unsure: sum.unsure + c.unsure,
+            unknown: sum.unknown + c.unknown,
+        })
+    }
+
     fn known(&self) -> u64 {
         self.ok + self.bad
     }
@@ -56,7 +66,7 @@ fn under(share: f64, ok: u64, of: u64) -> bool {
 }
 
 /// Where in the ledger the promise is: the link it rests on, and its column.
-fn column<'l>(ledger: &'l Ledger, scope: &Scope) -> Option<(usize, &'l [Cell])> {
+pub(super) fn column<'l>(ledger: &'l Ledger, scope: &Scope) -> Option<(usize, &'l [Cell])> {
     let first = ledger.in_use()?;
     match scope {
         Scope::Anywhere => Some((first, ledger.anywhere(0))),
@@ -77,8 +87,20 @@ pub fn count(
     tz: &TimeZone,
 ) -> Option<(&'static str, Counted)> {
     let (link, column) = column(ledger, &guarantee.scope)?;
+    let counted = count_within(ledger, column, guarantee, period, tz);
+    Some((ledger.links[link].technology.label(), counted))
+}
+
+/// The slots of a column that count within a span.
+pub(super) fn count_within(
+    ledger: &Ledger,
+    column: &[Cell],
+    guarantee: &Guarantee,
+    span: Span,
+    tz: &TimeZone,
+) -> Counted {
     let mut counted = Counted::default();
-    for stretch in guarantee.hours.within(period, tz) {
+    for stretch in guarantee.hours.within(span, tz) {
         for slot in ledger.grid.touched(stretch) {
             // A slot counts where it starts.
             if ledger.at(slot) < stretch.from {
@@ -97,7 +119,7 @@ pub fn count(
             }
         }
     }
-    Some((ledger.links[link].technology.label(), counted))
+    counted
 }
 
 /// The replay so far. Replays of parts, merged, are the replay of the whole, whatever
@@ -149,6 +171,16 @@ impl Replay {
         }
         sums.paid = self.guarantee.credit.cap_per_home.map_or(sums.paid, |cap| sums.paid.min(cap));
         sums
+    }
+
+    /// Whether a period has enough evidence.
+    pub(super) fn judged(&self, counted: &Counted) -> bool {
+        counted.judged(self.guarantee.minimum_coverage)
+    }
+
+    /// What the share promised makes of a home's periods.
+    pub(super) fn as_promised(&self, judged: &[Counted]) -> Sums {
+        self.sums(self.guarantee.share, &judged.iter().collect::<Vec<_>>())
     }
 
     /// Counts a home with its periods: those that [`count`] gave, `None` for one in which

@@ -125,6 +125,23 @@ fn the_slots_that_count_are_those_of_the_hours_by_the_local_calendar() {
 }
 
 #[test]
+fn the_days_of_a_month_make_the_month() {
+    let link = out(fixed(), date(2026, 12, 2), 18, 20);
+    let mut script = winter(vec![out(link, date(2027, 3, 27), 20, 40)]);
+    script.dark = vec![(at(date(2027, 1, 3), 4), at(date(2027, 1, 5), 19))];
+    let history = script.history();
+    let guarantee = evenings();
+    let catalogue = Catalogue::built_in().only(&guarantee.activity, None).unwrap();
+    for stretch in months() {
+        let span = stretch.span(&berlin()).unwrap();
+        let ledger = Ledger::build(&part(&history, span), &catalogue);
+        let whole = count(&ledger, &guarantee, span, &berlin()).unwrap().1;
+        let days = crate::promise::by_day::count_days(&ledger, &guarantee, span, &berlin());
+        assert_eq!(Counted::sum(days.unwrap().iter()), whole, "{stretch:?}");
+    }
+}
+
+#[test]
 fn unknown_and_excluded_time_is_neither_kept_nor_broken() {
     // 30 bad quarters in a December's evenings, and nothing else is wrong.
     let broken = out(out(fixed(), date(2026, 12, 2), 18, 20), date(2026, 12, 3), 18, 10);

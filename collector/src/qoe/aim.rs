@@ -35,6 +35,28 @@ pub enum Metric {
     LoadedIncrease,
 }
 
+impl Metric {
+    /// The input it comes from.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Latency => "latency_ms",
+            Self::Jitter => "jitter_ms",
+            Self::Loss => "loss_ratio",
+            Self::Download => "download_mbps",
+            Self::LoadedIncrease => "loaded_latency_increase_ms",
+        }
+    }
+
+    /// The most points it can give.
+    pub const fn most(self) -> i32 {
+        match self {
+            Self::Latency | Self::LoadedIncrease => 20,
+            Self::Jitter | Self::Loss => 10,
+            Self::Download => 30,
+        }
+    }
+}
+
 /// The framework's grades, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
@@ -101,7 +123,6 @@ struct Contribution {
     name: &'static str,
     metric: Metric,
     points: Option<i32>,
-    most: i32,
 }
 
 fn experience(inputs: &[&Contribution], cuts: [i32; 4]) -> Result<Experience, NotEnoughData> {
@@ -114,7 +135,8 @@ fn experience(inputs: &[&Contribution], cuts: [i32; 4]) -> Result<Experience, No
     let mut binding = None;
     let mut lost_most = 0;
     for p in inputs {
-        let lost = p.most - p.points.unwrap_or(p.most);
+        let most = p.metric.most();
+        let lost = most - p.points.unwrap_or(most);
         if lost > lost_most {
             (binding, lost_most) = (Some(p.metric), lost);
         }
@@ -130,12 +152,8 @@ pub fn score(measured: &Measured) -> Score {
         (Some(down), Some(up)) => Some(down.get().max(up.get())),
         _ => None,
     };
-    let latency = Contribution {
-        name: "latency_ms",
-        metric: Metric::Latency,
-        points: idle.map(delay),
-        most: 20,
-    };
+    let latency =
+        Contribution { name: "latency_ms", metric: Metric::Latency, points: idle.map(delay) };
     let increase = Contribution {
         name: match (measured.loaded_down, measured.loaded_up) {
             (None, _) => "loaded_latency_down_ms",
@@ -144,13 +162,11 @@ pub fn score(measured: &Measured) -> Score {
         },
         metric: Metric::LoadedIncrease,
         points: loaded.zip(idle).map(|(loaded, idle)| delay(loaded - idle)),
-        most: 20,
     };
     let jitter = Contribution {
         name: "jitter_ms",
         metric: Metric::Jitter,
         points: measured.jitter.map(|j| bucket(j.get(), &[10.0, 20.0, 100.0, 500.0], &LOSS_POINTS)),
-        most: 10,
     };
     let loss = Contribution {
         name: "loss_ratio",
@@ -158,7 +174,6 @@ pub fn score(measured: &Measured) -> Score {
         points: Some(
             measured.loss.map_or(0, |l| bucket(l.get(), &[0.01, 0.05, 0.25, 0.5], &LOSS_POINTS)),
         ),
-        most: 10,
     };
     let download = Contribution {
         name: "download_mbps",
@@ -166,7 +181,6 @@ pub fn score(measured: &Measured) -> Score {
         points: measured
             .download
             .map(|d| bucket(d.get(), &[1.0, 10.0, 50.0, 100.0], &[0, 5, 10, 20, 30])),
-        most: 30,
     };
     Score {
         streaming: experience(&[&latency, &loss, &download, &increase], [15, 20, 40, 60]),

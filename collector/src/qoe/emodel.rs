@@ -4,7 +4,7 @@
 use super::units::{Millis, NotEnoughData, Percent};
 
 /// R without delay or loss, at G.107's defaults.
-const R_DEFAULT: f64 = 93.2062;
+pub const R_DEFAULT: f64 = 93.2062;
 
 /// A codec's behaviour under loss (G.113): its own impairment `Ie`, and its
 /// robustness `Bpl` in percent.
@@ -108,7 +108,9 @@ impl Grade {
 pub enum Binding {
     /// Delay (`Idd`).
     Delay,
-    /// Codec and loss (`Ie_eff`).
+    /// The codec by itself (`Ie`).
+    Codec,
+    /// Loss, with this codec (`Ie_eff` − `Ie`).
     Loss,
 }
 
@@ -122,11 +124,13 @@ pub struct Score {
     pub mos: f64,
     /// What delay costs.
     pub idd: f64,
+    /// What the codec costs without loss.
+    pub ie: f64,
     /// What codec and loss cost.
     pub ie_eff: f64,
     /// The step R falls in.
     pub grade: Grade,
-    /// The greater of the two costs; `None` where both are zero.
+    /// The greatest of the three costs; `None` where all are zero.
     pub binding: Option<Binding>,
 }
 
@@ -159,14 +163,19 @@ pub fn score(call: &Call) -> Result<Score, NotEnoughData> {
     let idd = call.one_way_delay.map_or(0.0, |ta| delay_impairment(ta.get()));
     let ppl = call.loss.map_or(0.0, Percent::get);
     let Codec { ie, bpl } = call.codec;
-    let ie_eff = ie + (95.0 - ie) * ppl / (ppl / call.burst.0 + bpl);
+    // 95 is all there is to lose. Under bursts the formula alone goes beyond it, and
+    // there a worse codec would score better.
+    let ie_eff = (ie + (95.0 - ie) * ppl / (ppl / call.burst.0 + bpl)).min(95.0);
     let r = R_DEFAULT - idd - ie_eff;
-    let binding = match (idd, ie_eff) {
-        (d, l) if d <= 0.0 && l <= 0.0 => None,
-        (d, l) if d > l => Some(Binding::Delay),
-        _ => Some(Binding::Loss),
-    };
-    Ok(Score { r, mos: mos(r), idd, ie_eff, grade: Grade::of(r), binding })
+    let mut binding = None;
+    let mut dearest = 0.0;
+    let costs = [(Binding::Loss, ie_eff - ie), (Binding::Delay, idd), (Binding::Codec, ie)];
+    for (part, cost) in costs {
+        if cost > dearest {
+            (binding, dearest) = (Some(part), cost);
+        }
+    }
+    Ok(Score { r, mos: mos(r), idd, ie, ie_eff, grade: Grade::of(r), binding })
 }
 
 #[cfg(test)]
@@ -199,7 +208,8 @@ mod tests {
         assert_eq!(far.binding, Some(Binding::Delay));
         assert_eq!(score(&call(900.0, 30.0)).unwrap().grade, Grade::NotRecommended);
         let g729 = Call { codec: Codec::G729A, ..call(0.0, 0.0) };
-        assert_eq!(score(&g729).unwrap().grade, Grade::High);
+        let g729 = score(&g729).unwrap();
+        assert_eq!((g729.grade, g729.binding), (Grade::High, Some(Binding::Codec)));
     }
 
     #[test]
@@ -220,9 +230,13 @@ mod tests {
         #[test]
         fn stays_in_bounds_and_worse_never_scores_better(
             ta in 0.0..3000.0, ppl in 0.0..100.0, later in 0.0..2000.0, lossier in 0.0..1.0,
-            burst in 1.0..10.0,
+            burst in 1.0..10.0, burstier in 0.0..10.0, ie in 0.0..90.0, bpl in 1.0_f64..100.0,
         ) {
-            let base = Call { burst: BurstRatio::new(burst).unwrap(), ..call(ta, ppl) };
+            let base = Call {
+                burst: BurstRatio::new(burst).unwrap(),
+                codec: Codec::new(ie, bpl).unwrap(),
+                ..call(ta, ppl)
+            };
             let before = score(&base).unwrap();
             prop_assert!(before.r <= R_DEFAULT && before.idd >= 0.0 && before.ie_eff >= 0.0);
             prop_assert!((0.98..=4.5).contains(&before.mos), "{}", before.mos);
@@ -230,6 +244,9 @@ mod tests {
             for worse in [
                 Call { one_way_delay: Millis::new(ta + later), ..base },
                 Call { loss: Percent::new(more), ..base },
+                Call { burst: BurstRatio::new(burst + burstier).unwrap(), ..base },
+                Call { codec: Codec::new(ie + (95.0 - ie) * lossier, bpl).unwrap(), ..base },
+                Call { codec: Codec::new(ie, bpl * f64::max(1.0 - lossier, 0.01)).unwrap(), ..base },
             ] {
                 let after = score(&worse).unwrap();
                 prop_assert!(after.r <= before.r + 1e-9 && after.grade <= before.grade);

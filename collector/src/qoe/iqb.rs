@@ -33,6 +33,15 @@ impl UseCase {
             Self::Gaming => "gaming",
         }
     }
+
+    /// The share of this use case's score that each requirement brings where it is met.
+    pub(crate) fn shares(self) -> [f64; 4] {
+        let row = TABLE.iter().find(|(use_case, _)| *use_case == self);
+        row.map_or([0.0; 4], |(_, wants)| {
+            let all: f64 = wants.iter().map(|(_, weight)| weight).sum();
+            wants.map(|(_, weight)| weight / all)
+        })
+    }
 }
 
 /// The four requirements of every use case, in the table's order.
@@ -48,8 +57,20 @@ pub enum Requirement {
     Loss,
 }
 
-const REQUIREMENTS: [Requirement; 4] =
-    [Requirement::Download, Requirement::Upload, Requirement::Latency, Requirement::Loss];
+impl Requirement {
+    /// All of them, in the table's order.
+    pub const ALL: [Self; 4] = [Self::Download, Self::Upload, Self::Latency, Self::Loss];
+
+    /// The input it is asked of.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Download => "download_mbps",
+            Self::Upload => "upload_mbps",
+            Self::Latency => "latency_ms",
+            Self::Loss => "loss_ratio",
+        }
+    }
+}
 
 /// Thresholds in Mbit/s, Mbit/s, ms and as a ratio, with their weights.
 const TABLE: [(UseCase, [(f64, f64); 4]); 6] = [
@@ -126,7 +147,7 @@ pub fn score(measured: &Measured) -> Result<Score, NotEnoughData> {
     let iqb = use_cases.iter().map(|u| u.score).sum::<f64>() / use_cases.len() as f64;
     let mut binding = None;
     let mut dearest = 0.0;
-    for (requirement, cost) in REQUIREMENTS.into_iter().zip(cost) {
+    for (requirement, cost) in Requirement::ALL.into_iter().zip(cost) {
         if cost > dearest {
             (binding, dearest) = (Some(requirement), cost);
         }

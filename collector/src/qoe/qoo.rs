@@ -27,6 +27,11 @@ impl Percentile {
         let whole = scaled.round();
         ((scaled - whole).abs() < 1e-6 && whole <= 1_000_000.0).then_some(Self(whole as u32))
     }
+
+    /// As a share, from 0 to 1.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 1_000_000.0
+    }
 }
 
 impl fmt::Display for Percentile {
@@ -73,6 +78,16 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    /// The percentiles that are asked for, rising.
+    pub fn percentiles(&self) -> impl Iterator<Item = Percentile> {
+        self.latency.iter().map(|bound| bound.percentile)
+    }
+
+    /// From the loss that is fine to the loss that is unacceptable.
+    pub fn loss_scale(&self) -> f64 {
+        self.loss.cpup.get() - self.loss.rop.get()
+    }
+
     /// `None` unless at least one percentile is named, and none twice.
     pub fn new(mut latency: Vec<LatencyBound>, loss: LossBound, throughput: Mbps) -> Option<Self> {
         latency.sort_by_key(|bound| bound.percentile);

@@ -3,6 +3,7 @@
 
 mod areas;
 mod delivered;
+pub mod explain;
 mod figures;
 mod gaps;
 mod measured;
@@ -19,6 +20,7 @@ mod weekly;
 use serde::Serialize;
 
 pub use areas::areas;
+pub use explain::explain;
 pub use figures::figure;
 pub(crate) use figures::points;
 pub use gaps::gaps;

@@ -1,38 +1,38 @@
-//! Each framework's input: read, checked, scored. `None` only after a refusal.
+//! Each framework's input, but for those of the regulators' rules: read, checked, scored.
+//! `None` only after a refusal.
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
 use serde_json::Value;
 
-use super::{Framework, results};
+use super::detail::{self, Rule, Samples};
+use super::{Framework, Scored, results, rules};
+use crate::qoe::parts::Parts;
 use crate::qoe::reading::{Reader, Table, join, number};
-use crate::qoe::units::{
-    Mbps, Millis, NotEnoughData, Percent, PositiveMbps, PositiveMillis, Ratio,
-};
-use crate::qoe::{aim, bead, bnetza, emodel, iqb, qoo, rpm};
+use crate::qoe::units::{Mbps, Millis, Percent, PositiveMillis, Ratio};
+use crate::qoe::{aim, emodel, iqb, qoo, rpm};
 
 pub(super) fn score(
     reader: &mut Reader,
     framework: Framework,
     path: &str,
     input: &Value,
-) -> Option<Value> {
+) -> Option<Scored> {
     match framework {
         Framework::Qoo => qoo(reader, path, input),
         Framework::Iqb => iqb(reader, path, input),
         Framework::Emodel => emodel(reader, path, input),
         Framework::Aim => aim(reader, path, input),
         Framework::Rpm => rpm(reader, path, input),
-        Framework::BnetzaFixed => bnetza(reader, path, input),
-        Framework::Bead => bead(reader, path, input),
+        Framework::BnetzaFixed => rules::bnetza(reader, path, input),
+        Framework::Bead => rules::bead(reader, path, input),
     }
 }
 
 /// Reads optional and required quantities of one table.
-struct Fields<'r, 'v> {
-    reader: &'r mut Reader,
-    table: Table<'v>,
+pub(super) struct Fields<'r, 'v> {
+    pub(super) reader: &'r mut Reader,
+    pub(super) table: Table<'v>,
 }
 
 macro_rules! field {
@@ -44,16 +44,29 @@ macro_rules! field {
     };
 }
 
-fn qoo(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
+pub(super) use field;
+
+fn qoo(reader: &mut Reader, path: &str, input: &Value) -> Option<Scored> {
     let table = reader.table(path, input, &["requirement", "measured"])?;
     let requirement = reader.present(&table, "requirement", "a table: what is needed");
     let requirement =
         requirement.and_then(|value| qoo_requirement(reader, &table.path_of("requirement"), value));
     let measured = match table.get("measured") {
         Some(value) => qoo_measured(reader, &table.path_of("measured"), value),
-        None => Some(qoo::Measured::default()),
+        None => Some((qoo::Measured::default(), Samples::default())),
     };
-    Some(results::qoo(qoo::score(&requirement?, &measured?)))
+    let (requirement, (measured, mut samples)) = (requirement?, measured?);
+    samples.percentiles("latency_ms", requirement.percentiles());
+    samples.judge("loss_ratio", Rule::Share(requirement.loss_scale()));
+    let score = qoo::score(&requirement, &measured);
+    let taken = score.as_ref().map(|score| {
+        let mut parts = Parts::from(score);
+        // Where none is asked for, none need be measured.
+        parts.rests_on.retain(|n| n != "throughput_mbps" || measured.throughput.is_some());
+        parts
+    });
+    let taken = taken.map_err(|e| ("qoo", e.clone()));
+    Some(Scored { detail: detail::scores(vec![taken], &samples), result: results::qoo(score) })
 }
 
 fn qoo_requirement(reader: &mut Reader, path: &str, value: &Value) -> Option<qoo::Requirement> {
@@ -145,9 +158,20 @@ fn qoo_latency(
     (bounds.len() == rop.len()).then_some(bounds)
 }
 
-fn qoo_measured(reader: &mut Reader, path: &str, value: &Value) -> Option<qoo::Measured> {
+fn qoo_measured(
+    reader: &mut Reader,
+    path: &str,
+    value: &Value,
+) -> Option<(qoo::Measured, Samples)> {
+    const FIELDS: [(&str, Rule); 3] = [
+        ("latency_ms", Rule::Mean),
+        ("loss_ratio", Rule::Share(0.0)),
+        ("throughput_mbps", Rule::Tests),
+    ];
     const RISING: &str = "round trips that don't fall as the percentile rises";
-    let table = reader.table(path, value, &["latency_ms", "loss_ratio", "throughput_mbps"])?;
+    let table =
+        reader.table(path, value, &["latency_ms", "loss_ratio", "throughput_mbps", "samples"])?;
+    let samples = Samples::read(reader, &table, &FIELDS);
     let latency = match table.get("latency_ms") {
         None => Some(qoo::LatencyProfile::default()),
         Some(value) => {
@@ -167,7 +191,7 @@ fn qoo_measured(reader: &mut Reader, path: &str, value: &Value) -> Option<qoo::M
     let fields = Fields { reader, table };
     let loss = field!(optional fields, "loss_ratio", Ratio);
     let throughput = field!(optional fields, "throughput_mbps", Mbps);
-    Some(qoo::Measured { latency: latency?, loss, throughput })
+    Some((qoo::Measured { latency: latency?, loss, throughput }, samples?))
 }
 
 fn without_nulls(value: &Value) -> Value {
@@ -179,22 +203,39 @@ fn without_nulls(value: &Value) -> Value {
     }
 }
 
-fn iqb(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
-    let keys = ["download_mbps", "upload_mbps", "latency_ms", "loss_ratio"];
+fn iqb(reader: &mut Reader, path: &str, input: &Value) -> Option<Scored> {
+    // The strictest use cases ask for a loss under 0.5 %.
+    const FIELDS: [(&str, Rule); 4] = [
+        ("download_mbps", Rule::Tests),
+        ("upload_mbps", Rule::Tests),
+        ("latency_ms", Rule::Mean),
+        ("loss_ratio", Rule::Share(0.005)),
+    ];
+    let keys = ["download_mbps", "upload_mbps", "latency_ms", "loss_ratio", "samples"];
     let table = reader.table(path, input, &keys)?;
+    let samples = Samples::read(reader, &table, &FIELDS);
     let fields = Fields { reader, table };
-    Some(results::iqb(iqb::score(&iqb::Measured {
+    let score = iqb::score(&iqb::Measured {
         download: field!(optional fields, "download_mbps", Mbps),
         upload: field!(optional fields, "upload_mbps", Mbps),
         latency: field!(optional fields, "latency_ms", Millis),
         loss: field!(optional fields, "loss_ratio", Ratio),
-    })))
+    });
+    let taken = match &score {
+        Ok(score) => score.parts().into_iter().map(Ok).collect(),
+        Err(e) => vec![Err(("iqb", e.clone()))],
+    };
+    Some(Scored { detail: detail::scores(taken, &samples?), result: results::iqb(score) })
 }
 
-fn emodel(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
+fn emodel(reader: &mut Reader, path: &str, input: &Value) -> Option<Scored> {
     use emodel::{BurstRatio, Codec};
-    let keys = ["one_way_delay_ms", "loss_percent", "ie", "bpl", "burst_r"];
+    // A percent lost costs a few points of R.
+    const FIELDS: [(&str, Rule); 2] =
+        [("one_way_delay_ms", Rule::Mean), ("loss_percent", Rule::Share(0.01))];
+    let keys = ["one_way_delay_ms", "loss_percent", "ie", "bpl", "burst_r", "samples"];
     let table = reader.table(path, input, &keys)?;
+    let samples = Samples::read(reader, &table, &FIELDS);
     let fields = Fields { reader, table };
     let one_way_delay = field!(optional fields, "one_way_delay_ms", Millis);
     let loss = field!(optional fields, "loss_percent", Percent);
@@ -208,32 +249,47 @@ fn emodel(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
     });
     let codec = Codec::new(ie?, bpl?)?;
     let burst = burst.unwrap_or(BurstRatio::RANDOM);
-    Some(results::emodel(emodel::score(&emodel::Call { one_way_delay, loss, codec, burst })))
+    let score = emodel::score(&emodel::Call { one_way_delay, loss, codec, burst });
+    let taken = score.as_ref().map(Parts::from).map_err(|e| ("r", e.clone()));
+    Some(Scored { detail: detail::scores(vec![taken], &samples?), result: results::emodel(score) })
 }
 
-fn aim(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
-    let keys = [
-        "latency_ms",
-        "jitter_ms",
-        "download_mbps",
-        "loaded_latency_down_ms",
-        "loaded_latency_up_ms",
-        "loss_ratio",
+fn aim(reader: &mut Reader, path: &str, input: &Value) -> Option<Scored> {
+    // The first cut in loss is at 1 %.
+    const FIELDS: [(&str, Rule); 6] = [
+        ("latency_ms", Rule::Mean),
+        ("jitter_ms", Rule::Mean),
+        ("download_mbps", Rule::Tests),
+        ("loaded_latency_down_ms", Rule::Mean),
+        ("loaded_latency_up_ms", Rule::Mean),
+        ("loss_ratio", Rule::Share(0.01)),
     ];
+    let mut keys = FIELDS.map(|(field, _)| field).to_vec();
+    keys.push("samples");
     let table = reader.table(path, input, &keys)?;
+    let samples = Samples::read(reader, &table, &FIELDS);
     let fields = Fields { reader, table };
-    Some(results::aim(aim::score(&aim::Measured {
+    let score = aim::score(&aim::Measured {
         latency: field!(optional fields, "latency_ms", Millis),
         jitter: field!(optional fields, "jitter_ms", Millis),
         download: field!(optional fields, "download_mbps", Mbps),
         loaded_down: field!(optional fields, "loaded_latency_down_ms", Millis),
         loaded_up: field!(optional fields, "loaded_latency_up_ms", Millis),
         loss: field!(optional fields, "loss_ratio", Ratio),
-    })))
+    });
+    let each = [("streaming", &score.streaming), ("gaming", &score.gaming), ("rtc", &score.rtc)];
+    let taken = each.map(|(of, e)| e.as_ref().map(|e| e.parts(of)).map_err(|e| (of, e.clone())));
+    let detail = detail::scores(taken.to_vec(), &samples?);
+    Some(Scored { detail, result: results::aim(score) })
 }
 
 /// A latency as a trimmed mean already, or as the samples to make one of.
-fn rpm_latency(reader: &mut Reader, table: &Table<'_>, key: &str) -> Option<PositiveMillis> {
+fn rpm_latency(
+    reader: &mut Reader,
+    table: &Table<'_>,
+    key: &str,
+    counts: &mut Samples,
+) -> Option<PositiveMillis> {
     const EITHER: &str = "milliseconds above 0, as a trimmed mean or a list of samples";
     let value = table.get(key)?;
     if !value.is_array() {
@@ -241,10 +297,11 @@ fn rpm_latency(reader: &mut Reader, table: &Table<'_>, key: &str) -> Option<Posi
     }
     let read = |v: &Value| number(PositiveMillis::new)(v);
     let samples = reader.list(&table.path_of(key), value, PositiveMillis::ACCEPTED, read)?;
+    counts.add(key, samples.len());
     rpm::trimmed_mean(&samples, rpm::TRIMMED_KEEP)
 }
 
-fn rpm(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
+fn rpm(reader: &mut Reader, path: &str, input: &Value) -> Option<Scored> {
     const ROUND_TRIPS: &str = "the TLS handshake's round trips, from 1 to 4";
     let keys = [
         "tcp_foreign_ms",
@@ -252,120 +309,29 @@ fn rpm(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
         "tls_round_trips",
         "http_foreign_ms",
         "http_loaded_ms",
+        "samples",
     ];
     let table = reader.table(path, input, &keys)?;
+    let fields = ["tcp_foreign_ms", "tls_foreign_ms", "http_foreign_ms", "http_loaded_ms"];
+    let samples = Samples::read(reader, &table, &fields.map(|field| (field, Rule::Mean)));
+    let mut counts = samples.clone().unwrap_or_default();
     let round_trips = reader.optional(&table, "tls_round_trips", ROUND_TRIPS, |v| {
         v.as_u64().filter(|n| (1..=4).contains(n))
     });
-    let tls = rpm_latency(reader, &table, "tls_foreign_ms")
+    let tls = rpm_latency(reader, &table, "tls_foreign_ms", &mut counts)
         .and_then(|ms| PositiveMillis::new(ms.get() / round_trips.unwrap_or(1) as f64));
     let measured = rpm::Measured {
-        tcp_foreign: rpm_latency(reader, &table, "tcp_foreign_ms"),
+        tcp_foreign: rpm_latency(reader, &table, "tcp_foreign_ms", &mut counts),
         tls_foreign: match table.get("tls_foreign_ms") {
             None => rpm::Tls::NotUsed,
             Some(_) => rpm::Tls::Used(tls),
         },
-        http_foreign: rpm_latency(reader, &table, "http_foreign_ms"),
-        http_loaded: rpm_latency(reader, &table, "http_loaded_ms"),
+        http_foreign: rpm_latency(reader, &table, "http_foreign_ms", &mut counts),
+        http_loaded: rpm_latency(reader, &table, "http_loaded_ms", &mut counts),
     };
-    Some(results::rpm(rpm::score(&measured)))
-}
-
-fn bnetza(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
-    const ORDER: &str = "speeds with minimum ≤ normal ≤ maximum";
-    let keys = ["max_mbps", "normal_mbps", "min_mbps", "days_mbps", "dates"];
-    let table = reader.table(path, input, &keys)?;
-    let fields = Fields { reader, table };
-    let max = field!(required fields, "max_mbps", PositiveMbps);
-    let normal = field!(required fields, "normal_mbps", PositiveMbps);
-    let min = field!(required fields, "min_mbps", PositiveMbps);
-    let Fields { reader, table } = fields;
-    let before = reader.refusals.len();
-    bnetza_dates(reader, &table);
-    let campaign = match table.get("days_mbps") {
-        Some(days) => bnetza_campaign(reader, &table.path_of("days_mbps"), days),
-        None => Some(Err(NotEnoughData::one("days_mbps"))),
-    };
-    let contract = bnetza::Contract::new(max?, normal?, min?);
-    if contract.is_none() {
-        let value = table.get("normal_mbps").unwrap_or(&Value::Null);
-        reader.refuse(table.path_of("normal_mbps"), value, ORDER);
-    }
-    let (contract, campaign) = (contract?, campaign?);
-    if reader.refusals.len() > before {
-        return None;
-    }
-    Some(results::bnetza(campaign.map(|campaign| bnetza::judge(&contract, &campaign))))
-}
-
-/// The campaign's days, if given: they must lie as the rules say.
-fn bnetza_dates(reader: &mut Reader, table: &Table<'_>) {
-    const DATES: &str = "a list of 3 dates such as 2026-06-01";
-    let dates = reader.optional(table, "dates", DATES, |v| {
-        let dates = v.as_array()?.iter().map(|d| d.as_str()?.parse::<Date>().ok());
-        <[Date; bnetza::DAYS]>::try_from(dates.collect::<Option<Vec<_>>>()?).ok()
-    });
-    if let (Some(dates), Some(value)) = (dates, table.get("dates"))
-        && let Err(spread) = bnetza::check_spread(dates)
-    {
-        reader.refuse(table.path_of("dates"), value, spread.to_string());
-    }
-}
-
-fn bnetza_campaign(
-    reader: &mut Reader,
-    path: &str,
-    value: &Value,
-) -> Option<Result<bnetza::Campaign, NotEnoughData>> {
-    const DAYS: &str = "a list of 3 days, each a list of 10 tests";
-    let Some(days) = value.as_array().filter(|days| days.len() <= bnetza::DAYS) else {
-        reader.refuse(path, value, DAYS);
-        return None;
-    };
-    let mut campaign = Vec::with_capacity(days.len());
-    let mut missing = Vec::new();
-    let before = reader.refusals.len();
-    for (i, day) in days.iter().enumerate() {
-        let path = format!("{path}[{i}]");
-        let read = |v: &Value| number(Mbps::new)(v);
-        let Some(tests) = reader.list(&path, day, Mbps::ACCEPTED, read) else { continue };
-        match <[Mbps; bnetza::TESTS_A_DAY]>::try_from(tests) {
-            Ok(day) => campaign.push(day),
-            Err(tests) if tests.len() > bnetza::TESTS_A_DAY => {
-                reader.refuse(path, day, "a list of 10 tests");
-            }
-            Err(tests) => {
-                missing.push(format!("days_mbps[{i}][{}..10]", tests.len()));
-            }
-        }
-    }
-    missing.extend((days.len()..bnetza::DAYS).map(|i| format!("days_mbps[{i}]")));
-    if reader.refusals.len() > before {
-        return None;
-    }
-    let whole = bnetza::Campaign::try_from(campaign);
-    Some(whole.map_err(|_| NotEnoughData { missing }))
-}
-
-fn bead(reader: &mut Reader, path: &str, input: &Value) -> Option<Value> {
-    let table = reader.table(path, input, &["committed_mbps", "speed_mbps", "latency_ms"])?;
-    let fields = Fields { reader, table };
-    let committed = field!(required fields, "committed_mbps", PositiveMbps);
-    let Fields { reader, table } = fields;
-    let speed = match table.get("speed_mbps") {
-        Some(tests) => {
-            let read = |v: &Value| number(Mbps::new)(v);
-            reader.list(&table.path_of("speed_mbps"), tests, Mbps::ACCEPTED, read)
-        }
-        None => Some(Vec::new()),
-    };
-    let latency = match table.get("latency_ms") {
-        Some(tests) => {
-            let read = |v: &Value| number(Millis::new)(v);
-            reader.list(&table.path_of("latency_ms"), tests, Millis::ACCEPTED, read)
-        }
-        None => Some(Vec::new()),
-    };
-    let tests = bead::Tests { committed: committed?, speed: speed?, latency: latency? };
-    Some(results::bead(bead::judge(&tests)))
+    samples?;
+    let score = rpm::score(&measured);
+    let tls = measured.tls_foreign != rpm::Tls::NotUsed;
+    let taken = score.as_ref().map(|s| s.parts(tls)).map_err(|e| ("rpm", e.clone()));
+    Some(Scored { detail: detail::scores(vec![taken], &counts), result: results::rpm(score) })
 }

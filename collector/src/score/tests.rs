@@ -49,7 +49,8 @@ fn every_vector_holds() {
             assert_close(&result["result"], &case["expect"], tolerance, &at);
 
             let alone = run(framework, &case["input"].to_string()).unwrap();
-            let expect = json!({ "name": null, "result": result["result"] });
+            let expect =
+                json!({ "name": null, "result": result["result"], "detail": result["detail"] });
             assert_eq!(alone, [expect], "{at}");
             let named = run(framework, &case.to_string()).unwrap();
             assert_eq!(named, std::slice::from_ref(result), "{at}");
@@ -262,7 +263,7 @@ fn wrong_values_are_refused_by_path_value_and_what_is_accepted() {
         assert_eq!(
             refusals,
             [format!(
-                "input: {input}; accepted: a table of download_mbps, upload_mbps, latency_ms, loss_ratio"
+                "input: {input}; accepted: a table of download_mbps, upload_mbps, latency_ms, loss_ratio, samples"
             )]
         );
     }
@@ -285,7 +286,7 @@ fn all_errors_of_a_file_come_together_with_full_paths() {
             "cases[0].input.latency_ms: -1; accepted: a number of milliseconds, 0 or more",
             "cases[1].name: missing; accepted: a text that is not empty",
             "cases[2].input.speed: 2; accepted: no such key; known are download_mbps, \
-             upload_mbps, latency_ms, loss_ratio",
+             upload_mbps, latency_ms, loss_ratio, samples",
             "cases[2].input.loss_ratio: 2; accepted: a ratio from 0 to 1",
         ]
     );

@@ -2,6 +2,7 @@
 //! which each state is to be seen.
 
 mod areas;
+mod explain;
 mod homes;
 mod html;
 mod http;

@@ -1,9 +1,13 @@
 //! The ledger's strips of each activity, with their tables.
 
+use hearth_proto::UnixMs;
+
 use super::frame::Clock;
 use crate::console::look::Look as _;
 use crate::console::strip::{self, CELLS, Run};
 use crate::console::words;
+use crate::explain::Asked;
+use crate::history::Span;
 use crate::ledger::{Cell, Counts, Ledger, Limit, State};
 
 /// Rows of a strip's table; the API has all.
@@ -24,7 +28,8 @@ pub(super) struct ActivityView {
 pub(super) struct StripView {
     pub(super) label: String,
     pub(super) anywhere: bool,
-    pub(super) runs: Vec<Run>,
+    /// Each with the address of what explains it.
+    pub(super) runs: Vec<(Run, String)>,
     pub(super) share: String,
     pub(super) spoken: String,
 }
@@ -38,6 +43,7 @@ pub(super) struct Row {
     pub(super) state: State,
     pub(super) why: String,
     pub(super) length: String,
+    pub(super) href: String,
 }
 
 /// All activities of a ledger.
@@ -54,6 +60,11 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
         .map(|(l, link)| (link.label.as_str(), ledger.column(l, activity)))
         .chain([("Anywhere", ledger.anywhere(activity))])
         .collect();
+    let id = ledger.activities[activity].id.as_str();
+    let explained = |place: usize, at| {
+        let link = ledger.links.get(place).map_or("", |l| l.link.as_str());
+        Asked::href(&ledger.household, at, &[("activity", id), ("link", link)])
+    };
     let strips = columns.iter().enumerate().map(|(i, &(label, column))| {
         let counts = Counts::of(column.iter().map(|c| c.state()));
         StripView {
@@ -64,7 +75,13 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
                 ledger.span.from,
                 ledger.span.to,
                 |t| at.say(t),
-            ),
+            )
+            .into_iter()
+            .map(|run| {
+                let at = first_shown(ledger, column, &run);
+                (run, explained(i, at))
+            })
+            .collect(),
             share: worked(&counts).map_or_else(|| words::NONE.to_owned(), words::percent),
             spoken: spoken(&counts, ledger.slot.ms()),
         }
@@ -72,8 +89,14 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
     let strips: Vec<StripView> = strips.collect();
     let anywhere = Counts::of(ledger.anywhere(activity).iter().map(|c| c.state()));
     // The household's own runs first: what matters most survives a long list.
-    let mut table: Vec<Row> =
-        columns.iter().rev().flat_map(|&(label, column)| rows(ledger, label, column, at)).collect();
+    let mut table: Vec<Row> = columns
+        .iter()
+        .enumerate()
+        .rev()
+        .flat_map(|(i, &(label, column))| {
+            rows(ledger, label, column, at, move |at| explained(i, at))
+        })
+        .collect();
     let all = table.len();
     table.truncate(MOST_ROWS);
     let caption = if all > MOST_ROWS {
@@ -88,6 +111,13 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
         caption,
         table,
     }
+}
+
+/// The first slot of a run that is as the run is shown.
+fn first_shown(ledger: &Ledger, column: &[Cell], run: &Run) -> UnixMs {
+    let slots = ledger.grid.touched(Span { from: run.from, to: run.to });
+    let first = slots.clone().find(|slot| column[*slot].state() == run.shown);
+    first.map_or(run.from, |slot| ledger.at(slot))
 }
 
 fn worked(counts: &Counts) -> Option<f64> {
@@ -128,6 +158,7 @@ fn rows<'a>(
     place: &'a str,
     column: &'a [Cell],
     at: &'a Clock,
+    explained: impl Fn(UnixMs) -> String + 'a,
 ) -> impl Iterator<Item = Row> + 'a {
     let mut start = 0;
     column.chunk_by(|a, b| a.state() == b.state()).map(move |run| {
@@ -141,6 +172,7 @@ fn rows<'a>(
             state,
             why: why(state, run),
             length: words::length(to.since(from)),
+            href: explained(from),
         }
     })
 }

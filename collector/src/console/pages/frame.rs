@@ -35,7 +35,25 @@ const PAGES: [(&str, &str); 4] =
 
 impl Frame {
     pub(super) fn new(report: &Report, range: &Range, page: &str, at: &Clock) -> Self {
-        let id = report.household.clone();
+        let foot = format!(
+            "Drawn up {}. Times are {}. Judged by activity catalogue {}. Silence is not an outage: \
+             UNKNOWN counts neither for nor against a link.",
+            words::full(report.generated_at, &at.zone),
+            report.time_zone,
+            report.catalogue
+        );
+        Self::of(&report.household, range, page, at, foot)
+    }
+
+    /// Of a page that is no report.
+    pub(super) fn of(
+        id: &HouseholdId,
+        range: &Range,
+        page: &str,
+        at: &Clock,
+        foot: String,
+    ) -> Self {
+        let id = id.clone();
         let base = format!("/households/{id}");
         let query = range.query();
         let tabs = PAGES.map(|(end, label)| Tab {
@@ -62,13 +80,6 @@ impl Frame {
             from: field(span.from),
             to: field(span.to),
         };
-        let foot = format!(
-            "Drawn up {}. Times are {}. Judged by activity catalogue {}. Silence is not an outage: \
-             UNKNOWN counts neither for nor against a link.",
-            words::full(report.generated_at, &at.zone),
-            report.time_zone,
-            report.catalogue
-        );
         Self { id, tabs: tabs.into(), range: shown, foot }
     }
 }

@@ -4,6 +4,7 @@
 mod activities;
 mod areas;
 mod assets;
+mod explain;
 mod frame;
 mod gaps;
 mod help;
@@ -18,6 +19,7 @@ mod week;
 
 pub(super) use areas::areas;
 pub(super) use assets::{favicon, statement_style, style};
+pub(super) use explain::explain;
 pub(super) use gaps::gaps;
 pub(super) use home::home;
 pub(super) use homes::homes;

@@ -1,8 +1,11 @@
+use hearth_proto::ProbeKind;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ledger::Source;
 use crate::ledger::properties::histories;
 use crate::ledger::tests::{every_column, fttp, ledger};
+use crate::qoe::activity::Binding;
 use crate::scripted::{START, Script, What};
 
 /// The same cell, by explaining and by judging, for every slot of a ledger.
