@@ -49,7 +49,7 @@ fn protected(line: &Line<'_>, backups: &[usize]) -> Account {
     for (slot, cell) in line.ledger.connection(line.link.index).iter().enumerate() {
         let states =
             || std::iter::once(cell.state()).chain(backups.iter().map(|b| b[slot].state()));
-        if cell.state() == State::Excluded || states().any(|s| is_up(s)) {
+        if cell.state() == State::Excluded || states().any(is_up) {
             continue;
         }
         // A link that is not known might have worked.
