@@ -132,6 +132,13 @@ fn a_month_is_said_signed_and_checked_and_a_forgery_is_caught() {
     let check = ["verify", "s.html", "--records", "r.txt", "--key", "key.pub"];
     let holds = done(folder, &check);
     assert_eq!(holds.matches("holds ").count(), 5, "{holds}");
+    assert!(!holds.contains("THE SIGNER WAS NOT CHECKED"), "{holds}");
+    // Without a key the last word is that anybody could have signed it.
+    let unsure = done(folder, &["verify", "s.html", "--records", "r.txt"]);
+    let last = unsure.lines().last().unwrap();
+    assert!(last.starts_with("THE SIGNER WAS NOT CHECKED"), "{unsure}");
+    let signer = holds.lines().find(|l| l.contains("are signed by")).unwrap();
+    assert!(last.contains(signer.rsplit(' ').next().unwrap()), "{unsure}");
     let (status, stdout, _) = refused(folder, &["verify", "s.html", "--key", "other.pub"]);
     assert_eq!(status, Some(65));
     assert!(stdout.contains("FAILS        signer"), "{stdout}");

@@ -1,5 +1,11 @@
 //! The JSON API, version 1: the judge's reports as they are, the list, and
 //! orders, which alone need a token.
+//!
+//! It is for the operator's NOC, as the console is, and listens on loopback by default:
+//! a home's reports name what it does and needs whether or not it agreed that product
+//! may see that. Put whoever is not of the NOC on the replays and roll-ups, which keep
+//! to consents, not on this.
+//!
 //! Errors are problem details (RFC 9457), drawn by the console's failure layer.
 
 mod areas;

@@ -5,7 +5,7 @@
 use hearth_proto::{EventKind, Technology, UnixMs};
 
 use super::{AreaKind, Medium};
-use crate::gaps::{Gaps, IncidentKind, Segment};
+use crate::gaps::{CongestedHour, Gaps, IncidentKind, Segment};
 use crate::history::History;
 use crate::homes::{Home, Place};
 use crate::ledger::{Counts, Ledger, State};
@@ -212,7 +212,9 @@ fn congestion(gaps: &Gaps) -> Option<[bool; 24]> {
     let read = || gaps.congestion.iter().filter(|c| c.not_enough.is_none());
     read().next()?;
     let mut hours = [false; 24];
-    for hour in read().flat_map(|c| &c.hours) {
+    // What the home's own traffic may be is nothing that it shares with its area.
+    let named = |h: &&CongestedHour| h.segment != Segment::CannotTell;
+    for hour in read().flat_map(|c| &c.hours).filter(named) {
         hours[usize::from(hour.hour) % 24] = true;
     }
     Some(hours)

@@ -7,8 +7,12 @@
 //! span. The mean holds the incidents too, so it errs to the side of silence. Where
 //! slots are longer than five minutes, trouble begins in step with them, and what
 //! is usual is reckoned for a slot.
+//!
+//! Of an incident of fewer than k homes its place, time and numbers of homes are told,
+//! and nothing that is a sum or a rank over them. Times are told to five minutes: the
+//! first and the middle one of any number of homes are those of one home.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_proto::UnixMs;
 
@@ -22,6 +26,7 @@ use crate::report::names::ActivityRef;
 
 /// Together means within so many seconds.
 const WINDOW_S: u32 = 300;
+const WINDOW_MS: i64 = WINDOW_S as i64 * 1000;
 /// The fewest homes of an area incident.
 const HOMES: u64 = 5;
 /// The probability of one false incident in the span, per area and kind.
@@ -121,37 +126,25 @@ impl Context<'_> {
         ends.sort_unstable();
         let half = ends[(ends.len() - 1) / 2];
         let silence = universe.kind == AreaKind::Silence;
-        let mut lost: BTreeMap<u16, u64> = BTreeMap::new();
-        for start in starts {
-            let of = universe.homes[start.home].lost.iter();
-            for l in of.filter(|l| usize::from(l.run) == start.run) {
-                *lost.entry(l.activity).or_default() += u64::from(l.ms);
-            }
-        }
         let (homes, n) = (universe.members.len() as u64, hit.len() as u64);
+        let told = universe.k.holds(n);
+        let lost = self.lost(universe, starts);
         let causes = causes::rank(universe, &hit);
         AreaIncident {
             area: area.to_owned(),
             kind: universe.kind,
             medium: universe.medium,
-            start: at(starts[0].at_s),
-            half_over: (half != u32::MAX).then(|| at(half)),
+            start: coarse(at(starts[0].at_s), 0),
+            half_over: (told && half != u32::MAX).then(|| coarse(at(half), WINDOW_MS - 1)),
             homes,
             hit: n,
             share: Figure::new(n as f64 / homes as f64, Unit::Ratio, homes, "homes"),
             usual,
             by_chance,
-            restarted: silence.then(|| runs().filter(|r| r.restarted).count() as u64),
-            lost: self
-                .activities
-                .iter()
-                .enumerate()
-                .filter_map(|(a, activity)| {
-                    let ms = *lost.get(&(a as u16))?;
-                    Some(Lost { activity: activity.clone(), ms })
-                })
-                .collect(),
-            silent_ms: if silence {
+            restarted: (told && silence).then(|| runs().filter(|r| r.restarted).count() as u64),
+            withheld: !told || lost.iter().any(Option::is_none),
+            lost: lost.into_iter().flatten().collect(),
+            silent_ms: if told && silence {
                 let ms = |s: u32, e: u32| u64::from(e.min(length_s).saturating_sub(s)) * 1000;
                 runs().map(|r| ms(r.start_s, r.end_s)).sum()
             } else {
@@ -161,6 +154,30 @@ impl Context<'_> {
             causes,
         }
     }
+
+    /// What homes lost, per activity that they lost anything of: `None` where those that
+    /// did are fewer than k.
+    fn lost(&self, universe: &Universe<'_>, starts: &[Start]) -> Vec<Option<Lost>> {
+        let mut by_activity: BTreeMap<u16, (u64, BTreeSet<usize>)> = BTreeMap::new();
+        for start in starts {
+            let of = universe.homes[start.home].lost.iter();
+            for l in of.filter(|l| usize::from(l.run) == start.run && l.ms > 0) {
+                let (ms, homes) = by_activity.entry(l.activity).or_default();
+                *ms += u64::from(l.ms);
+                homes.insert(start.home);
+            }
+        }
+        let lost = |(activity, (ms, homes)): (u16, (u64, BTreeSet<usize>))| {
+            let activity = self.activities.get(usize::from(activity))?.clone();
+            universe.k.holds(homes.len() as u64).then_some(Lost { activity, ms })
+        };
+        by_activity.into_iter().map(lost).collect()
+    }
+}
+
+/// To five minutes by the clock: down, or with `up` one less than that, up.
+fn coarse(at: UnixMs, up: i64) -> UnixMs {
+    UnixMs(at.plus(up).0.div_euclid(WINDOW_MS) * WINDOW_MS)
 }
 
 /// The window with the most homes in it, the earliest of those: from and to among

@@ -136,7 +136,8 @@ pub struct GroupActivity {
     pub saved_ms: Option<u64>,
     /// Time that none saved, over the same homes.
     pub unsaved_ms: Option<u64>,
-    /// `saved / (saved + unsaved)`, bounds as for one home.
+    /// `saved / (saved + unsaved)` without time of which no backup is known, bounds as
+    /// for one home.
     pub rescue: Figure,
 }
 
@@ -175,7 +176,7 @@ pub struct GroupNeed {
     pub bytes: Figure,
 }
 
-/// Recurring congestion in a group.
+/// Recurring congestion in a group: hours whose segment is told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupCongestion {
     /// Share of the homes read that have a congested hour.
@@ -267,9 +268,10 @@ pub struct AreaIncident {
     pub kind: AreaKind,
     /// On which links.
     pub medium: Medium,
-    /// When the first of them turned bad.
+    /// When the first of them turned bad, down to five minutes.
     pub start: UnixMs,
-    /// When half of them were over; `None`: they were not at the span's end.
+    /// When half of them were over, up to five minutes; `None`: they were not at the
+    /// span's end, or fewer than k homes were hit.
     pub half_over: Option<UnixMs>,
     /// The area's homes that have such links.
     pub homes: u64,
@@ -281,6 +283,10 @@ pub struct AreaIncident {
     pub usual: f64,
     /// How often so many would have by chance over the whole span, at most.
     pub by_chance: f64,
+    /// Something of it is not told, as it would be over fewer than k homes: of one that
+    /// hit fewer, times, agents that started anew and all that was lost; else what was
+    /// lost of an activity that fewer lost anything of.
+    pub withheld: bool,
     /// Of a silence: homes whose agent started anew when it came back.
     pub restarted: Option<u64>,
     /// Customer time lost per activity, in the catalogue's order; in a silence

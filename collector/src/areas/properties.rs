@@ -186,6 +186,9 @@ proptest! {
         prop_assert!(homes_left == 0 || homes_left >= k);
         for incident in &report.incidents {
             prop_assert!(incident.homes >= k && incident.hit >= 5);
+            let sums = incident.lost_ms(None) + incident.silent_ms;
+            let times = incident.half_over.is_some() || incident.restarted.is_some();
+            prop_assert!(incident.hit >= k || (sums == 0 && !times && incident.withheld));
             for cause in &incident.causes {
                 prop_assert!(cause.homes >= k && (cause.others == 0 || cause.others >= k));
             }

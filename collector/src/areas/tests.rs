@@ -91,9 +91,15 @@ fn a_pon_that_fails_is_named_and_what_mobile_links_saved_is_not_lost() {
         if n % 2 == 0 {
             script.links.truncate(1);
         }
-    })
-    .report(K::default());
+    });
+    // Of ten hit five lost anything: not told where ten are the fewest.
+    let few = report.clone().report(K::default());
+    let incident = only(&few);
+    assert!((incident.hit, incident.withheld) == (10, true) && incident.lost.is_empty());
+    assert_eq!(incident.half_over, Some(START.plus(11 * HOUR)));
+    let report = report.report(k(5));
     let incident = only(&report);
+    assert!(!incident.withheld);
     assert_eq!((incident.area.as_str(), incident.kind), ("north", AreaKind::Outage));
     assert_eq!((incident.medium, incident.homes, incident.hit), (Medium::Fixed, 80, 10));
     assert_eq!(incident.start, START.plus(10 * HOUR));
@@ -192,6 +198,35 @@ fn what_hits_all_of_the_area_is_looked_for_above_it() {
     let incident = only(&report);
     assert_eq!(incident.hit, 80);
     assert_eq!(incident.verdict, "every home of the area was hit: look for a cause above it");
+}
+
+#[test]
+fn of_fewer_than_k_homes_hit_no_sum_and_no_home_s_own_time_is_told() {
+    let outage = area_of_80(|n, script| {
+        if n < 7 {
+            script.links.truncate(1);
+            fail(script, 0, 10 * HOUR + 31_000 + n as i64 * 20_000, 11 * HOUR + 10_000);
+        }
+    });
+    let report = outage.clone().report(K::default());
+    let incident = only(&report);
+    assert_eq!((incident.hit, incident.withheld), (7, true));
+    assert_eq!((&incident.lost[..], incident.half_over), (&[][..], None));
+    assert_eq!(incident.start, START.plus(10 * HOUR));
+    // Where they are enough, the times are still no single home's.
+    let report = outage.report(k(5));
+    let incident = only(&report);
+    assert!(!incident.withheld && incident.lost_ms(None) > 0);
+    let times = [incident.start, incident.half_over.unwrap()];
+    assert_eq!(times.map(|t| t.0 % 300_000), [0, 0]);
+    let silence = area_of_80(|n, script| {
+        if n < 7 {
+            script.dark.push((6 * HOUR, 8 * HOUR));
+        }
+    });
+    let report = silence.report(K::default());
+    let incident = only(&report);
+    assert_eq!((incident.silent_ms, incident.restarted, incident.half_over), (0, None, None));
 }
 
 #[test]

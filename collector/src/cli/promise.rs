@@ -175,7 +175,7 @@ impl Work<'_> {
                 periods.push(None);
                 continue;
             };
-            let history = self.store.history(household, span)?;
+            let history = self.store.history_with_lead(household, span)?;
             let ledger = Ledger::build(&history, self.catalogue);
             periods.push(count(&ledger, guarantee, span, &tz));
         }

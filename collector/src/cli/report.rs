@@ -70,14 +70,19 @@ fn zone(name: &str) -> Result<TimeZone, String> {
         .map_err(|_| format!("{name:?} is not accepted: an IANA name such as Europe/Berlin or UTC"))
 }
 
+/// The system's, where it has a name.
+fn system_zone() -> TimeZone {
+    crate::report::named(TimeZone::system())
+}
+
 impl JudgeArgs {
     pub(crate) fn zone(&self) -> TimeZone {
-        self.time_zone.clone().unwrap_or_else(TimeZone::system)
+        self.time_zone.clone().unwrap_or_else(system_zone)
     }
 
     /// Of one home's local times: the zone given, else the home's own.
     pub(crate) fn zone_of(&self, home: &Home) -> TimeZone {
-        self.time_zone.clone().unwrap_or_else(|| home.zone_or(&TimeZone::system()))
+        self.time_zone.clone().unwrap_or_else(|| home.zone_or(&system_zone()))
     }
 
     pub(crate) fn catalogue(&self) -> Result<Catalogue, CliError> {

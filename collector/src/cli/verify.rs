@@ -77,14 +77,14 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
     checks.push(verify::text(&sealed, &shown, &drawn));
     let of_records = verify::records(&sealed, records.as_ref(), &args.catalogue.load()?);
     checks.extend(of_records.map_err(|e| data(&e))?);
-    print(&said(&sealed, &checks))?;
+    print(&said(&sealed, &checks, key.is_some()))?;
     if checks.iter().any(|c| c.outcome == Outcome::Fails) {
         return Err(CliError::Data("the statement does not hold".to_owned()));
     }
     Ok(())
 }
 
-fn said(sealed: &Sealed, checks: &[Check]) -> String {
+fn said(sealed: &Sealed, checks: &[Check], with_key: bool) -> String {
     let mut text = format!("{}\n", sealed.sheet().of);
     for check in checks {
         let outcome = match check.outcome {
@@ -98,5 +98,12 @@ fn said(sealed: &Sealed, checks: &[Check]) -> String {
     }
     text += "Not checked by any of this: whether the agent measured rightly, and whether what was \
              told of the home and of the times left out is true.\n";
+    if let (false, Some(signature)) = (with_key, &sealed.signature) {
+        text += "\nTHE SIGNER WAS NOT CHECKED: anybody could have altered the statement and signed \
+                 it anew. ";
+        text.extend(["It is the operator's only if ", &signature.key.to_string()]);
+        text += " is the key that the operator publishes: compare the two, or give that key with \
+                 --key FILE.\n";
+    }
     text
 }

@@ -93,8 +93,9 @@ impl ConsoleState {
         };
         let home = self.store.home(household).map_err(not_read)?;
         let zone = home.zone_or(&self.zone);
-        let before =
-            trends.then(|| self.history(household, period_before(span, &zone))).transpose()?;
+        // As much proves a throughput in it as in the period that it is compared with.
+        let before = |span| self.store.history_with_lead(household, span).map_err(not_read);
+        let before = trends.then(|| before(period_before(span, &zone))).transpose()?;
         let (ledger, report) = household_report_after(
             &history,
             before.as_ref(),

@@ -62,14 +62,22 @@ const INCIDENTS: &[Column] = &[
     column("kind", Kind::Text, "outage, degradation or silence (no outage)"),
     column("medium", Kind::Text, "fixed or mobile links, or the whole home"),
     column("start", Kind::Time, "when the first home turned bad"),
-    column("half_over", Kind::Time, "when half of them were over; missing: not yet"),
+    column("half_over", Kind::Time, "when half of them were over; missing: not yet, or withheld"),
     column("homes", Kind::Int, "homes of the area that have such links"),
     column("hit_homes", Kind::Int, "homes that turned bad within five minutes"),
     column("usual_homes", Kind::Float, "homes that do so on average over the span"),
     column("by_chance_ratio", Kind::Float, "how often chance would do it in the span, at most"),
     column("restarted_homes", Kind::Int, "of a silence: homes whose agent started anew"),
-    column("lost_ms", Kind::Int, "customer time lost, over all activities and homes"),
-    column("silent_ms", Kind::Int, "customer time without evidence, of a silence"),
+    column(
+        "lost_ms",
+        Kind::Int,
+        "customer time lost, over all activities and homes; missing: withheld",
+    ),
+    column(
+        "silent_ms",
+        Kind::Int,
+        "customer time without evidence, of a silence; missing: withheld",
+    ),
     column("verdict", Kind::Text, "the verdict in words"),
 ];
 
@@ -218,8 +226,8 @@ fn incidents(report: &AreasReport) -> [Table; 3] {
             Value::float(Some(i.usual)),
             Value::float(Some(i.by_chance)),
             Value::from(i.restarted),
-            Value::count(i.lost_ms(None)),
-            Value::count(i.silent_ms),
+            if i.withheld { Value::Missing } else { Value::count(i.lost_ms(None)) },
+            if i.withheld { Value::Missing } else { Value::count(i.silent_ms) },
             Value::text(&i.verdict),
         ]);
         for (rank, c) in (1..).zip(&i.causes) {

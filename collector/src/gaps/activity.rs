@@ -39,7 +39,8 @@ pub(super) struct Rescue {
 }
 
 impl Rescue {
-    /// `rescue(u)`.
+    /// `rescue(u)` over slots in which what the backups did is known, so many of them;
+    /// the bounds take in the others, as unsaved and as saved.
     pub(super) fn figure(&self, slots: u64) -> Figure {
         let all = self.saved_ms + self.unsaved_ms;
         if self.backups == 0 {
@@ -111,7 +112,7 @@ pub(super) fn gaps(
         saved: extent(saved),
         unsaved: extent(unsaved),
         undecided: extent(undecided),
-        rescue: rescue.figure(saved + unsaved),
+        rescue: rescue.figure(saved + unsaved - undecided),
         longest: extent(longest),
     }
 }

@@ -9,8 +9,9 @@
 //! The point nearer by is the first router beyond the gateway; where that one is
 //! raised too, or is not known, the gateway. A home that fills its own line raises
 //! the first router like a crowd in the access network does, so against the
-//! gateway alone a quarter counts only if the home's own traffic, where it is
-//! counted, was under half of the greatest rate seen.
+//! gateway alone a quarter counts only if the home's own traffic was not seen to
+//! reach half of the greatest rate, and the access network is named only where all of
+//! that traffic was counted: never from a device on a fixed line, which sees its own.
 //!
 //! Days with under 30 quarters read, or with a range under 7 ms, name no hour. An
 //! hour is congested on a day if two of its quarters are, and is reported if that
@@ -156,12 +157,15 @@ fn read(ledger: &Ledger, link: usize, tz: &TimeZone) -> Vec<ADay> {
 struct Own<'l> {
     ledger: &'l Ledger,
     columns: &'l LinkColumns,
+    /// Whether all that the home sends passes what is counted.
+    sees_all: bool,
     /// The greatest rates it was seen to carry, in bit/s; found when first asked.
     peak: std::cell::OnceCell<(u64, u64)>,
 }
 
 impl Own<'_> {
-    fn filled(&self, quarter: i64) -> bool {
+    /// `None`: the traffic was not counted, or not all of it, and what was did not.
+    fn filled(&self, quarter: i64) -> Option<bool> {
         let busy = &self.columns.busy;
         let most = |of: &[u64]| of.iter().copied().max().unwrap_or(0);
         let peak = self.peak.get_or_init(|| (most(&busy.rx_peak_bps), most(&busy.tx_peak_bps)));
@@ -174,7 +178,12 @@ impl Own<'_> {
             let rate = sum as f64 * 8000.0 / length_ms as f64;
             peak > 0 && rate >= FILLED * peak as f64
         };
-        over(&busy.rx_bytes, peak.0) || over(&busy.tx_bytes, peak.1)
+        if over(&busy.rx_bytes, peak.0) || over(&busy.tx_bytes, peak.1) {
+            return Some(true);
+        }
+        let mut measured = slots.clone().filter(|s| self.columns.judged_ms[*s] > 0).peekable();
+        let counted = measured.peek().is_some() && measured.all(|s| busy.counted[s]);
+        (self.sees_all && counted).then_some(false)
     }
 }
 
@@ -199,12 +208,18 @@ fn judge(day: &ADay, q: usize, own: &Own<'_>, on_a_device: bool) -> Quarter {
     let filled = || own.filled(day.numbers[q]);
     match (hop, gateway) {
         (Some((_, false)), _) => Quarter::Congested(rise, Segment::CoreOrService),
-        (Some(_), Some((_, false))) if !filled() => Quarter::Congested(rise, Segment::Access),
+        (Some(_), Some((_, false))) => match filled() {
+            Some(true) => Quarter::Fine,
+            Some(false) => Quarter::Congested(rise, Segment::Access),
+            None => Quarter::Congested(rise, Segment::CannotTell),
+        },
         // A router's gateway is the operator's own first router.
         (None, Some((_, false))) if !on_a_device => {
             Quarter::Congested(rise, Segment::CoreOrService)
         }
-        (None, Some((_, false))) if !filled() => Quarter::Congested(rise, Segment::CannotTell),
+        (None, Some((_, false))) if filled() != Some(true) => {
+            Quarter::Congested(rise, Segment::CannotTell)
+        }
         _ => Quarter::Fine,
     }
 }
@@ -285,7 +300,7 @@ pub(super) fn of_link(ledger: &Ledger, link: usize, tz: &TimeZone) -> Congestion
     let named = &ledger.links[link];
     let on_a_device = named.vantage == Vantage::Device && !named.technology.is_mobile();
     let columns = &ledger.columns.links[link];
-    let own = Own { ledger, columns, peak: std::cell::OnceCell::new() };
+    let own = Own { ledger, columns, sees_all: !on_a_device, peak: std::cell::OnceCell::new() };
     let mut hours: Vec<Vec<(usize, bool, Hour)>> = vec![Vec::new(); 24];
     let (mut read, mut flat_days, mut thin_days) = (0, 0, 0);
     for (number, day) in days.iter().enumerate() {

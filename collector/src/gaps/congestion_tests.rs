@@ -19,6 +19,13 @@ fn of(history: &History, zone: &str) -> Congestion {
     of_link(&ledger, 0, &TimeZone::get(zone).unwrap())
 }
 
+/// On a router, which sees all that the home sends.
+fn on_a_router(days: i64, link: ScriptLink) -> History {
+    let mut history = history(days, link);
+    history.links[0].vantage = Vantage::Router;
+    history
+}
+
 /// Slots of a quarter of an hour, a probe every 45 seconds.
 fn history(days: i64, link: ScriptLink) -> History {
     let mut script = Script::minutes(days * 96, vec![link]);
@@ -59,7 +66,7 @@ fn hours(found: &Congestion) -> Vec<u8> {
 #[test]
 fn weekday_evenings_are_found_with_their_hours_days_and_place() {
     let link = evenings(28, "UTC", (19, 22), What::Slow(40), |weekday| weekday < 5);
-    let found = of(&history(28, link), "UTC");
+    let found = of(&on_a_router(28, link), "UTC");
     assert_eq!((found.days, found.thin_days), (28, 0));
     // The Saturdays and Sundays.
     assert_eq!(found.flat_days, 8);
@@ -107,6 +114,22 @@ fn a_home_that_fills_its_own_line_is_no_congestion() {
         }
     }
     assert!(hours(&of(&history, "UTC")).is_empty());
+}
+
+#[test]
+fn traffic_that_is_not_counted_or_not_seen_leaves_the_place_open() {
+    let link = || evenings(28, "UTC", (20, 22), What::Slow(40), |_| true);
+    let segments = |history: &History| -> Vec<Segment> {
+        of(history, "UTC").hours.iter().map(|h| h.segment).collect()
+    };
+    let mut history = on_a_router(28, link());
+    assert_eq!(segments(&history), [Segment::Access; 2]);
+    // A device does not see what others in the home send over the line.
+    history.links[0].vantage = Vantage::Device;
+    assert_eq!(segments(&history), [Segment::CannotTell; 2]);
+    history.links[0].vantage = Vantage::Router;
+    history.links[0].slots.iter_mut().for_each(|slot| slot.busy = None);
+    assert_eq!(segments(&history), [Segment::CannotTell; 2]);
 }
 
 #[test]

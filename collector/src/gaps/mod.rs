@@ -91,8 +91,9 @@ pub struct ActivityGaps {
     pub unsaved: Extent,
     /// Of `unsaved`: no backup is known OK, but one is UNKNOWN.
     pub undecided: Extent,
-    /// `rescue(u) = saved / (saved + unsaved)`, switch-over time taken off; its
-    /// interval counts `undecided` first as unsaved, then as saved.
+    /// `rescue(u) = saved / (saved + unsaved)` over slots that are known, thus without
+    /// `undecided`, switch-over time taken off; its interval counts `undecided` first as
+    /// unsaved, then as saved.
     pub rescue: Figure,
     /// The longest stretch that the primary was not OK.
     pub longest: Extent,
@@ -198,6 +199,11 @@ pub struct Incident {
     pub worked_on: Vec<LinkRef>,
 }
 
+/// The definition of a shared fate: a link is bad in a slot if it was down in it or in
+/// a part of it. What activities wanted of it is left out, as one that asks too much of
+/// either link would make any two of them share it.
+pub const SHARED_FATE: &str = "outages_v1";
+
 /// Whether two links fail together more often than by chance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SharedFate {
@@ -205,6 +211,8 @@ pub struct SharedFate {
     pub primary: LinkRef,
     /// M.
     pub backup: LinkRef,
+    /// What counts as bad in `factor`: [`SHARED_FATE`].
+    pub definition: &'static str,
     /// `P(F bad ∧ M bad) / (P(F bad) · P(M bad))`: 1 is chance. Only over at
     /// least five distinct incidents.
     pub factor: Figure,

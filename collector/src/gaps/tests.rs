@@ -93,6 +93,7 @@ fn failing_together_is_unsaved_and_shared_only_over_five_incidents() {
     let six = both(6);
     let fate = only(&six.shared_fate);
     assert_eq!((fate.common_incidents, fate.incidents), (6, 6));
+    assert_eq!(fate.definition, "outages_v1");
     // P(F ∧ M) = P(F) = P(M) = 30/130.
     assert!((fate.factor.value().unwrap() - 130.0 / 30.0).abs() < 1e-9);
 }
@@ -225,6 +226,8 @@ fn an_unknown_backup_leaves_the_rescue_between_bounds() {
         let rescue = a.rescue.measured().unwrap();
         let bounds = rescue.interval.unwrap();
         assert_eq!((rescue.value, bounds.low, bounds.high), (1.0, 0.5, 1.0));
+        // The count is of what the figure is over.
+        assert_eq!(rescue.count, 5);
     }
 }
 

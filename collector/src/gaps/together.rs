@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::hours::Stretch;
 use super::runs::{BRIDGE, Part, Run, runs_among};
 use super::scan::{self, Slots};
-use super::{BackupNeed, SharedFate};
+use super::{BackupNeed, SHARED_FATE, SharedFate};
 use crate::history::Span;
 use crate::ledger::{Cell, Ledger, Limit};
 use crate::report::days::{Day, days};
@@ -66,6 +66,7 @@ pub(super) fn shared_fate(ledger: &Ledger, primary: usize, backup: usize) -> Sha
     SharedFate {
         primary: ledger.links[primary].clone(),
         backup: ledger.links[backup].clone(),
+        definition: SHARED_FATE,
         factor,
         common_incidents: common as u64,
         incidents: outages.len() as u64,

@@ -4,7 +4,7 @@ use super::bnetza::capital;
 use super::chosen::{Chosen, WIFI};
 use super::{Direction, Evidence, Line, Outcome, Rule, Verdict, mbps};
 use crate::history::Span;
-use crate::history::columns::known;
+use crate::history::columns::{FarColumns, known};
 use crate::ledger::State;
 use crate::qoe::bead;
 use crate::qoe::units::{Mbps, Millis, PositiveMbps};
@@ -25,7 +25,7 @@ const UNANSWERED_MS: f64 = 3000.0;
 fn latency(line: &Line<'_>) -> Vec<Millis> {
     let ledger = line.ledger;
     let connection = ledger.connection(line.link.index);
-    let p50 = &ledger.columns.links[line.link.index].far.p50_ms;
+    let far = &ledger.columns.links[line.link.index].far;
     let mut tests = Vec::new();
     for day in days(ledger.span, line.tz) {
         let Some(evening) = day.hours(18, 23, line.tz) else { continue };
@@ -33,13 +33,19 @@ fn latency(line: &Line<'_>) -> Vec<Millis> {
         for slot in slots {
             let ms = match connection[slot].state() {
                 State::Down => Some(UNANSWERED_MS),
-                State::Ok | State::Degraded => known(p50[slot]),
+                // Nothing of what was sent came back.
+                State::Ok | State::Degraded if unanswered(far, slot) => Some(UNANSWERED_MS),
+                State::Ok | State::Degraded => known(far.p50_ms[slot]),
                 State::Unknown | State::Excluded => None,
             };
             tests.extend(ms.and_then(Millis::new));
         }
     }
     tests
+}
+
+fn unanswered(far: &FarColumns, slot: usize) -> bool {
+    far.tried[slot] > 0 && far.lost[slot] >= far.tried[slot]
 }
 
 pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> Verdict {
@@ -51,7 +57,7 @@ pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> V
     verdict.limits = vec![
         format!("{}.", capital(bead::DOES_NOT_PROVE)),
         "A latency test is here a slot's median round trip to the far end; a slot in which the \
-         link was down counts as one that failed."
+         link was down, or nothing answered, counts as one that failed."
             .to_owned(),
     ];
     verdict.limits.extend(chosen.limits.iter().map(|l| format!("{}.", capital(l))));

@@ -130,7 +130,7 @@ pub(super) struct Groups {
 /// The groups that may be told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Told {
-    /// By name, each of at least k homes.
+    /// By name; none tells fewer than k homes apart.
     pub(super) groups: Vec<(String, Tally)>,
     /// All homes in none of them: none, or at least k unless no group is told.
     pub(super) others: Tally,
@@ -156,28 +156,46 @@ impl Groups {
         sum
     }
 
-    /// Groups of at least `k` homes by name, all other homes together. Where the others
-    /// are fewer than `k`, the smallest group joins them: they could be found out as
-    /// what the named groups lack of the whole.
+    /// Groups by name, the largest first, each only if all homes that those told tell
+    /// apart, the others among them, are at least `k` (as areas' reports do it): homes
+    /// of two overlapping groups could be found out as what one lacks of the other.
     pub(super) fn told(&self, k: u64) -> Told {
         let names: BTreeSet<&String> = self.sets.keys().flatten().collect();
-        let mut groups: Vec<(String, Tally)> = names
+        let mut ranked: Vec<(u64, &String)> = names
             .iter()
-            .map(|name| ((*name).clone(), self.sum(|set| set.contains(*name))))
-            .filter(|(_, tally)| tally.homes >= k)
+            .map(|name| {
+                let of = self.sets.iter().filter(|(set, _)| set.contains(*name));
+                (of.map(|(_, tally)| tally.homes).sum(), *name)
+            })
+            .filter(|(homes, _)| *homes >= k)
             .collect();
-        loop {
-            let others = self.sum(|set| !groups.iter().any(|(name, _)| set.contains(name)));
-            let smallest = (0..groups.len()).min_by_key(|i| groups[*i].1.homes);
-            match smallest {
-                Some(smallest) if (1..k).contains(&others.homes) => {
-                    groups.remove(smallest);
-                }
-                _ => {
-                    let merged = (names.len() - groups.len()) as u64;
-                    return Told { groups, others, merged };
-                }
+        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        // The sets that what is told so far does not tell apart.
+        let mut apart: Vec<Vec<(&BTreeSet<String>, u64)>> =
+            vec![self.sets.iter().map(|(set, tally)| (set, tally.homes)).collect()];
+        let mut taken: BTreeSet<&String> = BTreeSet::new();
+        for (_, name) in ranked {
+            let split: Vec<_> = apart
+                .iter()
+                .flat_map(|of| {
+                    let (inside, outside): (Vec<_>, Vec<_>) =
+                        of.iter().partition(|(set, _)| set.contains(name));
+                    [inside, outside]
+                })
+                .filter(|of| !of.is_empty())
+                .collect();
+            if split.iter().all(|of| of.iter().map(|(_, homes)| homes).sum::<u64>() >= k) {
+                apart = split;
+                taken.insert(name);
             }
+        }
+        Told {
+            groups: taken
+                .iter()
+                .map(|name| ((*name).clone(), self.sum(|set| set.contains(*name))))
+                .collect(),
+            others: self.sum(|set| !set.iter().any(|name| taken.contains(name))),
+            merged: (names.len() - taken.len()) as u64,
         }
     }
 }
@@ -185,6 +203,7 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn groups(homes: &[(&[&str], usize)]) -> Groups {
         let mut groups = Groups::default();
@@ -223,11 +242,46 @@ mod tests {
     fn a_home_in_several_groups_is_among_the_others_once() {
         let sets: [(&[&str], usize); 4] =
             [(&["play", "work"], 8), (&["work"], 4), (&["care", "play"], 5), (&[], 10)];
-        assert_eq!(said(&groups(&sets).told(10)), (vec![("play", 13), ("work", 12)], 10));
-        // Six others are too few: work, the smaller, joins them with the four homes
-        // that are in no other group.
-        let few = [sets[0], sets[1], sets[2], (&[] as &[&str], 6)];
-        assert_eq!(said(&groups(&few).told(10)), (vec![("play", 13)], 10));
+        let all = groups(&sets);
+        assert_eq!(said(&all.told(4)), (vec![("care", 5), ("play", 13), ("work", 12)], 10));
+        // Four homes work and do not play.
+        assert_eq!(said(&all.told(5)), (vec![("care", 5), ("play", 13)], 14));
+    }
+
+    #[test]
+    fn what_one_group_lacks_of_another_is_no_small_group() {
+        // Of twelve homes that play eleven work: the twelfth would be told by itself.
+        let all = groups(&[(&["play", "work"], 11), (&["play"], 1), (&[], 20)]);
+        assert_eq!(said(&all.told(10)), (vec![("play", 12)], 20));
+        // Nor is what two have in common, or a third lacks of both.
+        let all = groups(&[(&["play", "work"], 3), (&["play"], 11), (&["work"], 10), (&[], 20)]);
+        assert_eq!(said(&all.told(10)), (vec![("play", 14)], 30));
+    }
+
+    proptest! {
+        #[test]
+        fn no_sum_of_groups_told_is_over_fewer_than_k_homes(
+            homes in prop::collection::vec((prop::collection::btree_set(0_u8..4, 0..4), 0_usize..6), 0..10),
+            weights in prop::collection::vec(-3_i64..4, 5),
+            k in 2_u64..8,
+        ) {
+            const NAMES: [&str; 4] = ["care", "learn", "play", "work"];
+            let homes: Vec<(Vec<&str>, usize)> = homes
+                .iter()
+                .map(|(set, n)| (set.iter().map(|i| NAMES[usize::from(*i)]).collect(), *n))
+                .collect();
+            let given: Vec<(&[&str], usize)> = homes.iter().map(|(s, n)| (&s[..], *n)).collect();
+            let told = groups(&given).told(k);
+            let mut by_weight: BTreeMap<i64, u64> = BTreeMap::new();
+            for (set, n) in &homes {
+                let named = |name: &&str| told.groups.iter().any(|(told, _)| told == name);
+                let weight = (0..4).filter(|i| named(&NAMES[*i]) && set.contains(&NAMES[*i]));
+                *by_weight.entry(weight.map(|i| weights[i]).sum()).or_default() += *n as u64;
+            }
+            if !told.groups.is_empty() {
+                prop_assert!(by_weight.values().all(|n| *n == 0 || *n >= k), "{by_weight:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! The availability promised. With a backup sold beside it the service is protected:
-//! an outage counts only while no link works, which is 'anywhere'.
+//! an outage counts only while neither works: 'anywhere' among the links sold for it.
 
 use std::time::Duration;
 
 use super::{Evidence, Line, Outcome, Rule, Verdict};
 use crate::homes::Home;
-use crate::ledger::{Counts, State};
+use crate::ledger::State;
 use crate::qoe::sla::Outage;
 use crate::qoe::units::Percent;
+use crate::report::LinkRef;
 use crate::report::days::whole_length;
 use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
 
-const VERSION: &str = "sla_v1";
+const VERSION: &str = "sla_v2";
 
 /// Outage and time not known, in milliseconds.
 struct Account {
@@ -38,37 +39,55 @@ fn link(line: &Line<'_>) -> Account {
     account
 }
 
-/// Of the household: whole slots in which no link was up.
-fn anywhere(line: &Line<'_>) -> Account {
+/// Of the line and the backups sold beside it: whole slots in which none of them was
+/// up. What is left out of account of the line is left out whatever its backups did;
+/// links that nobody sold for it neither save nor cost anything.
+fn protected(line: &Line<'_>, backups: &[usize]) -> Account {
     let slot_ms = u64::from(line.ledger.slot.ms());
-    let home = line.ledger.home();
-    // Down as far as is known, but a link that is not known might have worked.
-    let unsure = home.iter().filter(|c| c.state() == State::Down && c.is_unproven()).count() as u64;
-    let counts = Counts::of(home.iter().map(|c| c.state()));
-    Account {
-        down_ms: (counts.down - unsure) * slot_ms,
-        unknown_ms: (counts.unknown + unsure) * slot_ms,
+    let backups: Vec<_> = backups.iter().map(|b| line.ledger.connection(*b)).collect();
+    let mut account = Account { down_ms: 0, unknown_ms: 0 };
+    for (slot, cell) in line.ledger.connection(line.link.index).iter().enumerate() {
+        let states =
+            || std::iter::once(cell.state()).chain(backups.iter().map(|b| b[slot].state()));
+        if cell.state() == State::Excluded || states().any(is_up) {
+            continue;
+        }
+        // A link that is not known might have worked.
+        let unknown = states().any(|s| s == State::Unknown);
+        *(if unknown { &mut account.unknown_ms } else { &mut account.down_ms }) += slot_ms;
     }
+    account
+}
+
+fn is_up(state: State) -> bool {
+    matches!(state, State::Ok | State::Degraded)
 }
 
 pub(super) fn judge(line: &Line<'_>, home: &Home, target_percent: f64) -> Verdict {
     let mut verdict = line.verdict(Rule::Sla, VERSION, None);
-    let heard = |name: &str| line.ledger.links.iter().any(|l| l.link.as_str() == name);
-    let backup = home
-        .plans
-        .iter()
-        .find(|p| p.backup && p.link != line.plan.link && heard(&p.link))
-        .filter(|_| !line.plan.backup);
-    let account = if backup.is_some() { anywhere(line) } else { link(line) };
+    let is_sold = |l: &&LinkRef| {
+        let name = l.link.as_str();
+        name != line.plan.link && home.plans.iter().any(|p| p.backup && p.link == name)
+    };
+    let backups: Vec<&LinkRef> =
+        line.ledger.links.iter().filter(|_| !line.plan.backup).filter(is_sold).collect();
+    let account = if backups.is_empty() {
+        link(line)
+    } else {
+        protected(line, &backups.iter().map(|l| l.index).collect::<Vec<_>>())
+    };
     verdict.limits = vec![
         "The period is the one shown, which a contract's need not be; what the contract leaves \
          out of account must be entered as an exclusion."
             .to_owned(),
     ];
-    if let Some(backup) = backup {
+    if !backups.is_empty() {
+        let mut names: Vec<&str> = backups.iter().map(|l| l.link.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
         verdict.limits.push(format!(
-            "Protected by {}: only whole slots in which no link worked count as outage.",
-            backup.link
+            "Protected by {}: only whole slots in which neither worked count as outage.",
+            names.join(" and ")
         ));
     }
     let period = line.ledger.span.to.since(line.ledger.span.from);

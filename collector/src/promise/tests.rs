@@ -266,6 +266,19 @@ fn bead_counts_evenings_alone_and_an_outage_as_slow() {
     assert!(half.evidence[0].found.value().is_none() && half.said.starts_with("Latency"));
     let down = fine.trouble(17 * HOUR, 17 * HOUR + 40 * MINUTE, What::BeyondTheHop);
     assert_eq!(of(down), (Outcome::Broken, 12, 720, 680.0 / 720.0));
+    // Nothing answered, though the link was not judged down: a test that failed too.
+    let mut mute = two_days(ScriptLink::new("eth0", Technology::Fttp, 20).trouble(
+        17 * HOUR,
+        17 * HOUR + 40 * MINUTE,
+        What::BeyondTheHop,
+    ));
+    for slot in &mut mute.links[0].slots {
+        (slot.down_ms, slot.down_cause) = (0, None);
+        slot.series.iter_mut().for_each(|s| s.failed_while_down = 0);
+    }
+    let verdict = verdict(&judged(&mute, &home()), Rule::Bead).clone();
+    let latency = verdict.evidence[1].found.measured().unwrap().clone();
+    assert_eq!((latency.count, latency.value), (720, 680.0 / 720.0));
 }
 
 #[test]
@@ -296,6 +309,23 @@ fn availability_is_anywhere_where_a_backup_was_sold() {
     protected.plans.push(Sold { link: "wwan0".to_owned(), backup: true, ..Sold::default() });
     assert_eq!(of(&day(Vec::new(), false), &protected).0, Outcome::Kept);
     assert_eq!(of(&day(Vec::new(), true), &protected).0, Outcome::Broken);
+    // Works that were announced on the line are left out, whatever the backup did.
+    let mut works = day(Vec::new(), true);
+    let hour = Span { from: works.span.from.plus(2 * HOUR), to: works.span.from.plus(3 * HOUR) };
+    works.exclusions.push(Exclusion {
+        link: Some("eth0".to_owned()),
+        span: hour,
+        by: "noc".to_owned(),
+        why: "works".to_owned(),
+    });
+    let (outcome, hours, _) = of(&works, &protected);
+    assert_eq!((outcome, hours), (Outcome::Kept, 0.0));
+    // A third link, that nobody sold for it, hides no outage.
+    let mut third = day(Vec::new(), true);
+    let other = Script::minutes(1440, vec![ScriptLink::new("wlan0", Technology::Lte, 40)]);
+    third.links.extend(other.history().links);
+    let (outcome, hours, _) = of(&third, &protected);
+    assert_eq!((outcome, hours), (Outcome::Broken, 1.0));
     // Half an hour without power: neither outage nor uptime, so nothing is proved.
     let (outcome, hours, said) = of(&day(vec![(HOUR, HOUR + HOUR / 2)], false), &protected);
     assert_eq!((outcome, hours), (Outcome::NotEnoughData, 0.0));

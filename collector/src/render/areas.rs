@@ -3,7 +3,7 @@
 use super::Style;
 use super::figures::{LEGEND, figure, range, short};
 use super::table::{Align, Table};
-use crate::areas::{AreaIncident, AreasReport, Cause, Group};
+use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::report::days::{length, local, period};
 
 /// The report on areas as text; losses are of one activity, or over all.
@@ -94,7 +94,7 @@ fn incidents(report: &AreasReport, activity: Option<&str>, style: &Style) -> Str
     for i in &report.incidents {
         table.row([
             time(i.start),
-            i.half_over.map_or_else(|| "not yet".into(), time),
+            i.half_over.map_or_else(|| not_told(i, report.k).into(), time),
             i.area.clone(),
             format!("{} of {}", i.kind.name(), i.medium.words()),
             format!("{} of {}", i.hit, i.homes),
@@ -111,9 +111,15 @@ fn incidents(report: &AreasReport, activity: Option<&str>, style: &Style) -> Str
     out
 }
 
+/// Why there is no time at which half were over.
+fn not_told(i: &AreaIncident, k: K) -> &'static str {
+    if k.holds(i.hit) { "not yet" } else { "withheld" }
+}
+
 fn lost(i: &AreaIncident, activity: Option<&str>) -> String {
     match i.lost_ms(activity) {
         0 if i.silent_ms > 0 => format!("unknown for {}", length(i.silent_ms)),
+        0 if i.withheld => "withheld".to_owned(),
         0 => "0".to_owned(),
         ms => length(ms),
     }

@@ -78,6 +78,7 @@ pub fn household_report_after(
     tz: &TimeZone,
     now: UnixMs,
 ) -> (Ledger, Report) {
+    let tz = &named(tz.clone());
     let ledger = Ledger::build(history, catalogue);
     let previous = before.map(|h| Previous::of(&Ledger::build(h, catalogue), tz));
     let given = Inputs {
@@ -119,4 +120,10 @@ pub fn household_report_after(
 /// A time zone's name.
 pub(crate) fn zone(tz: &TimeZone) -> String {
     tz.iana_name().unwrap_or("local time").to_owned()
+}
+
+/// A zone that can be told by its name, else UTC: what was judged by a zone without one,
+/// such as a copied `/etc/localtime`, nobody could judge again.
+pub(crate) fn named(tz: TimeZone) -> TimeZone {
+    if tz.iana_name().is_some() { tz } else { TimeZone::UTC }
 }

@@ -1,5 +1,6 @@
 //! Sealing and checking: what must hold, and what must be caught.
 
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::messages::Lang;
@@ -8,7 +9,10 @@ use super::samples::{self, Sample};
 use super::seal::{PublicKey, Sealed, SigningKey};
 use super::verify::{self, Check, Outcome};
 use crate::console::statement_html;
+use crate::history::{Exclusion, History, Span};
+use crate::homes::Home;
 use crate::qoe::catalogue::Catalogue;
+use crate::report::household_report;
 
 struct Keys {
     folder: tempfile::TempDir,
@@ -71,6 +75,43 @@ fn what_was_written_holds_in_every_language_with_its_records_in_any_order() {
             assert_eq!(outcomes(&checks), [Outcome::Holds; 5], "{name}: {checks:?}");
         }
     }
+}
+
+#[test]
+fn exclusions_in_any_order_and_entered_twice_are_judged_again_to_the_same() {
+    let keys = Keys::new();
+    let mut history = samples::bad().history.clone();
+    let first = history.exclusions[0].clone();
+    // Entered later, with what sorts before it, and the first once more.
+    history.exclusions.push(Exclusion { by: "admin".to_owned(), ..first.clone() });
+    history.exclusions.push(Exclusion {
+        span: Span { from: first.span.from, to: first.span.from.plus(60_000) },
+        ..first.clone()
+    });
+    history.exclusions.push(first);
+    let tz = TimeZone::get("Europe/Berlin").unwrap();
+    let outcomes = judged_and_checked(&history, &tz, &keys);
+    assert_eq!(outcomes, [Outcome::Holds; 2]);
+}
+
+#[test]
+fn a_zone_without_a_name_is_judged_again_to_the_same() {
+    let keys = Keys::new();
+    // As a copied /etc/localtime is.
+    let tz = TimeZone::fixed(jiff::tz::offset(5));
+    let outcomes = judged_and_checked(&samples::bad().history, &tz, &keys);
+    assert_eq!(outcomes, [Outcome::Holds; 2]);
+}
+
+fn judged_and_checked(history: &History, tz: &TimeZone, keys: &Keys) -> Vec<Outcome> {
+    let home = Home::default();
+    let now = history.span.to;
+    let (_, report) = household_report(history, &home, &Catalogue::built_in(), tz, now);
+    let records = Records::of(history, &home);
+    let mut sealed = Sealed::plain(report.statement, Lang::EN);
+    sealed.records = Some(records.digest());
+    let sealed = sealed.signed(&keys.private("ours"));
+    outcomes(&verify::records(&sealed, Some(&records), &Catalogue::built_in()).unwrap())
 }
 
 #[test]

@@ -9,7 +9,7 @@ use hearth_proto::UnixMs;
 
 use super::recurring::hour_of_week;
 use super::{Chrome, Tab, render};
-use crate::areas::{AreaIncident, AreasReport, Cause, Group};
+use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
 use crate::console::query::{AreasQuery, Pairs};
@@ -144,7 +144,7 @@ fn body(state: &ConsoleState, query: &AreasQuery, drawn: &Arc<Drawn>) -> Result<
         .collect();
     incidents.sort_by_key(|i| std::cmp::Reverse(i.lost_ms(activity)));
     let more = incidents.len().saturating_sub(MANY) as u64 + report.incidents_left_off;
-    let rows = incidents.iter().take(MANY).map(|i| row(i, activity, at)).collect();
+    let rows = incidents.iter().take(MANY).map(|i| row(i, report.k, activity, at)).collect();
     Ok(Body {
         lead: lead(report),
         notes: notes(report, drawn.unread),
@@ -206,9 +206,10 @@ fn lost(ms: u64, silent_ms: u64) -> String {
     }
 }
 
-fn row(i: &AreaIncident, activity: Option<&str>, at: impl Fn(UnixMs) -> String) -> Row {
+fn row(i: &AreaIncident, k: K, activity: Option<&str>, at: impl Fn(UnixMs) -> String) -> Row {
     let when = match i.half_over {
         Some(half) => format!("{}, half of them over by {}", at(i.start), at(half)),
+        None if !k.holds(i.hit) => format!("from {}", at(i.start)),
         None => format!("since {}, most of them not over", at(i.start)),
     };
     let cause = |c: &Cause| CauseRow {
@@ -233,7 +234,10 @@ fn row(i: &AreaIncident, activity: Option<&str>, at: impl Fn(UnixMs) -> String) 
         title: format!("{}: {} of {}", i.area, i.kind.name(), i.medium.words()),
         when,
         hit: format!("{} of {} homes", words::count(i.hit), words::count(i.homes)),
-        lost: lost(i.lost_ms(activity), i.silent_ms),
+        lost: match i.lost_ms(activity) {
+            0 if i.withheld => "not shown: too few homes".to_owned(),
+            ms => lost(ms, i.silent_ms),
+        },
         verdict: format!("{}.", words::sentence(&i.verdict)),
         causes: i.causes.iter().map(cause).collect(),
         why,

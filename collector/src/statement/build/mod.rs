@@ -14,7 +14,7 @@ pub use verdicts::{LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
 
 use super::{MOST_INCIDENTS, NotShown, Statement, StatementIncident, TimeAccount};
 use crate::gaps::{Gaps, Incident, IncidentKind};
-use crate::history::{History, Span};
+use crate::history::{Exclusion, History, Span};
 use crate::homes::Home;
 use crate::ledger::{Counts, Ledger};
 use crate::profile::Profile;
@@ -165,6 +165,17 @@ fn incident(i: &Incident, ledger: &Ledger) -> StatementIncident {
     }
 }
 
+/// Those that touch the span, in an order of their own and each once: the order in
+/// which they were entered is not among the records.
+fn exclusions(history: &History, span: Span) -> Vec<Exclusion> {
+    let touch = |e: &&Exclusion| e.span.from < span.to && e.span.to > span.from;
+    let mut all: Vec<Exclusion> = history.exclusions.iter().filter(touch).cloned().collect();
+    let key = |e: &Exclusion| (e.span.from, e.span.to, e.link.clone(), e.by.clone(), e.why.clone());
+    all.sort_by_cached_key(key);
+    all.dedup();
+    all
+}
+
 impl Statement {
     /// The statement of a household, drawn up at `now`, local time by `tz`.
     pub fn build(judged: &Judged<'_>, tz: &TimeZone, now: UnixMs) -> Self {
@@ -191,12 +202,7 @@ impl Statement {
             incidents: all.into_iter().take(MOST_INCIDENTS).map(|i| incident(i, ledger)).collect(),
             incidents_left_off: left_off + gaps.household_incidents_left_off,
             help: help::help(remedies, ledger),
-            exclusions: history
-                .exclusions
-                .iter()
-                .filter(|e| e.span.from < ledger.span.to && e.span.to > ledger.span.from)
-                .cloned()
-                .collect(),
+            exclusions: exclusions(history, ledger.span),
             links,
         }
     }
