@@ -34,6 +34,7 @@ use hearth_collector::ledger::Ledger;
 use hearth_collector::profile::{Inputs, Profile};
 use hearth_collector::promise::Promises;
 use hearth_collector::qoe::catalogue::Catalogue;
+use hearth_collector::remedies::Remedies;
 use hearth_collector::serve::{Listeners, ServeConfig, run};
 use hearth_collector::statement::{Judged, Statement};
 use hearth_collector::store::Store;
@@ -189,6 +190,7 @@ fn one_run(
     ensure!(outages > 5, "only {outages} outages stand alone: too few to prove anything");
     let told = Home::default();
     let promises = Promises::judge(&history, &told, &ledger, &tz);
+    let remedies = timings.time_on_core("remedies", || Remedies::build(&given, &profile, &gaps));
     let judged = Judged {
         history: &history,
         home: &told,
@@ -196,6 +198,7 @@ fn one_run(
         profile: &profile,
         gaps: &gaps,
         promises: &promises,
+        remedies: &remedies,
     };
     let statement =
         timings.time_on_core("statement", || Statement::build(&judged, &tz, home.span.to));
