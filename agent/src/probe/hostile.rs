@@ -129,6 +129,12 @@ mod tests {
         why.clone()
     }
 
+    /// The most octets that the kernel takes in for a connection unread.
+    fn receive_buffer() -> u64 {
+        let rmem = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_rmem").unwrap();
+        rmem.split_whitespace().nth(2).unwrap().parse().unwrap()
+    }
+
     #[tokio::test]
     async fn a_capacity_test_costs_no_more_whatever_the_server_sends() {
         for flood in Flood::HTTP2 {
@@ -137,7 +143,10 @@ mod tests {
             let ended = capacity::measure(&means, &mut |_| ()).await;
             let why = why(&ended, flood);
             let cost = ended.cost.rx_bytes + ended.cost.tx_bytes;
-            assert!(cost <= capacity::BYTES, "{flood:?}: {cost}: {why}");
+            // No more is read; what the kernel took in before it could be told to stop is
+            // paid for too, and its buffer bounds that.
+            let most = capacity::BYTES + receive_buffer();
+            assert!(cost <= most, "{flood:?}: {cost} of {most}: {why}");
             assert!(sent.load(Ordering::Relaxed) > 0, "{flood:?}");
             if flood == Flood::Unknown {
                 assert!(why.contains("sent more than the"), "{why}");
