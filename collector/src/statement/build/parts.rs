@@ -9,7 +9,7 @@ use super::super::{
 use super::verdicts::{range, share_ppm};
 use crate::homes::{Home, Sold, SoldSpeed};
 use crate::profile::{LinkProfile, LoadedProfile, Profile, RttProfile};
-use crate::promise::{Outcome, Promises};
+use crate::promise::{Outcome, Promises, Rule};
 use crate::report::figure::Figure;
 
 fn whole(figure: &Figure, scale: f64) -> Option<u64> {
@@ -147,9 +147,14 @@ fn sold(plan: &Sold, links: &[LinkPart]) -> Vec<Promised> {
     [down, up, latency].into_iter().flatten().collect()
 }
 
-/// The rules that come to a verdict, one per link, rule and direction.
+/// The rules that come to a verdict, one per link, rule and direction. BEAD's is a
+/// funded operator's duty to its programme, and its halves may break apart: it is no
+/// customer's promise.
 pub(super) fn rules(promises: &Promises) -> Vec<RuleVerdict> {
-    let judged = promises.verdicts.iter().filter(|v| v.outcome != Outcome::NotEnoughData);
+    let judged = promises
+        .verdicts
+        .iter()
+        .filter(|v| v.outcome != Outcome::NotEnoughData && v.rule != Rule::Bead);
     judged
         .map(|v| RuleVerdict {
             link: v.link.index,
