@@ -1,6 +1,6 @@
 //! The reader against python-dbusmock's ModemManager, which others wrote. Where it is
 //! not installed for `python3`, `PYTHONPATH` may name a folder that it was unpacked to
-//! (0.38; `PyPI`, with Debian's python3-dbus and python3-gi).
+//! (0.38, with Debian's python3-dbus and python3-gi).
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
