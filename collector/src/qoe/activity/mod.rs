@@ -15,227 +15,23 @@
 //! even where others are unknown; calling it OK needs latency and loss both.
 //! Throughput is seldom known for a slot: unknown, it takes nothing off a score,
 //! but it lowers the confidence.
+//!
+//! Read `needs` and `evidence` first, then the judging here.
+
+mod evidence;
+mod needs;
 
 use serde::Serialize;
 
-use super::units::{Mbps, Millis, Ratio};
+pub use evidence::{Evidence, Prepared, loss_lower_bound, supported};
+use needs::Limits;
+pub use needs::{Needs, Requirement};
 
 /// The percentiles that every activity's requirement names.
 pub const PERCENTILES: [&str; 3] = ["p50", "p95", "p99"];
 
 /// The fewest samples that support each of [`PERCENTILES`].
 pub const MIN_SAMPLES: [u32; 3] = [5, 20, 100];
-
-/// One-sided 95 % of the normal distribution.
-const Z: f64 = 1.644_853_626_951_472_2;
-
-/// An activity's needs as the catalogue states them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Needs {
-    /// Round trip for optimal performance, at each of [`PERCENTILES`].
-    pub rop: [Millis; 3],
-    /// Round trip at the point of unacceptable performance.
-    pub cpup: [Millis; 3],
-    /// Loss ratio for optimal performance.
-    pub rop_loss: Ratio,
-    /// Loss ratio at the point of unacceptable performance.
-    pub cpup_loss: Ratio,
-    /// Download throughput needed; 0 for none.
-    pub down: Mbps,
-    /// Upload throughput needed; 0 for none.
-    pub up: Mbps,
-    /// The score from which the activity is OK, over 0 and at most 100.
-    pub ok_at: f64,
-}
-
-/// [`Needs`] with every division done beforehand.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Requirement {
-    rop: [f64; 3],
-    slope: [f64; 3],
-    rop_loss: f64,
-    slope_loss: f64,
-    down: f64,
-    up: f64,
-    ok: Limits,
-}
-
-/// The worst figures with which an activity is still OK. A part is under the
-/// score that is OK exactly where its figure is beyond its limit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Limits {
-    ms: [f64; 3],
-    loss: f64,
-    down: f64,
-    up: f64,
-}
-
-impl Limits {
-    /// With which everything is OK.
-    const NONE: Self = Self { ms: [f64::INFINITY; 3], loss: f64::INFINITY, down: 0.0, up: 0.0 };
-
-    fn strictest(a: Self, b: &Self) -> Self {
-        Self {
-            ms: [a.ms[0].min(b.ms[0]), a.ms[1].min(b.ms[1]), a.ms[2].min(b.ms[2])],
-            loss: a.loss.min(b.loss),
-            down: a.down.max(b.down),
-            up: a.up.max(b.up),
-        }
-    }
-
-    #[inline]
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "six comparisons are cheaper than one branch guessed wrong"
-    )]
-    fn broken(&self, e: &Prepared) -> bool {
-        (e.latency_ms[0] > self.ms[0])
-            | (e.latency_ms[1] > self.ms[1])
-            | (e.latency_ms[2] > self.ms[2])
-            | (e.loss_low > self.loss)
-            | (e.down < self.down)
-            | (e.up < self.up)
-    }
-}
-
-impl Requirement {
-    /// `None` unless ROP < CPUP throughout and `ok_at` is in range.
-    pub fn new(needs: &Needs) -> Option<Self> {
-        let scaled = |rop: f64, cpup: f64| (rop < cpup).then(|| 100.0 / (cpup - rop));
-        let mut slope = [0.0; 3];
-        for ((slope, rop), cpup) in slope.iter_mut().zip(needs.rop).zip(needs.cpup) {
-            *slope = scaled(rop.get(), cpup.get())?;
-        }
-        let share = 1.0 - needs.ok_at / 100.0;
-        let limit = |rop: f64, cpup: f64| rop + share * (cpup - rop);
-        let mut ok = Limits {
-            ms: [0.0; 3],
-            loss: limit(needs.rop_loss.get(), needs.cpup_loss.get()),
-            down: needs.down.get(),
-            up: needs.up.get(),
-        };
-        for ((ok, rop), cpup) in ok.ms.iter_mut().zip(needs.rop).zip(needs.cpup) {
-            *ok = limit(rop.get(), cpup.get());
-        }
-        (needs.ok_at > 0.0 && needs.ok_at <= 100.0).then_some(Self {
-            rop: needs.rop.map(Millis::get),
-            slope,
-            rop_loss: needs.rop_loss.get(),
-            slope_loss: scaled(needs.rop_loss.get(), needs.cpup_loss.get())?,
-            down: needs.down.get(),
-            up: needs.up.get(),
-            ok,
-        })
-    }
-}
-
-impl Requirement {
-    /// The worst figures with which it is still OK, throughput aside: ms at each
-    /// of [`PERCENTILES`], and the loss ratio. Each is the greatest `f32` that is
-    /// not over the limit, so that an `f32` figure is over one exactly where it is
-    /// over the other.
-    pub(crate) fn limits(&self) -> [f32; 4] {
-        [self.ok.ms[0], self.ok.ms[1], self.ok.ms[2], self.ok.loss].map(|limit| {
-            let near = limit as f32;
-            if f64::from(near) > limit { near.next_down() } else { near }
-        })
-    }
-}
-
-/// What a slot shows about a link. `None` is 'not enough samples' or 'not measured'.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Evidence {
-    /// Round trips in ms at each of [`PERCENTILES`]; see [`supported`].
-    pub latency_ms: [Option<f64>; 3],
-    /// Probes lost.
-    pub lost: u32,
-    /// Probes sent.
-    pub sent: u32,
-    /// Download throughput in Mbit/s.
-    pub throughput_down_mbps: Option<f64>,
-    /// Upload throughput in Mbit/s.
-    pub throughput_up_mbps: Option<f64>,
-}
-
-/// Keeps the percentiles that this many samples support.
-pub fn supported(samples: u32, latency_ms: [f64; 3]) -> [Option<f64>; 3] {
-    let mut kept = [None; 3];
-    for ((kept, min), ms) in kept.iter_mut().zip(MIN_SAMPLES).zip(latency_ms) {
-        *kept = (samples >= min).then_some(ms);
-    }
-    kept
-}
-
-/// The lower one-sided 95 % Wilson bound of a loss ratio; 0 if nothing was sent.
-pub fn loss_lower_bound(lost: u32, sent: u32) -> f64 {
-    if sent == 0 || lost == 0 {
-        return 0.0;
-    }
-    let n = f64::from(sent);
-    let p = f64::from(lost.min(sent)) / n;
-    let zz = Z * Z;
-    let centre = p + zz / (2.0 * n);
-    let margin = Z * (p * (1.0 - p) / n + zz / (4.0 * n * n)).sqrt();
-    ((centre - margin) / (1.0 + zz / n)).clamp(0.0, p)
-}
-
-/// [`Evidence`] made ready once per slot, for all activities.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prepared {
-    // Unknown is -∞ ms, so that it takes nothing off a score.
-    latency_ms: [f64; 3],
-    loss_mean: f64,
-    loss_low: f64,
-    // Unknown is ∞.
-    down: f64,
-    up: f64,
-    sent: bool,
-    // Latency and loss are both known: enough to call an activity OK.
-    whole: bool,
-}
-
-impl From<&Evidence> for Prepared {
-    fn from(e: &Evidence) -> Self {
-        let known =
-            |v: Option<f64>, otherwise: f64| v.filter(|v| v.is_finite()).unwrap_or(otherwise);
-        let loss_mean = f64::from(e.lost.min(e.sent)) / f64::from(e.sent.max(1));
-        let latency_ms = e.latency_ms.map(|ms| known(ms, f64::NEG_INFINITY));
-        let sent = e.sent > 0;
-        Self {
-            latency_ms,
-            loss_mean,
-            loss_low: loss_lower_bound(e.lost, e.sent),
-            down: known(e.throughput_down_mbps, f64::INFINITY),
-            up: known(e.throughput_up_mbps, f64::INFINITY),
-            sent,
-            whole: sent && latency_ms[0].is_finite(),
-        }
-    }
-}
-
-impl Prepared {
-    /// From figures worked out before: round trips in ms at each of
-    /// [`PERCENTILES`], −∞ where unknown, and [`loss_lower_bound`] of `lost` and
-    /// `sent`. Throughput is unknown.
-    pub(crate) fn read(latency_ms: [f64; 3], loss_low: f64, lost: u32, sent: u32) -> Self {
-        Self {
-            latency_ms,
-            loss_mean: f64::from(lost.min(sent)) / f64::from(sent.max(1)),
-            loss_low,
-            down: f64::INFINITY,
-            up: f64::INFINITY,
-            sent: sent > 0,
-            whole: sent > 0 && latency_ms[0].is_finite(),
-        }
-    }
-
-    /// With the throughput down, or up, known to be missing.
-    #[must_use]
-    pub(crate) fn missing(self, [down, up]: [bool; 2]) -> Self {
-        let speed = |missing, otherwise| if missing { 0.0 } else { otherwise };
-        Self { down: speed(down, self.down), up: speed(up, self.up), ..self }
-    }
-}
 
 /// The ledger's view of a slot that has evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -433,5 +229,4 @@ pub fn judge(requirement: &Requirement, evidence: &Evidence) -> Judgement {
 }
 
 #[cfg(test)]
-#[path = "activity_tests.rs"]
 mod tests;

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::qoo;
 use super::*;
+use crate::qoe::qoo;
+use crate::qoe::units::{Mbps, Millis, Ratio};
 
 fn ms(v: [f64; 3]) -> [Millis; 3] {
     v.map(|v| Millis::new(v).unwrap())
