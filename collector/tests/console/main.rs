@@ -7,13 +7,14 @@ mod homes;
 mod html;
 mod http;
 mod measured;
+mod orders;
+mod printed;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hearth_collector::api::Noc;
 use hearth_collector::console::{ConsoleState, run};
-use hearth_collector::plans::{Limits, Tokens};
 use hearth_collector::qoe::catalogue::Catalogue;
 use hearth_collector::store::sqlite::SqliteStore;
 use homes::{NOW, STREET};
@@ -21,8 +22,6 @@ use http::{Answer, get, request};
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-
-const TOKEN: &str = "tXk3v0c9Qm2sJ8yLw5ZrB1nD";
 
 struct Console {
     at: SocketAddr,
@@ -249,62 +248,6 @@ async fn the_api_gives_the_reports() {
 }
 
 #[tokio::test]
-async fn only_a_known_token_may_order_and_not_without_end() {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let post = async |console: &Console, home: &str, authorization: &str, body: &str| {
-        let headers = format!(
-            "Host: {}\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
-            console.at,
-            body.len()
-        );
-        // The blank line that `request` adds falls behind the body.
-        request(console.at, "POST", &format!("/api/v1/households/{home}/orders"), &headers).await
-    };
-    let capacity = r#"{"kind":"capacity","link":"wwan0"}"#;
-    let known = format!("Authorization: Bearer {TOKEN}\r\n");
-
-    let closed = console_of(&["maple-17"]).await;
-    let answer = post(&closed, "maple-17", &known, capacity).await;
-    assert_eq!(answer.status, 403);
-    assert!(answer.body.contains("--noc-token-file"), "{}", answer.body);
-
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("noc");
-    let mut options = std::fs::OpenOptions::new();
-    let mut opened = options.write(true).create_new(true).mode(0o600).open(&file).unwrap();
-    std::io::Write::write_all(&mut opened, format!("anna:{TOKEN}\n").as_bytes()).unwrap();
-    let tokens = Some(Arc::new(Tokens::load(&file).unwrap()));
-    let noc = Noc { tokens, limits: Limits { household: 2, name: 3 } };
-    let console = console_for(&["maple-17", "rowan-9"], noc).await;
-    for wrong in ["", "Authorization: Bearer nobody\r\n", "Authorization: Basic YTpi\r\n"] {
-        let answer = post(&console, "maple-17", wrong, capacity).await;
-        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
-    }
-    for (home, body, status, words) in [
-        ("maple-17", "{}", 400, "responsiveness or capacity"),
-        ("maple-17", r#"{"kind":"capacity","then":1}"#, 400, "unknown field"),
-        ("maple-17", r#"{"kind":"capacity","link":"none"}"#, 400, "wwan0 of agent-maple-17"),
-        ("maple-17", r#"{"kind":"capacity","expires_s":1}"#, 400, "10 to 86400"),
-        ("elm-99", capacity, 404, "elm-99"),
-        ("maple-17", capacity, 202, "\"queued\""),
-        ("maple-17", capacity, 202, "\"agent-maple-17\""),
-        ("maple-17", capacity, 429, "2 orders within the hour"),
-        ("rowan-9", r#"{"kind":"responsiveness"}"#, 202, "\"anna\""),
-        ("rowan-9", r#"{"kind":"responsiveness"}"#, 429, "anna has given 3 orders"),
-    ] {
-        let answer = post(&console, home, &known, body).await;
-        assert_eq!(answer.status, status, "{home} {body}: {}", answer.body);
-        assert!(answer.body.contains(words), "{}", answer.body);
-        assert!(!answer.body.contains(TOKEN));
-        assert_eq!(answer.header("retry-after").is_some(), status == 429);
-    }
-    let listed = get(console.at, "/api/v1/households/maple-17/orders").await;
-    let listed: serde_json::Value = serde_json::from_str(&listed.body).unwrap();
-    assert_eq!(listed.as_array().unwrap().len(), 2);
-    assert_eq!((&listed[0]["by"], &listed[0]["via"]), (&"anna".into(), &"api".into()));
-}
-
-#[tokio::test]
 async fn refusals_name_the_field_and_what_is_accepted() {
     let console = console_of(&["maple-17"]).await;
     for (target, status, words) in [
@@ -372,49 +315,5 @@ async fn assets_are_embedded_and_load_nothing() {
         let answer = get(console.at, target).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)));
         assert!(!answer.body.contains("url(") && !answer.body.contains("@import"), "{target}");
-    }
-}
-
-/// Prints with a real browser: page one is one A4 page, the annex follows.
-#[tokio::test]
-#[ignore = "needs chromium on the PATH: run with --ignored"]
-async fn the_statement_prints_on_one_page() {
-    let console = street().await;
-    let out = tempfile::tempdir().unwrap();
-    for house in &STREET {
-        for end in ["statement", "statement.html"] {
-            let pdf = out.path().join(format!("{}-{end}.pdf", house.id));
-            let source = if end == "statement" {
-                format!("http://{}/households/{}/statement", console.at, house.id)
-            } else {
-                let page = get(console.at, &format!("/households/{}/{end}", house.id)).await;
-                let file = out.path().join(format!("{}.html", house.id));
-                std::fs::write(&file, page.body).unwrap();
-                format!("file://{}", file.display())
-            };
-            let profile = tempfile::tempdir().unwrap();
-            let status = tokio::process::Command::new("chromium")
-                .args(["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run"])
-                .args(["--disable-background-networking", "--disable-component-update"])
-                .arg(format!("--user-data-dir={}", profile.path().display()))
-                .args(["--no-pdf-header-footer", &format!("--print-to-pdf={}", pdf.display())])
-                .arg(&source)
-                .output()
-                .await
-                .unwrap();
-            assert!(status.status.success(), "{status:?}");
-            // Page one ends with its foot, and page two begins with the annex.
-            let page = |n: &str| {
-                let text = std::process::Command::new("pdftotext")
-                    .args(["-f", n, "-l", n])
-                    .args([pdf.as_os_str(), std::ffi::OsStr::new("-")])
-                    .output()
-                    .unwrap();
-                String::from_utf8(text.stdout).unwrap()
-            };
-            let (one, two) = (page("1"), page("2"));
-            assert!(one.contains("Drawn up ") && !one.contains("Annex: each figure"), "{source}");
-            assert!(two.starts_with("Annex: each figure"), "{source}: {two}");
-        }
     }
 }
