@@ -15,6 +15,7 @@
 pub mod emulator;
 pub mod home;
 pub mod interrupt;
+mod intervals;
 pub mod measured;
 pub mod net;
 pub mod netns;

@@ -13,6 +13,7 @@ use super::emulator::io::{Emulator, Scheduled};
 use super::emulator::ledger::Ledger;
 use super::emulator::params::Change;
 use super::emulator::{Direction, MILLISECOND, Nanos, SECOND};
+use super::intervals::merged;
 use super::measured::{self, Measured};
 use super::net::{Gateway, LinkPlan, Network, SERVICE_V4};
 use super::process::Process;
@@ -377,28 +378,5 @@ fn absence(role: Role) -> AppliedKind {
     match role {
         Role::Agent => AppliedKind::PowerOff,
         Role::Collector | Role::Reflector => AppliedKind::CollectorDown,
-    }
-}
-
-/// Overlapping and touching intervals made one.
-fn merged(mut intervals: Vec<(Nanos, Nanos)>) -> Vec<(Nanos, Nanos)> {
-    intervals.sort_unstable();
-    let mut merged: Vec<(Nanos, Nanos)> = Vec::new();
-    for (from, until) in intervals {
-        match merged.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(until),
-            _ => merged.push((from, until)),
-        }
-    }
-    merged
-}
-
-#[cfg(test)]
-mod tests {
-    use super::merged;
-
-    #[test]
-    fn overlapping_outages_are_one() {
-        assert_eq!(merged(vec![(5, 9), (0, 2), (1, 3), (3, 4)]), [(0, 4), (5, 9)]);
     }
 }
