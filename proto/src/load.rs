@@ -8,7 +8,11 @@
 //! milliseconds, whatever its rate. Its congestion control is named too, or what a link's
 //! queue looks like under load would depend on the sender's system.
 
+mod shallow;
+
 use std::time::Duration;
+
+pub use shallow::Shallow;
 
 /// How long what waits may take to leave, at the connection's own rate.
 const HOLD: Duration = Duration::from_millis(5);
@@ -28,9 +32,9 @@ const FRAME_HEADER: usize = 9;
 const MOST_RECORDS: usize = 4;
 
 /// The congestion controls that a load asks for, the first that the system allows: CUBIC
-/// (RFC 9438), as most of what a household receives uses it, then Reno (RFC 5681). BBR,
-/// where it is the system's own, takes a sender that holds little for one that has little
-/// to send, never ends its start-up, and loses every fourth packet.
+/// (RFC 9438), as most of what a household receives uses it, then Reno (RFC 5681). With
+/// BBR, where that is the system's own, a sender that holds little was seen to lose every
+/// fourth packet on a short queue, and to fill a long one.
 pub const CONGESTION_CONTROLS: [&str; 2] = ["cubic", "reno"];
 
 /// The most payload octets that [`SendDepth::frame`] puts in one HTTP/2 DATA frame.

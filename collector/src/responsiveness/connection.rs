@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use hearth_proto::load::MOST_FRAME;
+use hearth_proto::load::{MOST_FRAME, Shallow};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,7 +17,6 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::shallow::Shallow;
 use super::watched::Watched;
 use super::{DRAIN, Server, count, service};
 use crate::serve::Shutdown;
@@ -145,7 +144,7 @@ async fn talk(
     // A frame and what may come before it, so that it is one write.
     stream.get_mut().1.set_buffer_limit(Some(2 * MOST_FRAME));
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let io = TokioIo::new(Shallow::new(stream));
+    let io = TokioIo::new(Shallow::new(stream, |tls| tls.get_ref().1.wants_write()));
     let service = {
         let (server, life) = (Arc::clone(server), Arc::clone(life));
         service_fn(move |request| {

@@ -9,7 +9,7 @@
 //!
 //! Read in this order: [`document`] (discovery), [`service`] (what is answered),
 //! [`body`] (what is sent), [`limits`] (bounds and who gets in), [`tls`]
-//! (certificates and ciphers), [`socket`] (the system's side), `watched` and `shallow`
+//! (certificates and ciphers), [`socket`] (the system's side), `watched`
 //! (streams that count and hold little back), `connection` (one client's life).
 
 mod body;
@@ -17,7 +17,6 @@ mod connection;
 pub mod document;
 mod limits;
 mod service;
-mod shallow;
 mod socket;
 #[cfg(test)]
 mod tests;

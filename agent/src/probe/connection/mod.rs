@@ -25,7 +25,6 @@
 
 mod arrivals;
 mod meter;
-mod shallow;
 mod stream;
 
 use std::io;
@@ -47,7 +46,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use meter::{Account, Meter, link_header};
-pub use shallow::Shallow;
 pub use stream::{Counted, TooMuch, USUALLY_ALLOWED};
 
 use super::outlet::{Outlet, OutletError};

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
-use hearth_proto::load::MOST_FRAME;
+use hearth_proto::load::{MOST_FRAME, Shallow};
 use hearth_proto::{Cause, Family};
 use http::{Method, Request};
 use reqwest::Url;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
-use super::super::connection::{Account, ConnectError, Meter, Shallow, Tls, connect};
+use super::super::connection::{Account, ConnectError, Counted, Meter, Tls, connect};
 use super::super::heavy::TestError;
 use super::super::outlet::Outlet;
 
@@ -119,7 +120,7 @@ pub(super) struct Route {
 /// A connection, not driven yet.
 pub(super) struct Opened {
     pub(super) send: SendRequest<Bytes>,
-    pub(super) connection: Connection<Shallow, Bytes>,
+    pub(super) connection: Connection<Shallow<TlsStream<Counted>>, Bytes>,
     pub(super) meter: Arc<Meter>,
     pub(super) tcp: Duration,
     /// Over its round trips.
@@ -162,9 +163,10 @@ impl Route {
         }
         // A frame and what may come before it, so that it is one write.
         secured.stream.get_mut().1.set_buffer_limit(Some(UNFRAMED));
+        let holds = |tls: &TlsStream<Counted>| tls.get_ref().1.wants_write();
         let tls = secured.took / secured.round_trips;
         let (send, connection) =
-            timeout(EXCHANGE_TIMEOUT, http.handshake(Shallow::new(secured.stream)))
+            timeout(EXCHANGE_TIMEOUT, http.handshake(Shallow::new(secured.stream, holds)))
                 .await
                 .map_err(|_| ExchangeError::Timeout)??;
         Ok(Opened { send, connection, meter, tcp: tcp.took, tls, frame })
@@ -220,7 +222,7 @@ pub(super) async fn get(
 
 /// Drives a connection while something is done with it.
 pub(super) async fn beside<T>(
-    connection: Connection<Shallow, Bytes>,
+    connection: Connection<Shallow<TlsStream<Counted>>, Bytes>,
     doing: impl Future<Output = Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
     tokio::select! {
