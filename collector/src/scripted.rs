@@ -2,9 +2,9 @@
 //! reported of such links, probe by probe.
 
 use hearth_proto::{
-    Busy, Cause, DefaultRoute, Directions, Distribution, DownCause, Event, EventKind, Family,
-    LinkInfo, LinkSlot, ProbeKind, Role, Series, SeriesKey, SlotLength, Technology, UnixMs,
-    Vantage,
+    Busy, Cause, Confidence, DefaultRoute, DirectionFigures, Directions, Distribution, DownCause,
+    Event, EventKind, Family, LinkInfo, LinkSlot, ProbeKind, Role, Series, SeriesKey, SlotLength,
+    Technology, UnixMs, Vantage,
 };
 
 use crate::history::{Exclusion, History, LinkHistory, Span};
@@ -308,5 +308,23 @@ impl Random {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// An undisturbed test's figures in one direction, of a line that carries `bps`.
+pub(crate) fn figures(bps: u64) -> DirectionFigures {
+    DirectionFigures {
+        goodput_bps: bps,
+        low_bps: None,
+        high_bps: None,
+        confidence: Confidence::High,
+        bytes: bps,
+        measured_ms: 8_000,
+        flows: 4,
+        rpm: None,
+        tcp_f: Distribution::new(),
+        tls_f: Distribution::new(),
+        http_f: Distribution::new(),
+        http_l: Distribution::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! Verdicts on histories whose truth is known.
 
 use hearth_proto::{
-    Confidence, DirectionFigures, Distribution, Figures, Own, SkipReason, Technology, TestKind,
-    TestOutcome, TestResult, UnixMs, Vantage,
+    Distribution, Figures, Own, SkipReason, Technology, TestKind, TestOutcome, TestResult, UnixMs,
+    Vantage,
 };
 use jiff::civil::date;
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::history::{Exclusion, Span};
 use crate::qoe::catalogue::Catalogue;
 use crate::report::figure::{NotEnough, Unit};
-use crate::scripted::{Script, ScriptLink, What};
+use crate::scripted::{Script, ScriptLink, What, figures};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -24,23 +24,6 @@ fn berlin() -> TimeZone {
 fn midnight(day: i8) -> UnixMs {
     let zoned = date(2026, 11, day).at(0, 0, 0, 0).to_zoned(berlin()).unwrap();
     UnixMs(zoned.timestamp().as_millisecond())
-}
-
-fn figures(bps: u64) -> DirectionFigures {
-    DirectionFigures {
-        goodput_bps: bps,
-        low_bps: None,
-        high_bps: None,
-        confidence: Confidence::High,
-        bytes: bps,
-        measured_ms: 8_000,
-        flows: 4,
-        rpm: None,
-        tcp_f: Distribution::new(),
-        tls_f: Distribution::new(),
-        http_f: Distribution::new(),
-        http_l: Distribution::new(),
-    }
 }
 
 fn test(at: UnixMs, mbps: f64) -> TestResult {

@@ -2,8 +2,8 @@
 //! of which nothing can be said.
 
 use hearth_proto::{
-    Busy, Confidence, DirectionFigures, Distribution, Figures, LinkSlot, Own, Technology, TestKind,
-    TestOutcome, TestResult, Vantage, Wifi,
+    Busy, Distribution, Figures, LinkSlot, Own, Technology, TestKind, TestOutcome, TestResult,
+    Vantage, Wifi,
 };
 use jiff::tz::TimeZone;
 
@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::homes::{Home, Sold, SoldSpeed};
 use crate::qoe::catalogue::Catalogue;
 use crate::report::household_report;
-use crate::scripted::{START, Script, ScriptLink, What};
+use crate::scripted::{START, Script, ScriptLink, What, figures};
 
 const MINUTE: i64 = 60_000;
 pub(super) const HOUR: i64 = 60 * MINUTE;
@@ -57,23 +57,6 @@ pub(super) fn with_wifi(mut history: History, tx_kbps: u32) -> History {
     history
 }
 
-fn direction(bps: u64) -> DirectionFigures {
-    DirectionFigures {
-        goodput_bps: bps,
-        low_bps: None,
-        high_bps: None,
-        confidence: Confidence::High,
-        bytes: bps,
-        measured_ms: 8_000,
-        flows: 4,
-        rpm: None,
-        tcp_f: Distribution::new(),
-        tls_f: Distribution::new(),
-        http_f: Distribution::new(),
-        http_l: Distribution::new(),
-    }
-}
-
 /// Four responsiveness tests a day on the first link.
 pub(super) fn with_tests(mut history: History, down_bps: u64, up_bps: u64) -> History {
     history.tests = (0..DAYS * 4)
@@ -90,8 +73,8 @@ pub(super) fn with_tests(mut history: History, down_bps: u64, up_bps: u64) -> Hi
                 order: None,
                 cost: Own::default(),
                 outcome: TestOutcome::Done(Box::new(Figures {
-                    down: Some(direction(down_bps)),
-                    up: Some(direction(up_bps)),
+                    down: Some(figures(down_bps)),
+                    up: Some(figures(up_bps)),
                     idle_rtt: Distribution::new(),
                 })),
             };
