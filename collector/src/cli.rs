@@ -117,6 +117,16 @@ impl DataArgs {
     }
 }
 
+/// Who enters something, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Who {
+    /// Who enters it
+    #[arg(long, value_parser = exclude::text, env = "USER")]
+    pub(crate) by: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {

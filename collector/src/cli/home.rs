@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use hearth_proto::HouseholdId;
 
-use super::exclude::{existing, text};
+use super::exclude::existing;
 use super::households::instant;
 use super::report::{CatalogueArgs, now};
-use super::{CliError, DataArgs, print, tell};
+use super::{CliError, DataArgs, Who, print, tell};
 use crate::homes::{HomeEntry, file, list};
 use crate::render;
 use crate::store::Store;
@@ -20,15 +20,6 @@ use crate::store::sqlite::SqliteStore;
 pub(super) struct HomeArgs {
     #[command(subcommand)]
     action: Action,
-}
-
-#[derive(Debug, Args)]
-struct Who {
-    /// Who enters it
-    #[arg(long, value_parser = text, env = "USER")]
-    by: String,
-    #[command(flatten)]
-    data: DataArgs,
 }
 
 #[derive(Debug, Subcommand)]

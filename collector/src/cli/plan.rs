@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use hearth_proto::HouseholdId;
 use hearth_proto::{Measures, Plan};
 
-use super::exclude::{existing, text};
+use super::exclude::existing;
 use super::households::instant;
 use super::report::now;
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, Who, print};
 use crate::plans::read_file;
 use crate::render;
 use crate::store::asks::{Asks, PlanChange, PlanEntry};
@@ -32,15 +32,6 @@ struct Whom {
     /// All households without a plan of their own
     #[arg(long)]
     all: bool,
-}
-
-#[derive(Debug, Args)]
-struct Who {
-    /// Who enters it
-    #[arg(long, value_parser = text, env = "USER")]
-    by: String,
-    #[command(flatten)]
-    data: DataArgs,
 }
 
 #[derive(Debug, Subcommand)]
