@@ -5,35 +5,20 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use common::kept::{appeared, keep};
 use common::{START, slot};
 use hearth_collector::history::{Exclusion, Span};
 use hearth_collector::store::exclusions::Exclusions as _;
 use hearth_collector::store::sqlite::SqliteStore;
-use hearth_collector::store::{Accepted, Batch, Hello, Store, Write};
-use hearth_proto::convert::encode_record;
-use hearth_proto::{
-    BootId, DefaultRoute, Distribution, Event, EventKind, LinkInfo, Record, Seq, Technology,
-    UnixMs, Vantage,
-};
+use hearth_proto::{Distribution, Record, Technology, UnixMs, Vantage};
 
 /// Half an hour of two links; in its tenth minute `eth0` answers after 900 ms.
 fn fill(data: &Path) {
     let store = SqliteStore::open(data).unwrap();
-    let told = |name: &str, technology, metric| {
-        Record::Event(Event {
-            at: UnixMs(START),
-            at_boot_ms: 0,
-            kind: EventKind::LinkAppeared(LinkInfo {
-                link: name.parse().unwrap(),
-                interface: name.to_owned(),
-                technology,
-                technology_source: "configured".to_owned(),
-                v4: Some(DefaultRoute { metric }),
-                v6: None,
-            }),
-        })
-    };
-    let mut records = vec![told("eth0", Technology::Dsl, 1), told("lte", Technology::Lte, 2)];
+    let mut records = vec![
+        appeared(UnixMs(START), "eth0", Technology::Dsl, 1),
+        appeared(UnixMs(START), "lte", Technology::Lte, 2),
+    ];
     for n in 0..30 {
         let mut fixed = slot("eth0", n);
         if let (10, Record::Slot(slot)) = (n, &mut fixed) {
@@ -41,26 +26,15 @@ fn fill(data: &Path) {
         }
         records.extend([fixed, slot("lte", n)]);
     }
-    let records: Vec<Accepted> = records
-        .into_iter()
-        .zip(1..)
-        .map(|(record, seq)| Accepted { seq: Seq(seq), body: encode_record(&record), record })
-        .collect();
-    let (agent, household, received) =
-        ("router-1".parse().unwrap(), "home-1".parse().unwrap(), UnixMs(START + 1_800_000));
+    let received = UnixMs(START + 1_800_000);
+    keep(&store, ("home-1", "router-1"), Vantage::Router, records, received);
     let out = Exclusion {
         link: Some("lte".to_owned()),
         span: Span { from: UnixMs(START + 1_200_000), to: UnixMs(START + 1_260_000) },
         by: "ada".to_owned(),
         why: "mast works".to_owned(),
     };
-    let hello =
-        Hello { agent, household, version: "0.1.0".to_owned(), vantage: Vantage::Router, received };
-    let (agent, household) = (hello.agent.clone(), hello.household.clone());
-    let up_to = records.last().unwrap().seq;
-    let batch = Batch { agent, boot: BootId(1), records, refused: Vec::new(), up_to, received };
-    store.commit(&[Write::Hello(hello), Write::Batch(batch)]).unwrap();
-    store.exclude(&household, &out, received).unwrap();
+    store.exclude(&"home-1".parse().unwrap(), &out, received).unwrap();
 }
 
 fn explain(data: &Path, args: &[&str]) -> (Option<i32>, String, String) {

@@ -1,18 +1,15 @@
 //! What is told of homes and what is promised to them, as a person runs it.
 
+mod common;
+
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use common::kept::{appeared, keep, plain_slot};
 use hearth_collector::store::sqlite::SqliteStore;
-use hearth_collector::store::{Accepted, Batch, Hello, Store as _, Write};
-use hearth_proto::convert::encode_record;
-use hearth_proto::{
-    BootId, Cause, DefaultRoute, Distribution, DownCause, Event, EventKind, Family, LinkInfo,
-    LinkSlot, Own, ProbeKind, Record, Role, Seq, Series, SeriesKey, SlotLength, Technology, UnixMs,
-    Vantage,
-};
+use hearth_proto::{DownCause, Event, EventKind, Record, SlotLength, Technology, UnixMs, Vantage};
 
 fn collector(data: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
@@ -134,56 +131,11 @@ fn quarters(day: i64, hour: i64, n: i64) -> Range<i64> {
     from..from + n
 }
 
-fn slot(n: i64, down: bool) -> Record {
-    let mut distribution = Distribution::new();
-    if !down {
-        (0..60).for_each(|us| distribution.record(20_000 + us));
-    }
-    let series = Series {
-        key: SeriesKey {
-            probe: ProbeKind::Stamp,
-            role: Role::Reflector,
-            family: Family::V4,
-            target: String::new(),
-        },
-        sent: 60,
-        failures: if down { vec![(Cause::Timeout, 60)] } else { Vec::new() },
-        failed_while_down: if down { 60 } else { 0 },
-        longest_failure_run: if down { 60 } else { 0 },
-        directions: None,
-        ipdv: None,
-        distribution,
-        payload_bytes: 44,
-        after_idle: false,
-    };
-    Record::Slot(LinkSlot {
-        link: "eth0".parse().unwrap(),
-        start: UnixMs(MONDAY + n * SLOT),
-        length: SlotLength::try_from(SLOT as u32).unwrap(),
-        down_ms: if down { SLOT as u32 } else { 0 },
-        unjudged_ms: 0,
-        down_cause: down.then_some(DownCause::Probes),
-        series: vec![series],
-        own: Own::default(),
-        wifi: None,
-        cells: Vec::new(),
-        busy: None,
-    })
-}
-
 /// Two weeks of a home with one link that is down in these quarters.
 fn two_weeks(store: &SqliteStore, household: &str, down: &[Range<i64>]) {
     let agent = format!("agent-of-{household}");
-    let info = LinkInfo {
-        link: "eth0".parse().unwrap(),
-        interface: "eth0".into(),
-        technology: Technology::Fttp,
-        technology_source: "configured".into(),
-        v4: Some(DefaultRoute { metric: 100 }),
-        v6: None,
-    };
     let event = |at, kind| Record::Event(Event { at: UnixMs(at), at_boot_ms: 0, kind });
-    let mut records = vec![event(MONDAY, EventKind::LinkAppeared(info))];
+    let mut records = vec![appeared(UnixMs(MONDAY), "eth0", Technology::Fttp, 100)];
     for n in 0..14 * DAY {
         let is_down = |n| down.iter().any(|range| range.contains(&n));
         if is_down(n) != is_down(n - 1) {
@@ -193,31 +145,11 @@ fn two_weeks(store: &SqliteStore, household: &str, down: &[Range<i64>]) {
             };
             records.push(event(MONDAY + n * SLOT, kind));
         }
-        records.push(slot(n, is_down(n)));
+        let length = SlotLength::try_from(SLOT as u32).unwrap();
+        records.push(plain_slot(UnixMs(MONDAY + n * SLOT), length, is_down(n)));
     }
-    let accepted = |(seq, record): (usize, Record)| Accepted {
-        seq: Seq(seq as u64 + 1),
-        body: encode_record(&record),
-        record,
-    };
     let received = UnixMs(MONDAY + 14 * DAY * SLOT);
-    let up_to = Seq(records.len() as u64);
-    let batch = Batch {
-        agent: agent.parse().unwrap(),
-        boot: BootId(1),
-        records: records.into_iter().enumerate().map(accepted).collect(),
-        refused: Vec::new(),
-        up_to,
-        received,
-    };
-    let hello = Hello {
-        agent: agent.parse().unwrap(),
-        household: household.parse().unwrap(),
-        version: "0".to_owned(),
-        vantage: Vantage::Device,
-        received,
-    };
-    store.commit(&[Write::Hello(hello), Write::Batch(batch)]).unwrap();
+    keep(store, (household, &agent), Vantage::Device, records, received);
 }
 
 #[test]

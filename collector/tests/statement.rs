@@ -1,92 +1,26 @@
 //! A statement from the command line: written, signed, checked and, where it was
 //! changed, caught.
 
+mod common;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use common::kept::{appeared, keep, plain_slot};
 use hearth_collector::store::sqlite::SqliteStore;
-use hearth_collector::store::{Accepted, Batch, Hello, Store, Write};
-use hearth_proto::convert::encode_record;
-use hearth_proto::{
-    BootId, DefaultRoute, Distribution, Event, EventKind, Family, LinkInfo, LinkSlot, Own,
-    ProbeKind, Record, Role, Seq, Series, SeriesKey, SlotLength, Technology, UnixMs, Vantage,
-};
+use hearth_proto::{SlotLength, Technology, UnixMs, Vantage};
 
 /// 2026-10-01T00:00:00Z.
 const START: i64 = 1_790_812_800_000;
 /// Five hours of minutes.
 const SLOTS: i64 = 300;
 
-fn slot(n: i64) -> Record {
-    let mut distribution = Distribution::new();
-    for us in 0..60 {
-        distribution.record(20_000 + us);
-    }
-    let series = Series {
-        key: SeriesKey {
-            probe: ProbeKind::Stamp,
-            role: Role::Reflector,
-            family: Family::V4,
-            target: String::new(),
-        },
-        sent: 60,
-        failures: Vec::new(),
-        failed_while_down: 0,
-        longest_failure_run: 0,
-        directions: None,
-        ipdv: None,
-        distribution,
-        payload_bytes: 44,
-        after_idle: false,
-    };
-    Record::Slot(LinkSlot {
-        link: "eth0".parse().unwrap(),
-        start: UnixMs(START + n * 60_000),
-        length: SlotLength::MINUTE,
-        down_ms: 0,
-        unjudged_ms: 0,
-        down_cause: None,
-        series: vec![series],
-        own: Own::default(),
-        wifi: None,
-        cells: Vec::new(),
-        busy: None,
-    })
-}
-
 fn fill(data: &Path) {
     let store = SqliteStore::open(data).unwrap();
-    let info = LinkInfo {
-        link: "eth0".parse().unwrap(),
-        interface: "eth0".into(),
-        technology: Technology::Fttp,
-        technology_source: "configured".into(),
-        v4: Some(DefaultRoute { metric: 100 }),
-        v6: None,
-    };
-    let appeared = Event { at: UnixMs(START), at_boot_ms: 0, kind: EventKind::LinkAppeared(info) };
-    let records = std::iter::once(Record::Event(appeared)).chain((0..SLOTS).map(slot));
-    let accepted = |(seq, record): (usize, Record)| Accepted {
-        seq: Seq(seq as u64 + 1),
-        body: encode_record(&record),
-        record,
-    };
-    let batch = Batch {
-        agent: "agent-1".parse().unwrap(),
-        boot: BootId(1),
-        records: records.enumerate().map(accepted).collect(),
-        refused: Vec::new(),
-        up_to: Seq(SLOTS as u64 + 1),
-        received: UnixMs(START),
-    };
-    let hello = Hello {
-        agent: "agent-1".parse().unwrap(),
-        household: "home-1".parse().unwrap(),
-        version: "0".to_owned(),
-        vantage: Vantage::Device,
-        received: UnixMs(START),
-    };
-    store.commit(&[Write::Hello(hello), Write::Batch(batch)]).unwrap();
+    let slot = |n| plain_slot(UnixMs(START + n * 60_000), SlotLength::MINUTE, false);
+    let there = appeared(UnixMs(START), "eth0", Technology::Fttp, 100);
+    let records = std::iter::once(there).chain((0..SLOTS).map(slot));
+    keep(&store, ("home-1", "agent-1"), Vantage::Device, records, UnixMs(START));
 }
 
 fn collector(folder: &Path, args: &[&str]) -> Output {

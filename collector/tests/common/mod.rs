@@ -1,9 +1,10 @@
-//! What the tests of the wire share: records, a collector as a process or within
-//! the test, and an agent's uplink.
+//! What tests share: records, a collector as a process or within the test, an
+//! agent's uplink, and a store that is filled without one.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate and uses its part")]
 
 pub mod client;
+pub mod kept;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
