@@ -96,7 +96,10 @@ impl Spending {
     /// A connection was opened whose segments' headers have so many bytes.
     pub fn opened(&self, connection: Weak<dyn Metered>, header: u64) {
         self.header.store(header, Ordering::Relaxed);
-        self.live().connections.push(connection);
+        let connections = &mut self.live().connections;
+        // Those that nobody asks about any more are gone; an agent runs for years.
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.push(connection);
     }
 
     /// A connection is about to be closed, which makes the kernel forget it. Whether it
@@ -214,6 +217,16 @@ mod tests {
         spending.change(Purpose::Capacity, before, now);
         assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 170, tx_bytes: 1500 });
         assert_eq!(spending.stripped().0, Bytes { rx: 170 - 132, tx: 1500 - 132 });
+    }
+
+    #[test]
+    fn connections_that_are_gone_are_forgotten_at_the_next() {
+        let spending = Spending::default();
+        for _ in 0..100 {
+            let connection: Arc<dyn Metered> = Arc::new(Asked::default());
+            spending.opened(Arc::downgrade(&connection), 66);
+            assert_eq!(spending.live().connections.len(), 1);
+        }
     }
 
     #[derive(Debug, Default)]
