@@ -11,7 +11,7 @@ use super::machine::chain;
 use super::{Finding, Patient, certificate};
 use crate::clock;
 use crate::config::Collector;
-use crate::probe::discovery::{LONGEST, PATH};
+use crate::probe::discovery::{Document, LONGEST, PATH};
 
 /// Less than the time that a check may take.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -242,12 +242,9 @@ fn is_discovery(status: u16, text: &str) -> Result<(), String> {
     if status != 200 {
         return Err(format!("answers with status {status}, where 200 is wanted"));
     }
-    let document: serde_json::Value = serde_json::from_str(text)
-        .map_err(|_| "answers with something else than JSON".to_owned())?;
-    if document.get("urls").is_some_and(serde_json::Value::is_object) {
-        Ok(())
-    } else {
-        Err("answers with a document that has no `urls`".into())
+    match Document::parse(text.as_bytes()) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(format!("its document can't be used: {e}")),
     }
 }
 
@@ -301,9 +298,17 @@ mod tests {
 
     #[test]
     fn a_discovery_document_names_its_tests() {
-        assert!(is_discovery(200, "{\"version\":1,\"urls\":{}}").is_ok());
-        for (status, text) in [(404, ""), (200, "<html>"), (200, "{}")] {
-            assert!(is_discovery(status, text).is_err());
+        let whole = r#"{"version":1,"urls":{"large_download_url":"https://a/l",
+            "small_download_url":"https://a/s","upload_url":"https://a/u"}}"#;
+        assert_eq!(is_discovery(200, whole), Ok(()));
+        for (status, text, part) in [
+            (404, "", "404"),
+            (200, "<html>", "not the JSON"),
+            (200, "{}", "not the JSON"),
+            (200, r#"{"version":1,"urls":{}}"#, "no large_download_url"),
+        ] {
+            let why = is_discovery(status, text).unwrap_err();
+            assert!(why.contains(part), "{why}");
         }
     }
 }
