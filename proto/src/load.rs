@@ -129,7 +129,7 @@ mod tests {
         assert!(!depth.look(WINDOW / 2, 1 << 30));
         assert!(depth.look(WINDOW, 1 << 30));
         assert!(!depth.look(WINDOW, 0));
-        // Silence since, but the connection still knows its own size.
+        // Silence since: back to the least.
         assert!(depth.look(WINDOW * 3, 1 << 30));
         assert_eq!(depth.octets(), 2 * SEGMENT);
     }

@@ -29,8 +29,6 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTP2: &[u8] = b"h2";
 /// The least window that HTTP/2 begins with (RFC 9113, section 6.9.2).
 const WINDOW: u32 = 65_535;
-/// Octets of an answer's header fields.
-const MOST_HEADERS: u32 = 16 * 1024;
 const AGENT: &str = concat!("hearth-agent/", env!("CARGO_PKG_VERSION"));
 
 /// Why a URL can't be asked for.
@@ -230,7 +228,7 @@ impl Http {
             let (mut sender, driver) = http2::Builder::new(TokioExecutor::new())
                 .initial_stream_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
-                .max_header_list_size(MOST_HEADERS)
+                .max_header_list_size(connection::MOST_HEADERS)
                 .handshake(stream)
                 .await?;
             tasks.spawn(driver);

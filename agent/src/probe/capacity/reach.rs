@@ -29,8 +29,6 @@ const BESIDE: u64 = 40_000;
 const FRAMED: u64 = 32;
 /// More than arrives between two readings.
 const READ_AT_ONCE: usize = 512 * 1024;
-/// Octets of an answer's header fields.
-const MOST_HEADERS: u32 = 16 * 1024;
 /// What may wait in the socket unsent: an upload gives way at once.
 const UNSENT: u32 = 64 * 1024;
 
@@ -141,7 +139,7 @@ async fn secure(tls: &Tls, tcp: Connected, name: &str, window: u64) -> Result<Se
         .initial_window_size(clamp(FIRST_WINDOW))
         .initial_connection_window_size(clamp(window + WINDOW_BESIDE))
         .enable_push(false)
-        .max_header_list_size(MOST_HEADERS)
+        .max_header_list_size(connection::MOST_HEADERS)
         .handshake(stream)
         .await
         .map_err(|error| failed(Cause::Protocol, &doing, &error))?;

@@ -91,13 +91,9 @@ impl Meter {
     }
 
     /// Octets on the link so far, headers included: as the kernel last said.
-    pub fn on_the_wire(&self) -> Bytes {
+    #[cfg(test)]
+    pub(super) fn on_the_wire(&self) -> Bytes {
         self.sum().cost.bytes
-    }
-
-    /// Octets of the headers of one segment.
-    pub fn header(&self) -> u64 {
-        self.header
     }
 
     /// The most payload of one segment, as the connection agreed on it.

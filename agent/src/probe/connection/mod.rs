@@ -52,6 +52,9 @@ use super::outlet::{Outlet, OutletError};
 use crate::clock;
 use crate::link::sock_diag::Connection;
 
+/// Octets of an answer's header fields.
+pub const MOST_HEADERS: u32 = 16 * 1024;
+
 /// The longest that each phase may take.
 pub const PHASE_TIMEOUT: Duration = Duration::from_secs(10);
 

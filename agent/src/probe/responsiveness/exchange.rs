@@ -14,7 +14,7 @@ use reqwest::Url;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::super::connection::{Account, ConnectError, Counted, Meter, Tls, connect};
+use super::super::connection::{Account, ConnectError, Counted, MOST_HEADERS, Meter, Tls, connect};
 use super::super::heavy::TestError;
 use super::super::outlet::Outlet;
 
@@ -24,8 +24,6 @@ pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 const WINDOW: u32 = 16 * 1024 * 1024;
 /// Octets read from a loaded socket at once.
 const READ_AHEAD: usize = 256 * 1024;
-/// Octets of an answer's header fields.
-const MOST_HEADERS: u32 = 16 * 1024;
 /// Octets of an upload that may wait to be framed.
 const UNFRAMED: usize = 2 * MOST_FRAME;
 /// Larger frames mean less work for each octet.
