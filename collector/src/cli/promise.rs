@@ -154,7 +154,7 @@ impl Work<'_> {
         let tz = self.judge.zone_of(&self.store.home(household)?);
         let mut periods = Vec::with_capacity(self.periods.len());
         for span in self.periods.iter().filter_map(|stretch| stretch.span(&tz)) {
-            let history = self.store.history(household, span)?;
+            let history = self.store.history_with_lead(household, span)?;
             let ledger = Ledger::build(&history, self.catalogue);
             periods.extend(count_days(&ledger, guarantee, span, &tz));
         }

@@ -10,8 +10,8 @@ use super::simulation::Simulation;
 use crate::history::Span;
 use crate::ledger::Ledger;
 use crate::report::days::days;
-use crate::report::figure::{Interval, IntervalMethod};
-use crate::report::interval::SplitMix;
+use crate::report::figure::IntervalMethod;
+use crate::report::interval::{self, SplitMix};
 
 /// What a ledger of the promise's activity alone says of each day of a period, days
 /// without an hour that counts left out. Their sum is what [`super::replay::count`]
@@ -26,19 +26,6 @@ pub fn count_days(
     let of = |day| count_within(ledger, column, guarantee, day, tz);
     let counted = days(period, tz).into_iter().map(|day| of(day.span));
     Some(counted.filter(|c| *c != Counted::default()).collect())
-}
-
-/// The middle 95 % of the means, stretched to hold what was found.
-fn middle(mut means: Vec<f64>, found: f64) -> Option<Interval> {
-    means.sort_by(f64::total_cmp);
-    let cut = means.len() / 40;
-    let (low, high) = (means.get(cut)?, means.get(means.len().checked_sub(1 + cut)?)?);
-    Some(Interval {
-        low: low.min(found),
-        high: high.max(found),
-        level: Some(0.95),
-        method: IntervalMethod::BootstrapOverDays,
-    })
 }
 
 impl Simulation {
@@ -73,10 +60,15 @@ impl Simulation {
             }
         }
         if let Some(found) = self.whole.share.value() {
-            self.whole.share = self.whole.share.clone().within(middle(broken, found));
+            self.whole.share = self.whole.share.clone().within(interval::middle_of(
+                broken,
+                found,
+                IntervalMethod::BootstrapOverDays,
+            ));
         }
         if let Some(mean) = &mut self.whole.paid_mean {
-            mean.between = middle(paid, mean.value).map(|i| (i.low, i.high));
+            mean.between = interval::middle_of(paid, mean.value, IntervalMethod::BootstrapOverDays)
+                .map(|i| (i.low, i.high));
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::figure::{Interval, IntervalMethod};
-use crate::report::interval::SplitMix;
+use crate::report::interval::{SplitMix, middle_of};
 
 /// Fixed, so that a replay comes out the same each time.
 pub(super) const RESAMPLES: usize = 500;
@@ -106,18 +106,8 @@ impl Tally {
             return None;
         }
         let mean = |s: &Sums| of(s) as f64 / s.judged as f64;
-        let mut means: Vec<f64> =
-            self.resamples.iter().filter(|s| s.judged > 0).map(mean).collect();
-        means.sort_by(f64::total_cmp);
-        let cut = means.len() / 40;
-        let (low, high) = (means.get(cut)?, means.get(means.len() - 1 - cut)?);
-        let found = mean(&self.sums);
-        Some(Interval {
-            low: low.min(found),
-            high: high.max(found),
-            level: Some(0.95),
-            method: IntervalMethod::BootstrapOverHomes,
-        })
+        let means = self.resamples.iter().filter(|s| s.judged > 0).map(mean).collect();
+        middle_of(means, mean(&self.sums), IntervalMethod::BootstrapOverHomes)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Local days and hours of a span: the only place where time zones are reckoned.
+//! Local days and hours of a span.
 
 use hearth_proto::UnixMs;
 use jiff::civil::Date;

@@ -85,7 +85,21 @@ fn share_of(days: &[(u64, u64)]) -> f64 {
     total.0 as f64 / total.1 as f64
 }
 
-/// The ends of the middle 95 %, widened to hold the value found.
+/// The ends of the middle 95 % of what resampling found, widened to hold the value
+/// found; `None` where it found nothing.
+pub(crate) fn middle_of(
+    mut resampled: Vec<f64>,
+    found: f64,
+    method: IntervalMethod,
+) -> Option<Interval> {
+    resampled.sort_by(f64::total_cmp);
+    let cut = resampled.len() / 40;
+    let low = resampled.get(cut)?;
+    let high = resampled.get(resampled.len().checked_sub(1 + cut)?)?;
+    Some(Interval { low: low.min(found), high: high.max(found), level: Some(0.95), method })
+}
+
+/// The same by selection, in place: many of these are asked for.
 fn middle(mut resampled: Vec<f32>, found: f64) -> Interval {
     let cut = RESAMPLES / 40;
     let (_, high, _) = resampled.select_nth_unstable_by(RESAMPLES - 1 - cut, f32::total_cmp);
