@@ -28,7 +28,7 @@ pub(super) struct StatementArgs {
     #[arg(long, value_name = "MONTH", value_parser = month, conflicts_with_all = ["last", "from", "to"])]
     month: Option<Month>,
     /// The language of its words
-    #[arg(long, value_name = "LANG", default_value = "en")]
+    #[arg(long, value_name = "LANG", default_value = "en", conflicts_with = "json")]
     lang: Lang,
     /// Write it as a page to this file: page one is one A4 page, the annex follows
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
@@ -112,6 +112,9 @@ pub(super) fn run(args: &StatementArgs) -> Result<(), CliError> {
         tell(&format!("written to {}", file.display()));
     }
     if report.json {
+        if key.is_some() {
+            tell("not signed: --json gives the statement alone; --html or --pdf carry a signature");
+        }
         print(&render::json(&sealed.statement))?;
     } else if args.html.is_none() && args.pdf.is_none() {
         print(&render::statement(&sealed.sheet(), &style(tz)))?;

@@ -159,6 +159,9 @@ fn attached(pdf: &[u8]) -> Vec<String> {
     use std::io::Read as _;
     let mut found = Vec::new();
     let mut rest = pdf;
+    // A statement's is under a megabyte: no file may make us fill our memory, by one
+    // attachment or by many.
+    let mut left: u64 = 16 << 20;
     while let Some(at) = position(rest, b"/EmbeddedFile") {
         rest = &rest[at + 1..];
         let Some(begin) = position(rest, b"stream\n") else { break };
@@ -167,12 +170,12 @@ fn attached(pdf: &[u8]) -> Vec<String> {
         let body = &body[..end];
         let mut text = String::new();
         let read = if position(dictionary, b"/FlateDecode").is_some() {
-            // A statement's is under a megabyte: no file may make us fill our memory.
-            flate2::read::ZlibDecoder::new(body).take(16 << 20).read_to_string(&mut text)
+            flate2::read::ZlibDecoder::new(body).take(left).read_to_string(&mut text)
         } else {
-            body.trim_ascii_end().take(16 << 20).read_to_string(&mut text)
+            body.trim_ascii_end().take(left).read_to_string(&mut text)
         };
         if read.is_ok() {
+            left -= text.len() as u64;
             found.push(text);
         }
     }

@@ -153,17 +153,11 @@ impl SigningKey {
             "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
             lines.join("\n")
         );
-        for (path, mode, text) in [(path, 0o600, pem), (&beside, 0o644, public.pem())] {
-            let failed =
-                |source| KeyError::File { path: path.to_owned(), doing: "written", source };
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(mode)
-                .open(path)
-                .map_err(failed)?;
-            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        }
+        write_new(path, 0o600, &pem)?;
+        write_new(&beside, 0o644, &public.pem()).inspect_err(|_| {
+            // Half a pair would stand in the way of the next try.
+            let _ = std::fs::remove_file(path);
+        })?;
         Ok((beside, public))
     }
 
@@ -331,4 +325,12 @@ impl Sealed {
         let proof = Proof { records: self.records.as_ref(), key: key.as_deref() };
         Sheet::new(&self.statement, self.lang, proof)
     }
+}
+
+/// A file that is not there yet.
+fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), KeyError> {
+    let failed = |source| KeyError::File { path: path.to_owned(), doing: "written", source };
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
