@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::report::figure::Figure;
 
 /// F: the preferred fixed link, else the preferred link.
-pub(crate) fn primary(ledger: &Ledger) -> Option<usize> {
+pub(super) fn primary(ledger: &Ledger) -> Option<usize> {
     let fixed = ledger.links.iter().position(|l| !l.technology.is_mobile());
     fixed.or_else(|| ledger.in_use())
 }

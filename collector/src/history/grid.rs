@@ -76,8 +76,8 @@ impl Grid {
     }
 
     /// Visits a link's slots in order of time, records of one slot merged. The
-    /// slot's number is negative before the grid: the day before it may be there
-    /// to prove a throughput.
+    /// slot's number is negative before the grid: days before it may be there to
+    /// prove a throughput.
     pub(crate) fn walk(&self, link: &LinkHistory, visit: impl FnMut(i64, &LinkSlot)) {
         let mut all: Vec<&LinkSlot> = link.slots.iter().collect();
         if !all.is_sorted_by_key(|s| s.start) {

@@ -1,6 +1,6 @@
 //! The ledger: for each link, activity and slot one state.
 //!
-//! It reads a history's columns and never its records. Read in this order: `state`
+//! It reads a history's columns; only `explain` reads records. Read in this order: `state`
 //! (what a cell holds), `build` (the rules, link by link), `column` (the loops),
 //! `throughput` (what is known of it), `anywhere` (the household's), `summary`,
 //! `explain` (any cell, down to the samples).

@@ -91,7 +91,7 @@ pub struct HourFigures {
 /// The plan of a link, by its name.
 pub(crate) fn sold<'h>(given: &Inputs<'h>, link: usize) -> Option<&'h Sold> {
     let name = given.ledger.links[link].link.as_str();
-    given.home?.plans.iter().find(|sold| sold.link == name)
+    given.home?.sold(name)
 }
 
 fn over(value: &Figure, by: Option<u64>, what: &str) -> Figure {

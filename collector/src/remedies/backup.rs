@@ -36,7 +36,8 @@ fn bad(replay: &Replay<'_>, marks: &[Vec<Option<Mark>>]) -> Bad {
     bad
 }
 
-/// Outages of the main link, and those in which every backup failed with it.
+/// Outages of the main link, and those in which the backup that shares least of them
+/// failed with it.
 fn fates(gaps: &Gaps) -> Option<(u64, u64)> {
     let fates = gaps.shared_fate.iter().map(|f| (f.incidents, f.common_incidents));
     let told = fates.filter(|(outages, _)| *outages >= at::SHARED_INCIDENTS);

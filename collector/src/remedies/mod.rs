@@ -195,7 +195,7 @@ impl Remedies {
             ledger.activities.iter().filter(|a| does.contains(&a.id)).cloned().collect();
         let declared = !named.is_empty();
         let decided_by = if declared { named } else { ledger.activities.clone() };
-        let Some(link) = crate::gaps::build::primary(ledger) else {
+        let Some(link) = gaps.primary.as_ref().map(|l| l.index) else {
             let cannot = |kind| Remedy::new(kind, Verdict::CannotSay, "the home has no link");
             let remedies = RemedyKind::ALL.map(cannot).into();
             return Self { link: None, decided_by, declared, remedies };

@@ -103,7 +103,7 @@ impl<'a> Replay<'a> {
     /// The plan of the main link.
     pub(super) fn sold(&self) -> Option<&'a Sold> {
         let name = self.given.ledger.links[self.link].link.as_str();
-        self.given.home?.plans.iter().find(|sold| sold.link == name)
+        self.given.home?.sold(name)
     }
 
     pub(super) fn requirement(&self, activity: usize) -> Option<&'a Requirement> {
