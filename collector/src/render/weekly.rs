@@ -44,6 +44,10 @@ fn limits(a: &ActivityProfile) -> String {
 
 pub(super) fn weekly(profile: &Profile, style: &Style) -> String {
     let mut out = style.heading("When it works (anywhere in the home; local time)");
+    if !profile.activities.iter().any(says_when) {
+        out += "not enough data: no hour was measured for long enough\n";
+        return out + &decided(profile, style);
+    }
     let mut table = Table::new(&[
         ("activity", Align::Left),
         ("20-22 h", Align::Right),
@@ -71,6 +75,21 @@ pub(super) fn weekly(profile: &Profile, style: &Style) -> String {
         ]);
     }
     out += &table.render(style.width);
+    out + &decided(profile, style)
+}
+
+/// Whether anything is known of when it works.
+fn says_when(a: &ActivityProfile) -> bool {
+    let peaks = &a.anywhere.peaks;
+    let figures = [&peaks.evening, &peaks.evening_weekdays, &peaks.midday, &peaks.midday_weekdays];
+    figures.iter().any(|peak| peak.worked.value().is_some())
+        || a.week.anywhere.worked.iter().any(Option::is_some)
+        || a.trend.anywhere.change.value().is_some()
+}
+
+/// What decided when it failed.
+fn decided(profile: &Profile, style: &Style) -> String {
+    let mut out = String::new();
     let limited: Vec<&ActivityProfile> =
         profile.activities.iter().filter(|a| !a.limits.is_empty()).collect();
     if !limited.is_empty() {
@@ -88,4 +107,31 @@ pub(super) fn weekly(profile: &Profile, style: &Style) -> String {
         out += &table.render(style.width);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_proto::Technology;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::homes::Home;
+    use crate::qoe::catalogue::Catalogue;
+    use crate::report::household_report;
+    use crate::scripted::{START, Script, ScriptLink};
+
+    fn said(script: &Script) -> String {
+        let (home, catalogue) = (Home::default(), Catalogue::built_in());
+        let report = household_report(&script.history(), &home, &catalogue, &TimeZone::UTC, START);
+        weekly(&report.1.profile, &Style { width: 100, tty: false, tz: TimeZone::UTC })
+    }
+
+    #[test]
+    fn a_minute_has_no_table_of_hours_and_a_day_has() {
+        let links = || vec![ScriptLink::new("eth0", Technology::Fttp, 20)];
+        let minute = said(&Script::seconds(60, links()));
+        assert!(minute.contains("not enough data") && !minute.contains("20-22 h"), "{minute}");
+        let day = said(&Script::minutes(1440, links()));
+        assert!(day.contains("20-22 h") && day.contains("Video call"), "{day}");
+    }
 }
