@@ -1,7 +1,7 @@
 //! Roll-ups over areas as tables.
 
 use super::Style;
-use super::figures::{LEGEND, figure, range, short};
+use super::figures::{LEGEND, figure, need_words, range, short};
 use super::table::{Align, Table};
 use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::report::days::{length, local, period};
@@ -194,11 +194,10 @@ fn group(title: &str, group: &Group, style: &Style) -> String {
         out += &style.paragraph("", &text);
     }
     let text = format!(
-        "outages that took the backup along: {}; need of a backup per home: {} and {}; homes with \
+        "outages that took the backup along: {}; need of a backup per home: {}; homes with \
          recurring congestion: {}",
         short(&group.shared),
-        short(&group.need.hours),
-        short(&group.need.bytes),
+        need_words(&group.need.hours, &group.need.bytes, short),
         short(&group.congestion.share)
     );
     out + &style.paragraph("", &text)

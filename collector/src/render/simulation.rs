@@ -4,9 +4,9 @@ use super::Style;
 use super::figures::percent;
 use super::figures::{range, short};
 use super::table::{Align, Table};
-use crate::console::words::count as thousands;
 use crate::promise::guarantee::{Guarantee, Scope};
 use crate::promise::simulation::{Mean, Row, Simulation};
+use crate::report::wording::count as thousands;
 
 /// A simulation as text.
 pub fn simulation(s: &Simulation, style: &Style) -> String {

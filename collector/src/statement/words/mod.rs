@@ -118,12 +118,6 @@ const MOST_NAMED: usize = 4;
 /// Times left out of account on page one.
 const MOST_LEFT_OUT: usize = 2;
 
-/// `text` with its first letter a capital, to begin a sentence.
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
-}
-
 impl Words<'_> {
     fn say(&self, id: &str, args: &[(&str, Arg<'_>)]) -> String {
         self.m.say(id, args)
