@@ -6,9 +6,11 @@ mod areas;
 mod exclude;
 mod explain;
 mod export;
+mod files;
 mod home;
 mod households;
 mod keygen;
+mod keys;
 mod plan;
 mod promise;
 mod quickstart;
@@ -41,6 +43,8 @@ const DATA: u8 = 65;
 const CONFIG: u8 = 78;
 /// Exit status where something that is needed isn't free (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
+/// Exit status of a statement that nothing speaks against, and that is not proven.
+const UNPROVEN: u8 = 2;
 
 /// Receives what agents measure and judges what works in a home.
 #[derive(Debug, Parser)]
@@ -77,6 +81,11 @@ enum Command {
     /// A household's statement, in plain words.
     Statement(statement::StatementArgs),
     /// Check a statement's file: its signature, what it shows, and its records.
+    ///
+    /// Exit status: 0 where it holds: it is signed by the key given, shows what was
+    /// signed, and every check asked for was made; 2 where nothing speaks against it but
+    /// that is not shown, as without --key; 65 where a check fails, as it does for what is
+    /// not signed.
     Verify(verify::VerifyArgs),
     /// Make a pair of keys to sign statements with.
     Keygen(keygen::KeygenArgs),
@@ -139,6 +148,9 @@ pub(crate) enum CliError {
     /// An input file's content is not accepted.
     #[error("{0}")]
     Data(String),
+    /// A statement is not proven: what it says of it is printed.
+    #[error("the statement is not proven")]
+    Unproven,
     /// The store can't answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -167,6 +179,7 @@ impl CliError {
         match self {
             Self::Usage(_) | Self::Store(StoreError::UnknownHousehold(_)) => USAGE,
             Self::Data(_) => DATA,
+            Self::Unproven => UNPROVEN,
             Self::Store(e) if needs_config(e) => CONFIG,
             Self::Config(_) | Self::Serve(crate::serve::ServeError::Tls(_)) => CONFIG,
             Self::Lock(_) => UNAVAILABLE,
@@ -187,11 +200,16 @@ fn needs_config(error: &StoreError) -> bool {
     )
 }
 
-/// Prints to standard output. Whoever stopped reading has had enough: that is
-/// no failure.
+/// Prints to standard output.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    print_octets(text.as_bytes())
+}
+
+/// Writes to standard output. Whoever stopped reading has had enough: that is
+/// no failure.
+fn print_octets(octets: &[u8]) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(octets).and_then(|()| out.flush()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|source| CliError::Io {
             doing: "writing to standard output".to_owned(),

@@ -2,40 +2,12 @@
 
 mod common;
 
-use std::io::Write as _;
 use std::ops::Range;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use common::kept::{appeared, keep, plain_slot};
+use common::program::{printed_of as printed, refused_of as refused};
 use hearth_collector::store::sqlite::SqliteStore;
 use hearth_proto::{DownCause, Event, EventKind, Record, SlotLength, Technology, UnixMs, Vantage};
-
-fn collector(data: &Path, args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("USER", "noc")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn printed(data: &Path, args: &[&str], input: &str) -> String {
-    let output = collector(data, args, input);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(data: &Path, args: &[&str], input: &str) -> (Option<i32>, String) {
-    let output = collector(data, args, input);
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
 
 fn store() -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();

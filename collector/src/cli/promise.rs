@@ -7,9 +7,8 @@ use clap::Args;
 use hearth_proto::HouseholdId;
 use jiff::civil::Date;
 
-use super::home::read;
 use super::report::{JudgeArgs, now, style};
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, files, print};
 use crate::ledger::Ledger;
 use crate::promise::by_day::count_days;
 use crate::promise::guarantee::{self, Guarantee};
@@ -61,7 +60,7 @@ pub(super) struct PromiseArgs {
 
 pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     let catalogue = args.judge.catalogue()?;
-    let (text, name) = read(&args.file)?;
+    let (text, name) = files::text(&args.file)?;
     let guarantee = guarantee::parse(&text, &name, &catalogue)
         .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
     let periods = periods(args, &guarantee)?;

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::homes::{FTTP, House, LTE, Line, NOW, fill};
 use crate::http::get;
+use crate::program::{command, printed, refused};
 use crate::{Console, html};
 
 const DOWN: Line = Line { down: &[(150, 120)], ..FTTP };
@@ -172,15 +173,6 @@ async fn reports_come_as_csv_json_and_parquet_and_bad_tables_are_named() {
     }
 }
 
-fn collector(data: &Path, args: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("TZ", "UTC")
-        .output()
-        .unwrap()
-}
-
 const SPAN: [&str; 4] = ["--from", "2025-11-23T16:00:00Z", "--to", "2025-11-24T16:00:00Z"];
 
 fn with_span(args: &[&'static str]) -> Vec<&'static str> {
@@ -191,9 +183,7 @@ fn with_span(args: &[&'static str]) -> Vec<&'static str> {
 fn the_command_line_tells_areas_and_writes_tables() {
     let folder = tempfile::tempdir().unwrap();
     areas(&SqliteStore::open(folder.path()).unwrap());
-    let text = collector(folder.path(), &with_span(&["areas", "--area-k", "6"]));
-    assert!(text.status.success(), "{text:?}");
-    let text = String::from_utf8(text.stdout).unwrap();
+    let text = printed(folder.path(), &with_span(&["areas", "--area-k", "6"]));
     assert!(text.contains("common cause") && text.contains("north-pon-0"), "{text}");
     assert!(text.contains("Area south (12 homes)"), "{text}");
     let out = folder.path().join("out");
@@ -202,7 +192,7 @@ fn the_command_line_tells_areas_and_writes_tables() {
     for format in ["csv", "parquet"] {
         let args = ["gaps", "north-0", "--format", format, "--out", out_text];
         let args: Vec<&str> = [&args[..], &SPAN].concat();
-        assert!(collector(folder.path(), &args).status.success());
+        printed(folder.path(), &args);
         for table in ["incidents", "activities", "hours", "congestion", "backup"] {
             assert!(out.join(format!("gaps-{table}.{format}")).metadata().unwrap().len() > 12);
         }
@@ -214,12 +204,25 @@ fn the_command_line_tells_areas_and_writes_tables() {
         (&["gaps", "north-0", "--table", "hours"], "--format"),
         (&["gaps", "north-0", "--format", "xml"], "json, csv, parquet"),
     ] {
-        let refused = collector(folder.path(), &with_span(args));
-        let stderr = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(64), "{args:?}: {stderr}");
+        let (status, stderr) = refused(folder.path(), &with_span(args));
+        assert_eq!(status, Some(64), "{args:?}: {stderr}");
         assert!(stderr.contains(said), "{args:?}: {stderr}");
     }
     independent_reader(&out);
+}
+
+#[test]
+fn whoever_stops_reading_an_export_has_had_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    areas(&SqliteStore::open(folder.path()).unwrap());
+    for format in ["json", "csv", "parquet"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let args = with_span(&["gaps", "north-0", "--format", format]);
+        let ended = command(folder.path()).args(args).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && stderr.is_empty(), "{format}: {stderr}");
+    }
 }
 
 /// Reads the Parquet files back with a program that is not ours, and holds them

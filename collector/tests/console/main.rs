@@ -9,6 +9,8 @@ mod http;
 mod measured;
 mod orders;
 mod printed;
+#[path = "../common/program.rs"]
+mod program;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
