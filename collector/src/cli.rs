@@ -33,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::homes::NotAgreed;
 use crate::store::StoreError;
 
 /// Exit status of a wrong command line (`EX_USAGE`).
@@ -43,6 +44,8 @@ const DATA: u8 = 65;
 const CONFIG: u8 = 78;
 /// Exit status where something that is needed isn't free (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
+/// Exit status where a household has not agreed to what is asked (`EX_NOPERM`).
+const NOT_AGREED: u8 = 77;
 /// Exit status of a statement that nothing speaks against, and that is not proven.
 const UNPROVEN: u8 = 2;
 
@@ -69,7 +72,7 @@ enum Command {
     /// What is told of a home: its place, what it was sold, what it does and agrees to.
     Home(home::HomeArgs),
     /// What works in a household, and what each link measured.
-    Profile(report::ReportArgs),
+    Profile(report::ProfileArgs),
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::GapsArgs),
     /// Gaps of areas and of all homes, and what hit many of them at once.
@@ -148,6 +151,9 @@ pub(crate) enum CliError {
     /// An input file's content is not accepted.
     #[error("{0}")]
     Data(String),
+    /// A household has not agreed to what is asked.
+    #[error(transparent)]
+    NotAgreed(#[from] NotAgreed),
     /// A statement is not proven: what it says of it is printed.
     #[error("the statement is not proven")]
     Unproven,
@@ -179,6 +185,7 @@ impl CliError {
         match self {
             Self::Usage(_) | Self::Store(StoreError::UnknownHousehold(_)) => USAGE,
             Self::Data(_) => DATA,
+            Self::NotAgreed(_) => NOT_AGREED,
             Self::Unproven => UNPROVEN,
             Self::Store(e) if needs_config(e) => CONFIG,
             Self::Config(_) | Self::Serve(crate::serve::ServeError::Tls(_)) => CONFIG,

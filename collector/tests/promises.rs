@@ -138,7 +138,8 @@ fn a_breach_pays_exactly_what_the_promise_says() {
     drop(store);
     for (home, area) in [("home-1", "north"), ("home-2", "north"), ("home-3", "south")] {
         let told = format!(
-            "time_zone = \"UTC\"\nplace.area = \"{area}\"\nconsents = {{ areas = true }}\n"
+            "time_zone = \"UTC\"\nplace.area = \"{area}\"\n\
+             consents = {{ areas = true, product = true }}\n"
         );
         printed(data, &["home", "set", home, "-"], &told);
     }
@@ -179,6 +180,23 @@ fn a_breach_pays_exactly_what_the_promise_says() {
     let text = printed(data, &weeks, file);
     assert!(text.contains("Would have been broken in 2 of 6 weeks"), "{text}");
     assert!(text.contains("Would have paid 13.00 EUR"), "{text}");
+
+    // Who takes back that product may see it is in nothing that product is told.
+    let told = "time_zone = \"UTC\"\nplace.area = \"north\"\nconsents = { areas = true }\n";
+    printed(data, &["home", "set", "home-1", "-"], told);
+    let product = json(&[]);
+    assert_eq!((&product["audience"], &product["not_agreed"]), (&"product".into(), &1.into()));
+    assert_eq!(product["whole"]["paid"].as_f64(), Some(5.0), "{product:#}");
+    assert!(!product.to_string().contains("home-1"), "{product:#}");
+    let text = printed(data, &weeks, file);
+    assert!(text.contains("Left out: 1 home that has not agreed"), "{text}");
+    let alone: Vec<&str> = weeks.iter().copied().chain(["--household", "home-1"]).collect();
+    let (status, stderr) = refused(data, &alone, file);
+    assert_eq!(status, Some(77), "{stderr}");
+    // The NOC counts all, and says that it is for the NOC.
+    let noc = json(&["--for", "noc"]);
+    assert_eq!(noc["whole"]["paid"].as_f64(), Some(13.0), "{noc:#}");
+    assert!(noc["limits"].to_string().contains("it is not for these"), "{noc:#}");
 }
 
 #[test]

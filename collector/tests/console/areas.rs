@@ -49,7 +49,8 @@ fn areas(store: &SqliteStore) {
                 backup: true,
                 ..Sold::default()
             }],
-            consents: Consents { areas: true, product: false },
+            // Only the south agreed that product may see it.
+            consents: Consents { areas: true, product: area == "south" },
             ..Home::default()
         };
         let change = HomeChange {
@@ -62,7 +63,7 @@ fn areas(store: &SqliteStore) {
     }
 }
 
-async fn console(k: u64) -> Console {
+pub(super) async fn console(k: u64) -> Console {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     areas(&store);
@@ -79,7 +80,7 @@ async fn console(k: u64) -> Console {
 }
 
 /// The page, once the roll-up is there.
-async fn drawn(at: SocketAddr, target: &str) -> String {
+pub(super) async fn drawn(at: SocketAddr, target: &str) -> String {
     loop {
         let answer = get(at, target).await;
         match answer.status {
@@ -186,6 +187,18 @@ fn the_command_line_tells_areas_and_writes_tables() {
     let text = printed(folder.path(), &with_span(&["areas", "--area-k", "6"]));
     assert!(text.contains("common cause") && text.contains("north-pon-0"), "{text}");
     assert!(text.contains("Area south (12 homes)"), "{text}");
+    let product = with_span(&["areas", "--area-k", "6", "--for", "product"]);
+    let product = printed(folder.path(), &product);
+    assert!(product.contains("12 homes that have not agreed to that are left out"), "{product}");
+    assert!(product.contains("Area south (12 homes)") && !product.contains("north"), "{product}");
+    let of = |home| with_span(&["profile", home, "--for", "product", "--json"]);
+    let profile: serde_json::Value =
+        serde_json::from_str(&printed(folder.path(), &of("south-0"))).unwrap();
+    assert_eq!(profile["audience"], "product");
+    let (status, stderr) = refused(folder.path(), &of("north-0"));
+    assert_eq!(status, Some(77), "{stderr}");
+    assert!(stderr.contains("north-0 has not agreed"), "{stderr}");
+    printed(folder.path(), &with_span(&["profile", "north-0"]));
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
     let out_text: &'static str = Box::leak(out.display().to_string().into_boxed_str());
@@ -200,6 +213,7 @@ fn the_command_line_tells_areas_and_writes_tables() {
     for (args, said) in [
         (&["areas", "--area-k", "1"][..], "from 2 to 1000"),
         (&["areas", "--activity", "x"], "one of"),
+        (&["areas", "--for", "sales"], "noc or product"),
         (&["gaps", "north-0", "--format", "csv", "--table", "x"], "one of incidents, activities"),
         (&["gaps", "north-0", "--table", "hours"], "--format"),
         (&["gaps", "north-0", "--format", "xml"], "json, csv, parquet"),

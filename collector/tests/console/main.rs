@@ -9,6 +9,7 @@ mod http;
 mod measured;
 mod orders;
 mod printed;
+mod product;
 #[path = "../common/program.rs"]
 mod program;
 
