@@ -2,7 +2,7 @@
 //! at a time (`ss -ti` shows the same). It needs no privilege.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -12,6 +12,8 @@ use netlink_packet_sock_diag::message::SockDiagMessage;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr as Kernel};
 use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
+use socket2::SockRef;
 
 use super::counters::Bytes;
 
@@ -29,6 +31,22 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// Index of the interface that it is bound to; 0: none.
     pub bound_to: u32,
+}
+
+impl Connection {
+    /// As what the kernel knows a socket that is connected to `remote`, or tries to be.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of(socket: SockRef<'_>, remote: SocketAddr) -> io::Result<Self> {
+        let bound_to = match socket.device()? {
+            Some(name) => if_nametoindex(name.strip_suffix(b"\0").unwrap_or(&name))?,
+            None => 0,
+        };
+        let local = socket.local_addr()?.as_socket();
+        let local = local.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        Ok(Self { local, remote, bound_to })
+    }
 }
 
 /// What the kernel counted since the connection was begun (`struct tcp_info` of
@@ -65,7 +83,39 @@ impl std::fmt::Debug for SockDiag {
     }
 }
 
+/// Why the kernel tells nothing of TCP connections.
+#[derive(Debug, thiserror::Error)]
+pub enum Untold {
+    /// It has no such netlink, or lets nobody ask.
+    #[error("there is no sock_diag netlink")]
+    Netlink(#[source] io::Error),
+    /// It has it, but not for TCP, or counts less than is needed: it is older than 4.19.
+    #[error("sock_diag does not tell what TCP connections carry")]
+    Tcp,
+    /// No socket could be had to ask about, so that nobody knows.
+    #[error("no socket on the loopback device to ask about")]
+    Untried(#[source] io::Error),
+}
+
 impl SockDiag {
+    /// Opens it, and sees by a socket of its own that it tells.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn proven() -> Result<Self, Untold> {
+        let mut kernel = Self::open().map_err(Untold::Netlink)?;
+        // Nobody connects to it, and nothing is sent.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Untold::Untried)?;
+        let local = listener.local_addr().map_err(Untold::Untried)?;
+        let remote = (Ipv4Addr::UNSPECIFIED, 0).into();
+        // Without its part for TCP the kernel finds no socket at all (ENOENT).
+        match kernel.ask(&Connection { local, remote, bound_to: 0 }) {
+            Ok(Some(_)) => Ok(kernel),
+            Ok(None) => Err(Untold::Tcp),
+            Err(error) => Err(Untold::Netlink(error)),
+        }
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -177,7 +227,7 @@ fn counts(info: &[u8]) -> Option<TcpCounts> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpStream;
 
     use super::*;
 
@@ -256,7 +306,7 @@ mod tests {
             near.read_exact(&mut [0; 500]).unwrap();
             let (local, remote) = (near.local_addr().unwrap(), near.peer_addr().unwrap());
             let connection = Connection { local, remote, bound_to: 0 };
-            let mut kernel = SockDiag::open().unwrap();
+            let mut kernel = SockDiag::proven().unwrap();
             let counts = kernel.ask(&connection).unwrap().expect("it is open");
             assert_eq!(counts.payload, Bytes { rx: 500, tx: 3000 });
             assert!(counts.segments.tx >= 3 && counts.segments.rx >= 2, "{counts:?}");
