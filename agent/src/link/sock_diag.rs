@@ -38,7 +38,7 @@ impl Connection {
     ///
     /// # Errors
     /// The system's.
-    pub fn of(socket: SockRef<'_>, remote: SocketAddr) -> io::Result<Self> {
+    pub fn of(socket: &SockRef<'_>, remote: SocketAddr) -> io::Result<Self> {
         let bound_to = match socket.device()? {
             Some(name) => if_nametoindex(name.strip_suffix(b"\0").unwrap_or(&name))?,
             None => 0,
@@ -64,8 +64,9 @@ pub struct TcpCounts {
     pub data_segments: u64,
     /// Of those the ones that came out of order: each was answered with a SACK at once.
     pub out_of_order: u64,
-    /// The round trip as the receiver of data takes it, queues included, in µs; 0: not
-    /// known.
+    /// The round trip, queues included, in µs; 0: not known. A receiver of data takes it
+    /// from time stamps; without them all it has is how long a whole window takes, which
+    /// is longer, so that it is then the sender's.
     pub rtt_us: u64,
     /// Whether segments bear time stamps (RFC 7323).
     pub has_timestamps: bool,
@@ -213,14 +214,16 @@ fn counts(info: &[u8]) -> Option<TcpCounts> {
         Some(u64::from(u32::from_ne_bytes(bytes)))
     };
     let u64_at = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
+    let has_timestamps = info.get(5)? & TIMESTAMPS != 0;
+    let (sender_rtt, receiver_rtt) = (u32_at(68)?, u32_at(92)?);
     Some(TcpCounts {
         payload: Bytes { rx: u64_at(128)?, tx: u64_at(200)? },
         segments: Bytes { rx: u32_at(140)?, tx: u32_at(136)? },
         resent: u64_at(208)?,
         data_segments: u32_at(152)?,
         out_of_order: u32_at(224).unwrap_or(0),
-        rtt_us: u32_at(92)?.max(u32_at(68)?),
-        has_timestamps: info.get(5)? & TIMESTAMPS != 0,
+        rtt_us: if has_timestamps { receiver_rtt.max(sender_rtt) } else { sender_rtt },
+        has_timestamps,
     })
 }
 
@@ -268,6 +271,16 @@ mod tests {
         };
         assert_eq!(answer(&recorded(), 7).unwrap(), Answer::Counts(Some(expected)));
         assert_eq!(answer(&recorded(), 8).unwrap(), Answer::Another);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn without_time_stamps_a_windows_time_is_no_round_trip() {
+        let mut info = recorded()[INFO..].to_vec();
+        info[92..96].copy_from_slice(&80_000_u32.to_le_bytes());
+        assert_eq!(counts(&info).unwrap().rtt_us, 80_000);
+        info[5] &= !1;
+        assert_eq!(counts(&info).unwrap().rtt_us, 5513);
     }
 
     #[test]

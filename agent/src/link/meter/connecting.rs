@@ -32,7 +32,7 @@ pub async fn connect(
     meter.opened();
     stream.set_nodelay(true)?;
     meter.set_segment(SockRef::from(&stream).tcp_mss()?.into());
-    if let Ok(connection) = Connection::of(SockRef::from(&stream), to) {
+    if let Ok(connection) = Connection::of(&SockRef::from(&stream), to) {
         meter.identify(connection);
     }
     Ok((stream, took))
@@ -49,7 +49,7 @@ struct Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let Some(socket) = &self.socket else { return };
-        if let Ok(connection) = Connection::of(SockRef::from(socket), self.to) {
+        if let Ok(connection) = Connection::of(&SockRef::from(socket), self.to) {
             self.meter.gave_up(connection);
         }
     }
