@@ -8,6 +8,7 @@ pub(crate) mod interval;
 pub mod names;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wording;
 
 use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
@@ -115,6 +116,14 @@ pub fn household_report_after(
         statement,
     };
     (ledger, report)
+}
+
+/// Any report as JSON, indented, with a newline at the end.
+pub fn json(report: &impl Serialize) -> String {
+    // The reports have string keys only and no fallible Serialize of their own.
+    let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
+    text.push('\n');
+    text
 }
 
 /// A time zone's name.
