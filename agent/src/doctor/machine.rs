@@ -13,6 +13,7 @@ use super::{Finding, Patient};
 use crate::clock;
 use crate::link::InterfaceName;
 use crate::link::bind::{BindError, device_socket};
+use crate::link::sock_diag::{SockDiag, Untold};
 use crate::probe::icmp;
 use crate::probe::outlet::Outlet;
 
@@ -56,6 +57,41 @@ pub fn binding(patient: &Patient) -> Vec<Finding> {
         ),
         Err(error) => Finding::problem(CHECK, None, chain(&error), "see the system's log"),
     }]
+}
+
+/// Whether the kernel counts what the agent's own connections cost.
+pub fn own_bytes() -> Vec<Finding> {
+    vec![own_bytes_finding(SockDiag::proven().map(drop))]
+}
+
+fn own_bytes_finding(told: Result<(), Untold>) -> Finding {
+    const CHECK: &str = "own bytes";
+    let estimated = "what TCP sends again is not counted into the budget, and tests may give way \
+                     without need";
+    let why = |error: &Untold| format!("{}: {estimated}", chain(error));
+    match told {
+        Ok(()) => Finding::ok(CHECK, None, "the kernel tells what connections cost (sock_diag)"),
+        Err(error @ Untold::Netlink(_)) => Finding::warning(
+            CHECK,
+            None,
+            why(&error),
+            "a kernel with CONFIG_INET_DIAG, and no sandbox that forbids netlink \
+             (RestrictAddressFamilies=AF_NETLINK in a systemd unit allows it)",
+        ),
+        Err(error @ Untold::Tcp) => Finding::warning(
+            CHECK,
+            None,
+            why(&error),
+            "as root, `modprobe tcp_diag`, on OpenWrt `kmod-inet-diag`; or a kernel of 4.19 or \
+             later with CONFIG_INET_TCP_DIAG",
+        ),
+        Err(error @ Untold::Untried(_)) => Finding::not_applicable(
+            CHECK,
+            None,
+            format!("not known: {}", chain(&error)),
+            "`ip link set lo up`",
+        ),
+    }
 }
 
 /// The state folder, the key's file, and whether the agent runs.
@@ -249,6 +285,23 @@ mod tests {
         std::fs::write(root.join("run/systemd/timesync/synchronized"), "").unwrap();
         let kept = of(after, None);
         assert!(kept.why.starts_with("synchronised, says systemd-timesyncd"), "{kept:?}");
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_count_is_told_with_what_would_help() {
+        let of = |untold| own_bytes_finding(Err(untold));
+        let error = || std::io::Error::from_raw_os_error(93);
+        let none = of(Untold::Netlink(error()));
+        assert!(none.why.contains("Protocol not supported"), "{none:?}");
+        assert!(none.remedy.contains("CONFIG_INET_DIAG"), "{none:?}");
+        let not_tcp = of(Untold::Tcp);
+        assert!(not_tcp.remedy.contains("modprobe tcp_diag"), "{not_tcp:?}");
+        for finding in [none, not_tcp] {
+            assert_eq!(finding.level, Level::Warning);
+            assert!(finding.why.contains("not counted into the budget"), "{finding:?}");
+        }
+        assert_eq!(of(Untold::Untried(error())).level, Level::NotApplicable);
+        assert_eq!(own_bytes_finding(Ok(())).level, Level::Ok);
     }
 
     #[test]

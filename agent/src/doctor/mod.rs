@@ -79,6 +79,7 @@ pub async fn examine(path: &Path, environment: Vec<(String, String)>) -> Report 
     let mut checks: Vec<(&'static str, Check)> = vec![
         ("icmp", Box::pin(std::future::ready(machine::icmp()))),
         ("binding", Box::pin(std::future::ready(machine::binding(&patient)))),
+        ("own bytes", Box::pin(std::future::ready(machine::own_bytes()))),
         ("files", Box::pin(machine::files(Arc::clone(&patient)))),
         ("clock", Box::pin(std::future::ready(machine::clock(&patient)))),
         ("links", Box::pin(std::future::ready(links::found(&patient)))),
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!((first.check, first.level), ("configuration", Level::NotApplicable));
         assert!(first.why.contains("none.toml") && first.remedy.contains("--config"));
         assert!(!report.bad_configuration);
-        for check in ["ICMP over IPv4", "clock", "collector", "test server"] {
+        for check in ["ICMP over IPv4", "own bytes", "clock", "collector", "test server"] {
             assert!(report.findings.iter().any(|f| f.check == check), "{check}: {report}");
         }
     }

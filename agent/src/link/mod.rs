@@ -4,15 +4,16 @@
 //! Read [`discover`] first (which links there are, and what happens to them),
 //! then [`classify`] (what technology a link is), [`bind`] (sockets that leave
 //! by one link and no other), [`counters`] (what the interface carried),
-//! [`spending`] (what of it is the agent's own) with [`sock_diag`] (what the kernel
-//! counted of a TCP connection), [`resolvers`] (which DNS servers belong to a link), [`radio`] and [`wifi`] (what
-//! carries it through the air).
+//! [`spending`] (what of it is the agent's own) with [`meter`] (what a TCP connection
+//! costs) and [`sock_diag`] (what the kernel counted of it), [`resolvers`] (which DNS
+//! servers belong to a link), [`radio`] and [`wifi`] (what carries it through the air).
 
 pub mod bind;
 pub mod classify;
 pub mod counters;
 pub mod discover;
 mod interface;
+pub mod meter;
 pub mod netlink;
 pub mod radio;
 pub mod resolvers;

@@ -2,7 +2,7 @@
 //! at a time (`ss -ti` shows the same). It needs no privilege.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -12,6 +12,8 @@ use netlink_packet_sock_diag::message::SockDiagMessage;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr as Kernel};
 use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
+use socket2::SockRef;
 
 use super::counters::Bytes;
 
@@ -31,6 +33,22 @@ pub struct Connection {
     pub bound_to: u32,
 }
 
+impl Connection {
+    /// As what the kernel knows a socket that is connected to `remote`, or tries to be.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of(socket: &SockRef<'_>, remote: SocketAddr) -> io::Result<Self> {
+        let bound_to = match socket.device()? {
+            Some(name) => if_nametoindex(name.strip_suffix(b"\0").unwrap_or(&name))?,
+            None => 0,
+        };
+        let local = socket.local_addr()?.as_socket();
+        let local = local.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        Ok(Self { local, remote, bound_to })
+    }
+}
+
 /// What the kernel counted since the connection was begun (`struct tcp_info` of
 /// `linux/tcp.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,8 +64,9 @@ pub struct TcpCounts {
     pub data_segments: u64,
     /// Of those the ones that came out of order: each was answered with a SACK at once.
     pub out_of_order: u64,
-    /// The round trip as the receiver of data takes it, queues included, in µs; 0: not
-    /// known.
+    /// The round trip, queues included, in µs; 0: not known. A receiver of data takes it
+    /// from time stamps; without them all it has is how long a whole window takes, which
+    /// is longer, so that it is then the sender's.
     pub rtt_us: u64,
     /// Whether segments bear time stamps (RFC 7323).
     pub has_timestamps: bool,
@@ -65,7 +84,39 @@ impl std::fmt::Debug for SockDiag {
     }
 }
 
+/// Why the kernel tells nothing of TCP connections.
+#[derive(Debug, thiserror::Error)]
+pub enum Untold {
+    /// It has no such netlink, or lets nobody ask.
+    #[error("there is no sock_diag netlink")]
+    Netlink(#[source] io::Error),
+    /// It has it, but not for TCP, or counts less than is needed: it is older than 4.19.
+    #[error("sock_diag does not tell what TCP connections carry")]
+    Tcp,
+    /// No socket could be had to ask about, so that nobody knows.
+    #[error("no socket on the loopback device to ask about")]
+    Untried(#[source] io::Error),
+}
+
 impl SockDiag {
+    /// Opens it, and sees by a socket of its own that it tells.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn proven() -> Result<Self, Untold> {
+        let mut kernel = Self::open().map_err(Untold::Netlink)?;
+        // Nobody connects to it, and nothing is sent.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Untold::Untried)?;
+        let local = listener.local_addr().map_err(Untold::Untried)?;
+        let remote = (Ipv4Addr::UNSPECIFIED, 0).into();
+        // Without its part for TCP the kernel finds no socket at all (ENOENT).
+        match kernel.ask(&Connection { local, remote, bound_to: 0 }) {
+            Ok(Some(_)) => Ok(kernel),
+            Ok(None) => Err(Untold::Tcp),
+            Err(error) => Err(Untold::Netlink(error)),
+        }
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -163,21 +214,23 @@ fn counts(info: &[u8]) -> Option<TcpCounts> {
         Some(u64::from(u32::from_ne_bytes(bytes)))
     };
     let u64_at = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
+    let has_timestamps = info.get(5)? & TIMESTAMPS != 0;
+    let (sender_rtt, receiver_rtt) = (u32_at(68)?, u32_at(92)?);
     Some(TcpCounts {
         payload: Bytes { rx: u64_at(128)?, tx: u64_at(200)? },
         segments: Bytes { rx: u32_at(140)?, tx: u32_at(136)? },
         resent: u64_at(208)?,
         data_segments: u32_at(152)?,
         out_of_order: u32_at(224).unwrap_or(0),
-        rtt_us: u32_at(92)?.max(u32_at(68)?),
-        has_timestamps: info.get(5)? & TIMESTAMPS != 0,
+        rtt_us: if has_timestamps { receiver_rtt.max(sender_rtt) } else { sender_rtt },
+        has_timestamps,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpStream;
 
     use super::*;
 
@@ -222,6 +275,16 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
+    fn without_time_stamps_a_windows_time_is_no_round_trip() {
+        let mut info = recorded()[INFO..].to_vec();
+        info[92..96].copy_from_slice(&80_000_u32.to_le_bytes());
+        assert_eq!(counts(&info).unwrap().rtt_us, 80_000);
+        info[5] &= !1;
+        assert_eq!(counts(&info).unwrap().rtt_us, 5513);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
     fn an_older_kernels_shorter_answer_is_none() {
         let info = |length: usize| {
             let mut info = recorded()[INFO..].to_vec();
@@ -256,7 +319,7 @@ mod tests {
             near.read_exact(&mut [0; 500]).unwrap();
             let (local, remote) = (near.local_addr().unwrap(), near.peer_addr().unwrap());
             let connection = Connection { local, remote, bound_to: 0 };
-            let mut kernel = SockDiag::open().unwrap();
+            let mut kernel = SockDiag::proven().unwrap();
             let counts = kernel.ask(&connection).unwrap().expect("it is open");
             assert_eq!(counts.payload, Bytes { rx: 500, tx: 3000 });
             assert!(counts.segments.tx >= 3 && counts.segments.rx >= 2, "{counts:?}");

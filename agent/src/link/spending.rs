@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError, Weak};
 use hearth_proto::{Own, Purpose};
 
 use super::counters::Bytes;
-use super::sock_diag::SockDiag;
+use super::sock_diag::{SockDiag, Untold};
 
 /// One link's spending since the agent started, by purpose: bytes on the wire,
 /// headers included. Shared by all that send by the link.
@@ -19,10 +19,10 @@ use super::sock_diag::SockDiag;
 pub struct Spending {
     by_purpose: [[AtomicU64; 2]; Purpose::ALL.len()],
     home: [AtomicU64; 2],
-    /// Of all: headers of metered connections.
+    /// Of metered connections, of all of it: headers.
     headers: [AtomicU64; 2],
-    /// Of a segment of the latest of them.
-    header: AtomicU64,
+    /// By purpose: octets of headers in both directions, and how many headers.
+    framing: [[AtomicU64; 2]; Purpose::ALL.len()],
     live: Mutex<Live>,
 }
 
@@ -33,6 +33,26 @@ pub struct Cost {
     pub bytes: Bytes,
     /// Of which headers.
     pub headers: Bytes,
+    /// How many headers.
+    pub segments: Bytes,
+}
+
+/// Headers of one purpose's metered connections, both directions together, since the
+/// agent started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Framing {
+    octets: u64,
+    segments: u64,
+}
+
+impl Framing {
+    /// The octets of a header since `before`, in the mean; `None` where there was none.
+    /// Connections to one place have one kind of header, and so has their mean.
+    pub fn header_since(&self, before: Self) -> Option<u64> {
+        let octets = self.octets.saturating_sub(before.octets);
+        let segments = self.segments.saturating_sub(before.segments);
+        (octets + segments / 2).checked_div(segments)
+    }
 }
 
 /// An open connection that the kernel can be asked about.
@@ -60,10 +80,16 @@ enum Kernel {
 impl Kernel {
     fn asked(&mut self) -> Option<&mut SockDiag> {
         if matches!(self, Self::Unasked) {
-            *self = match SockDiag::open() {
-                Ok(opened) => Self::Answers(opened),
+            let opened = match SockDiag::proven() {
+                // It may tell all the same.
+                Err(Untold::Untried(_)) => SockDiag::open().map_err(Untold::Netlink),
+                known => known,
+            };
+            *self = match opened {
+                Ok(kernel) => Self::Answers(kernel),
                 Err(error) => {
-                    tracing::warn!(%error, "the kernel does not tell of TCP connections: what they send again is not counted, and tests may give way without need");
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(%error, cause, "own bytes of TCP are estimated, without what is sent again, and tests may give way without need: see `hearth-agent doctor`");
                     Self::Silent
                 }
             };
@@ -90,12 +116,16 @@ impl Spending {
             tx: now.tx.wrapping_sub(before.tx),
         };
         add(&self.by_purpose[index(purpose)], more(now.bytes, before.bytes));
-        add(&self.headers, more(now.headers, before.headers));
+        let headers = more(now.headers, before.headers);
+        add(&self.headers, headers);
+        let segments = more(now.segments, before.segments);
+        let [octets, count] = &self.framing[index(purpose)];
+        octets.fetch_add(headers.rx.wrapping_add(headers.tx), Ordering::Relaxed);
+        count.fetch_add(segments.rx.wrapping_add(segments.tx), Ordering::Relaxed);
     }
 
-    /// A connection was opened whose segments' headers have so many bytes.
-    pub fn opened(&self, connection: Weak<dyn Metered>, header: u64) {
-        self.header.store(header, Ordering::Relaxed);
+    /// A connection was opened.
+    pub fn opened(&self, connection: Weak<dyn Metered>) {
         let connections = &mut self.live().connections;
         // Those that nobody asks about any more are gone; an agent runs for years.
         connections.retain(|connection| connection.strong_count() > 0);
@@ -155,15 +185,20 @@ impl Spending {
         })
     }
 
-    /// The same less the headers of metered connections, and how many bytes a segment's
-    /// are: what an interface's bytes less its packets' headers are to be held against.
-    pub fn stripped(&self) -> (Bytes, u64) {
+    /// The same less the headers of metered connections, of each its own kind: what an
+    /// interface's bytes less its packets' headers are to be held against.
+    pub fn stripped(&self) -> Bytes {
         let (total, headers) = (self.total(), read(&self.headers));
-        let payload = Bytes {
-            rx: total.rx.saturating_sub(headers.rx),
-            tx: total.tx.saturating_sub(headers.tx),
-        };
-        (payload, self.header.load(Ordering::Relaxed))
+        Bytes { rx: total.rx.saturating_sub(headers.rx), tx: total.tx.saturating_sub(headers.tx) }
+    }
+
+    /// What headers the purpose's metered connections have had so far.
+    pub fn framing(&self, purpose: Purpose) -> Framing {
+        let [octets, segments] = &self.framing[index(purpose)];
+        Framing {
+            octets: octets.load(Ordering::Relaxed),
+            segments: segments.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -208,15 +243,36 @@ mod tests {
     #[test]
     fn a_cost_may_turn_out_more_or_less() {
         let spending = Spending::default();
-        let cost = |rx, tx, header| Cost {
+        let cost = |rx, tx, header, segments| Cost {
             bytes: Bytes { rx, tx },
-            headers: Bytes { rx: header, tx: header },
+            headers: Bytes { rx: header * segments, tx: header * segments },
+            segments: Bytes { rx: segments, tx: segments },
         };
-        let (before, now) = (cost(100, 2000, 66), cost(170, 1500, 132));
+        let (before, now) = (cost(100, 2000, 66, 1), cost(170, 1500, 54, 2));
         spending.change(Purpose::Capacity, Cost::default(), before);
+        assert_eq!(spending.framing(Purpose::Capacity).header_since(Framing::default()), Some(66));
         spending.change(Purpose::Capacity, before, now);
         assert_eq!(spending.of(Purpose::Capacity), Own { rx_bytes: 170, tx_bytes: 1500 });
-        assert_eq!(spending.stripped().0, Bytes { rx: 170 - 132, tx: 1500 - 132 });
+        assert_eq!(spending.stripped(), Bytes { rx: 170 - 108, tx: 1500 - 108 });
+        assert_eq!(spending.framing(Purpose::Capacity).header_since(Framing::default()), Some(54));
+    }
+
+    #[test]
+    fn a_header_is_that_of_the_purposes_own_connections_since_then() {
+        let spending = Spending::default();
+        let cost = |header: u64, segments: u64| Cost {
+            bytes: Bytes { rx: header * segments, tx: 0 },
+            headers: Bytes { rx: header * segments, tx: 0 },
+            segments: Bytes { rx: segments, tx: 0 },
+        };
+        // A test of before, by IPv6.
+        spending.change(Purpose::Capacity, Cost::default(), cost(86, 1000));
+        let before = spending.framing(Purpose::Capacity);
+        assert_eq!(before.header_since(before), None);
+        // Telemetry goes on beside the next one.
+        spending.change(Purpose::Capacity, Cost::default(), cost(54, 10));
+        spending.change(Purpose::Telemetry, Cost::default(), cost(86, 500));
+        assert_eq!(spending.framing(Purpose::Capacity).header_since(before), Some(54));
     }
 
     #[test]
@@ -224,7 +280,7 @@ mod tests {
         let spending = Spending::default();
         for _ in 0..100 {
             let connection: Arc<dyn Metered> = Arc::new(Asked::default());
-            spending.opened(Arc::downgrade(&connection), 66);
+            spending.opened(Arc::downgrade(&connection));
             assert_eq!(spending.live().connections.len(), 1);
         }
     }
@@ -244,9 +300,8 @@ mod tests {
         let connections = [Arc::<Asked>::default(), Arc::default()];
         for connection in &connections {
             let weak: Weak<Asked> = Arc::downgrade(connection);
-            spending.opened(weak, 66);
+            spending.opened(weak);
         }
-        assert_eq!(spending.stripped().1, 66);
         spending.refresh();
         let [first, second] = connections;
         assert!(!spending.closing(&*first));

@@ -231,11 +231,12 @@ impl Run {
             tracing::info!(ms, "the machine slept");
         }
         self.clocks.wall.send_replace(self.timeline);
+        let at = self.timeline.at(now.mono);
+        let rightness = &mut self.clocks.rightness;
+        let was_right = broken.stepped_ms.is_some_and(|by_ms| rightness.stepped(by_ms, welcome));
+        self.shared.recorder.broken(&broken, at, was_right).await;
         if let Some(by_ms) = broken.stepped_ms {
-            let at = self.timeline.at(now.mono);
             self.costs.clock_stepped(broken.ended, at);
-            let mends = !self.clocks.rightness.stepped(by_ms, welcome);
-            self.shared.recorder.clock_stepped(by_ms, at, mends).await;
             self.shared.recorder.event(at, EventKind::ClockStep { by_ms }).await;
         }
         for name in self.tasks.keys() {

@@ -9,13 +9,14 @@
 //! radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`]
 //! (what the collector asks for), [`desk`] (what is known of a link), [`timeline`]
 //! (pure: wall time that does not jump), [`rightness`] (pure: whether it was right),
-//! [`recorder`], [`undated`] (pure: what happens before the clock is set), [`state`]
+//! [`dating`] (pure: what was dated by a clock that was not), [`recorder`], [`undated`] (pure: what happens before the clock is set), [`state`]
 //! and [`memory`] (what is kept over restarts), [`status`] (what it is doing, on
 //! request), [`times`] (pure: how long probes took) and [`progress`] (what a
 //! watcher is told).
 
 mod asked;
 mod costs;
+mod dating;
 mod desk;
 mod dozing;
 mod follow;

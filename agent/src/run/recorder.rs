@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use hearth_proto::{Event, EventKind, LinkName, LinkSlot, Record, TestResult, UnixMs};
 
+use super::dating::Dating;
 use super::progress::{News, Progress};
-use super::undated::{Undated, is_dated};
+use super::timeline::Break;
+use super::undated::{self, Undated, is_dated};
 use crate::clock;
-use crate::spool::Spool;
+use crate::spool::{Spool, mend};
 
 /// Clones write to the same spool.
 #[derive(Clone)]
@@ -20,11 +22,15 @@ pub(super) struct Recorder {
     progress: Arc<dyn Progress>,
     told: Arc<Mutex<HashSet<Told>>>,
     undated: Arc<Mutex<Undated>>,
+    /// Locked while slots or a step of the clock are on their way into the spool, so
+    /// that none is mended twice or never.
+    dating: Arc<tokio::sync::Mutex<Dating>>,
 }
 
 impl Recorder {
     pub(super) fn new(spool: Spool, began: Instant, progress: Arc<dyn Progress>) -> Self {
-        Self { spool, began, progress, told: Arc::default(), undated: Arc::default() }
+        let (told, undated, dating) = (Arc::default(), Arc::default(), Arc::default());
+        Self { spool, began, progress, told, undated, dating }
     }
 
     /// Tells whoever watches.
@@ -38,18 +44,22 @@ impl Recorder {
         let at_boot_ms = clock::now().saturating_duration_since(self.began).as_millis() as u64;
         let event = Event { at, at_boot_ms, kind };
         if is_dated(at) {
-            self.append(vec![Record::Event(event)]).await;
+            self.append_now(Record::Event(event)).await;
         } else {
             self.undated().record(Record::Event(event));
         }
     }
 
-    /// The wall clock was set by `by_ms`, and says `now`. What waited for it is dated
-    /// and recorded. `mends`: what was recorded and not yet sent was dated by a clock
-    /// that was wrong, and is put right.
-    pub(super) async fn clock_stepped(&self, by_ms: i64, now: UnixMs, mends: bool) {
-        if mends {
-            match self.spool.mend(by_ms).await {
+    /// A new timeline began. Where it did because the wall clock was set, which now says
+    /// `now`: what waited for it is dated and recorded, and unless the clock `was_right`
+    /// what was recorded and not yet sent is put right.
+    pub(super) async fn broken(&self, broken: &Break, now: UnixMs, was_right: bool) {
+        let mut dating = self.dating.lock().await;
+        let ended = dating.current();
+        let wrong = dating.broken(broken, was_right);
+        let Some(by_ms) = broken.stepped_ms else { return };
+        if let Some(wrong) = wrong {
+            match self.spool.mend(by_ms, wrong).await {
                 Ok(0) => {}
                 Ok(records) => tracing::info!(records, by_ms, "wall times put right"),
                 Err(error) => {
@@ -59,7 +69,7 @@ impl Recorder {
         }
         let waited = self.undated().stepped(by_ms, now);
         if !waited.is_empty() {
-            self.append(waited).await;
+            self.append(waited, ended).await;
         }
     }
 
@@ -81,23 +91,30 @@ impl Recorder {
     /// Records a test.
     pub(super) async fn test(&self, result: TestResult) {
         if is_dated(result.start) {
-            self.append(vec![Record::Test(result)]).await;
+            self.append_now(Record::Test(result)).await;
         } else {
             self.undated().record(Record::Test(result));
         }
     }
 
-    /// Records slots.
-    pub(super) async fn slots(&self, slots: Vec<LinkSlot>) {
-        let (slots, undated): (Vec<_>, Vec<_>) =
-            slots.into_iter().partition(|slot| is_dated(slot.start));
-        for slot in undated {
-            self.undated().record(Record::Slot(slot));
+    /// Records slots of the timeline `epoch`, which may have ended.
+    pub(super) async fn slots(&self, slots: Vec<LinkSlot>, epoch: u32) {
+        let dating = self.dating.lock().await;
+        let by_ms = dating.moved(epoch);
+        let mut records: Vec<_> = slots.into_iter().map(Record::Slot).collect();
+        for record in &mut records {
+            mend(record, by_ms);
         }
-        if let Some(first) = slots.first() {
-            let news = News::Slots { link: first.link.clone(), count: slots.len() };
+        let (dated, undated): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| is_dated(undated::date(record)));
+        for record in undated {
+            self.undated().record(record);
+        }
+        if let Some(Record::Slot(first)) = dated.first() {
+            let news = News::Slots { link: first.link.clone(), count: dated.len() };
             let at = first.start;
-            self.append(slots.into_iter().map(Record::Slot).collect()).await;
+            self.append(dated, epoch).await;
+            drop(dating);
             self.tell(news);
             let lost = self.undated().take_slots();
             if let Some(cannot) = lost {
@@ -131,9 +148,15 @@ impl Recorder {
         self.event(at, EventKind::CannotMeasure { link, what, why, remedy }).await;
     }
 
-    async fn append(&self, records: Vec<Record>) {
+    /// Of the present timeline.
+    async fn append_now(&self, record: Record) {
+        let dating = self.dating.lock().await;
+        self.append(vec![record], dating.current()).await;
+    }
+
+    async fn append(&self, records: Vec<Record>, epoch: u32) {
         let count = records.len();
-        if let Err(error) = self.spool.append(records).await {
+        if let Err(error) = self.spool.append_dated(records, epoch).await {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, count, "records lost: the spool does not take them");
         }

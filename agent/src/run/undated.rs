@@ -87,7 +87,7 @@ impl Undated {
 }
 
 /// When a record is of.
-fn date(record: &Record) -> UnixMs {
+pub(super) fn date(record: &Record) -> UnixMs {
     match record {
         Record::Slot(slot) => slot.start,
         Record::Test(test) => test.start,

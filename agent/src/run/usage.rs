@@ -99,6 +99,8 @@ impl Usage {
         }
         self.counted = instant;
         self.dozing.is_idle(instant);
+        // Before the interface: what it counts between the two is its own a second later.
+        self.spending.refresh();
         match self.counters.read() {
             Ok(counted) => {
                 let since = instant.saturating_duration_since(self.began);

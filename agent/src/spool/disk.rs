@@ -238,7 +238,7 @@ impl Disk {
     /// Changes this run's records, all or none; gives how many were.
     pub(super) fn rewrite(
         &mut self,
-        change: impl Fn(&[u8]) -> Option<Vec<u8>>,
+        change: impl Fn(u64, &[u8]) -> Option<Vec<u8>>,
     ) -> rusqlite::Result<u64> {
         let tx = self.db.transaction()?;
         let (mut held, mut changed, mut after) = (self.held, 0, 0_i64);
@@ -258,7 +258,7 @@ impl Disk {
             let mut write =
                 tx.prepare("UPDATE record SET body = ?3 WHERE boot = ?1 AND seq = ?2")?;
             for (seq, kind, body) in some {
-                let Some(new) = change(&body) else { continue };
+                let Some(new) = change(seq as u64, &body) else { continue };
                 let mut gone = Held::default();
                 gone.add(kind, 0, body.len() as u64);
                 held.add(kind, 0, new.len() as u64);

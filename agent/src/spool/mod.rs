@@ -45,6 +45,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -198,7 +199,13 @@ impl Spool {
     /// [`SpoolLimits::write_interval`], at once if an event is among them or
     /// [`Spool::flush`] is called. Waits only while the thread is busy.
     pub async fn append(&self, records: Vec<Record>) -> Result<(), SpoolError> {
-        self.commands.send(Command::Append(records)).await.map_err(|_| SpoolError::Closed)
+        self.send(Command::Append(records, None)).await
+    }
+
+    /// The same of records whose dates are of another clock than those before, by
+    /// whatever number the caller knows it: see [`Spool::mend`].
+    pub async fn append_dated(&self, records: Vec<Record>, clock: u32) -> Result<(), SpoolError> {
+        self.send(Command::Append(records, Some(clock))).await
     }
 
     /// The records after `after`, or from the oldest on: of one boot, at most
@@ -220,9 +227,10 @@ impl Spool {
     }
 
     /// Puts right the wall times of this boot's records that were not acknowledged
-    /// yet, after the clock was set by `by_ms`. Gives how many there were.
-    pub async fn mend(&self, by_ms: i64) -> Result<u64, SpoolError> {
-        self.ask(|reply| Command::Mend { by_ms, reply }).await?
+    /// yet and were dated by one of `clocks`, after the clock was set by `by_ms`. Gives
+    /// how many there were.
+    pub async fn mend(&self, by_ms: i64, clocks: RangeInclusive<u32>) -> Result<u64, SpoolError> {
+        self.ask(|reply| Command::Mend { by_ms, clocks, reply }).await?
     }
 
     /// What is in it.
@@ -251,7 +259,11 @@ impl Spool {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, SpoolError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| SpoolError::Closed)?;
+        self.send(command(reply)).await?;
         answer.await.map_err(|_| SpoolError::Closed)
+    }
+
+    async fn send(&self, command: Command) -> Result<(), SpoolError> {
+        self.commands.send(command).await.map_err(|_| SpoolError::Closed)
     }
 }

@@ -2,6 +2,7 @@
 //! step is passed in.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use hearth_proto::convert::{MAX_TEXT, encode_record};
@@ -10,7 +11,7 @@ use tracing::{info, warn};
 
 use super::disk::{Disk, Write, is_corrupt};
 use super::item::{Count, Item, Kind};
-use super::mend::mend_body;
+use super::mend::{Clocks, mend_body};
 use super::{Batch, Position, SpoolError, SpoolLimits, SpoolStats};
 
 /// When a step happens.
@@ -28,6 +29,7 @@ pub(super) struct Core {
     boot: BootId,
     run: i64,
     next_seq: u64,
+    clocks: Clocks,
     /// `None` only after a corrupt file could not be replaced.
     disk: Option<Disk>,
     /// Appended and not yet written, by rising seq.
@@ -58,6 +60,7 @@ impl Core {
             boot,
             run: disk.run(),
             next_seq: 1,
+            clocks: Clocks::default(),
             disk: Some(disk),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -77,6 +80,11 @@ impl Core {
     /// When [`Core::flush`] must be called, if nothing else comes.
     pub(super) fn due_ms(&self) -> Option<u64> {
         self.due_ms
+    }
+
+    /// Records from now on are dated by `clock`.
+    pub(super) fn dated_by(&mut self, clock: u32) {
+        self.clocks.dated(self.next_seq, clock);
     }
 
     /// Takes records in. Events are written at once.
@@ -125,6 +133,7 @@ impl Core {
     /// Lets go of what was acknowledged.
     pub(super) fn ack(&mut self, boot: BootId, up_to: Seq, now: Now) -> Result<(), SpoolError> {
         if boot == self.boot {
+            self.clocks.acknowledged(up_to.0);
             while self.waiting.front().is_some_and(|i| i.seq <= up_to.0) {
                 self.pop(0);
             }
@@ -140,9 +149,14 @@ impl Core {
     }
 
     /// See [`super::Spool::mend`].
-    pub(super) fn mend(&mut self, by_ms: i64, now: Now) -> Result<u64, SpoolError> {
+    pub(super) fn mend(
+        &mut self,
+        by_ms: i64,
+        clocks: &RangeInclusive<u32>,
+        now: Now,
+    ) -> Result<u64, SpoolError> {
         let mut mended = 0;
-        for item in &mut self.waiting {
+        for item in self.waiting.iter_mut().filter(|item| self.clocks.is_of(item.seq, clocks)) {
             if let Some(body) = mend_body(&item.body, by_ms) {
                 self.waiting_bytes =
                     self.waiting_bytes - item.body.len() as u64 + body.len() as u64;
@@ -151,7 +165,9 @@ impl Core {
             }
         }
         let Some(disk) = self.disk.as_mut() else { return Ok(mended) };
-        match disk.rewrite(|body| mend_body(body, by_ms)) {
+        let dated = &self.clocks;
+        let mend = |seq, body: &[u8]| dated.is_of(seq, clocks).then(|| mend_body(body, by_ms))?;
+        match disk.rewrite(mend) {
             Ok(written) => {
                 self.stats.writes += u64::from(written > 0);
                 Ok(mended + written)

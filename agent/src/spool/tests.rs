@@ -259,3 +259,28 @@ async fn a_handle_gives_back_what_was_appended_and_locks_others_out() {
     assert_eq!((new.boot, new.up_to()), (BootId(2), Seq(1)));
     assert_eq!(spool.next_batch(Some(new.end), 10, 1000).await.unwrap(), None);
 }
+
+/// An earlier run's dates are of a clock that this one knows nothing of; what a right
+/// clock dated stays, on disk and in memory.
+#[test]
+fn only_what_a_wrong_clock_dated_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    let open = |boot| Core::new(&path, SpoolLimits::default(), BootId(boot), at(0)).unwrap();
+    let mut core = open(1);
+    core.append(&[slot(0)], at(0));
+    core.flush(at(0)).unwrap();
+    drop(core);
+
+    let mut core = open(2);
+    for (id, clock, flushed) in [(1, 0, true), (2, 1, true), (3, 0, false), (4, 1, false)] {
+        core.dated_by(clock);
+        core.append(&[slot(id)], at(0));
+        if flushed {
+            core.flush(at(0)).unwrap();
+        }
+    }
+    assert_eq!(core.mend(100 * 60_000, &(1..=1), at(0)).unwrap(), 2);
+    let ids: Vec<_> = all(&mut core).iter().filter_map(|(_, _, record)| id(record)).collect();
+    assert_eq!(ids, [0, 1, 102, 3, 104]);
+}

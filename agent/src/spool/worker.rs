@@ -1,5 +1,6 @@
 //! The thread that owns the spool's core: takes commands, keeps the clock.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,7 @@ use super::{Batch, Position, SpoolError, SpoolLimits, SpoolStats};
 /// What a handle asks for.
 #[derive(Debug)]
 pub(super) enum Command {
-    Append(Vec<Record>),
+    Append(Vec<Record>, Option<u32>),
     Next {
         after: Option<Position>,
         max_records: usize,
@@ -27,6 +28,7 @@ pub(super) enum Command {
     },
     Mend {
         by_ms: i64,
+        clocks: RangeInclusive<u32>,
         reply: oneshot::Sender<Result<u64, SpoolError>>,
     },
     Stats(oneshot::Sender<SpoolStats>),
@@ -94,7 +96,10 @@ async fn serve(
         };
         // A reply that nobody waits for any more is no failure.
         match command {
-            Some(Command::Append(records)) => {
+            Some(Command::Append(records, dated_by)) => {
+                if let Some(of) = dated_by {
+                    core.dated_by(of);
+                }
                 core.append(&records, clock.now());
                 grown.send_modify(|n| *n += records.len() as u64);
             }
@@ -104,8 +109,8 @@ async fn serve(
             Some(Command::Ack { boot, up_to, reply }) => {
                 let _ = reply.send(core.ack(boot, up_to, clock.now()));
             }
-            Some(Command::Mend { by_ms, reply }) => {
-                let _ = reply.send(core.mend(by_ms, clock.now()));
+            Some(Command::Mend { by_ms, clocks, reply }) => {
+                let _ = reply.send(core.mend(by_ms, &clocks, clock.now()));
             }
             Some(Command::Stats(reply)) => {
                 let _ = reply.send(core.stats());

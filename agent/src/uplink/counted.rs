@@ -1,32 +1,31 @@
 //! The connection to the collector with its octets counted, below TLS: what telemetry
-//! costs the link that it leaves by, resends, acknowledgements and keepalives included.
-//!
-//! Headers are those of full segments; what TCP itself sends again is not seen here.
+//! costs the link that it leaves by. Resends (its own and TCP's), acknowledgements,
+//! keepalives and attempts that nobody answered are included, as the kernel counts them
+//! ([`crate::link::meter`]). Looking up the collector's name is the system's and not
+//! counted.
 
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hearth_proto::{Family, Purpose};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::time::timeout;
 use tonic::codegen::Service;
 use tonic::transport::Uri;
 
-use crate::link::counters::{Bytes, Transport, counted_bytes};
-use crate::link::spending::Spending;
+pub use crate::link::meter::Spender;
+use crate::link::meter::{self, Meter};
 
-/// Payload of a full segment over Ethernet's 1,500 bytes with IPv4 and time stamps.
-const SEGMENT: u64 = 1448;
-
-/// Says which link's spending what leaves from a local address is, and that link's
-/// header in bytes.
-pub type Spender = Arc<dyn Fn(IpAddr) -> Option<(Arc<Spending>, u64)> + Send + Sync>;
+/// So long the IP version that the system prefers is tried alone (RFC 8305, section 8,
+/// recommends 250 ms).
+const HEAD_START: Duration = Duration::from_millis(300);
 
 /// Makes counted connections.
 #[derive(Clone)]
@@ -44,83 +43,72 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let spender = self.spender.clone();
-        Box::pin(async move {
-            // Both IP versions side by side: one that leads nowhere costs no time.
-            let mut connector = HttpConnector::new();
-            connector.enforce_http(false);
-            connector.set_nodelay(true);
-            let connected = connector.call(uri).await;
-            let stream = connected.map_err(io::Error::other)?.into_inner();
-            let local = stream.local_addr()?.ip().to_canonical();
-            let mut meter = spender.map(|spender| Meter::new(spender, local));
-            if let Some(meter) = &mut meter {
-                meter.opened();
-            }
-            Ok(TokioIo::new(Counted { stream, meter }))
-        })
+        // Without a spender nothing is charged.
+        let spender = self.spender.clone().unwrap_or_else(|| Arc::new(|_| None));
+        Box::pin(async move { Ok(TokioIo::new(dial(&uri, &spender).await?)) })
     }
 }
 
-/// Counts one connection.
-struct Meter {
-    spender: Spender,
-    local: IpAddr,
-    /// Without the link's own.
-    header: u64,
-    /// Known once the link is.
-    charged: Option<(Arc<Spending>, u64)>,
-    /// Not charged yet: the first connection may be made before its link is found.
-    waiting: Bytes,
+/// Connects to the collector by the first of its addresses that answers.
+async fn dial(uri: &Uri, spender: &Spender) -> io::Result<Counted> {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let all: Vec<_> = lookup_host((host, uri.port_u16().unwrap_or(usual))).await?.collect();
+    let preferred = all.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|to| to.is_ipv4() == preferred);
+    // Both IP versions side by side: one that leads nowhere costs no time.
+    let mut first = pin!(in_turn(&first, spender));
+    if second.is_empty() {
+        return first.await;
+    }
+    let began = timeout(HEAD_START, &mut first).await;
+    let mut second = pin!(in_turn(&second, spender));
+    match began {
+        Ok(Ok(counted)) => return Ok(counted),
+        Ok(Err(_)) => return second.await,
+        Err(_) => {}
+    }
+    tokio::select! {
+        one = &mut first => match one {
+            Ok(counted) => Ok(counted),
+            Err(_) => second.await,
+        },
+        other = &mut second => match other {
+            Ok(counted) => Ok(counted),
+            Err(_) => first.await,
+        },
+    }
 }
 
-impl Meter {
-    fn new(spender: Spender, local: IpAddr) -> Self {
-        let family = if local.is_ipv4() { Family::V4 } else { Family::V6 };
-        let header = counted_bytes(0, family, Transport::Tcp, 0);
-        Self { spender, local, header, charged: None, waiting: Bytes::default() }
-    }
-
-    /// The handshake: one segment in, two out.
-    fn opened(&mut self) {
-        self.add([1, 2], Bytes::default());
-    }
-
-    /// So many segments came and left, with so much payload.
-    fn add(&mut self, [rx, tx]: [u64; 2], payload: Bytes) {
-        if self.charged.is_none() {
-            self.charged = (self.spender)(self.local);
+/// The first of `addresses` that answers, asked one after the other.
+async fn in_turn(addresses: &[SocketAddr], spender: &Spender) -> io::Result<Counted> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for to in addresses {
+        let (socket, family) = match to {
+            SocketAddr::V4(_) => (TcpSocket::new_v4(), Family::V4),
+            SocketAddr::V6(_) => (TcpSocket::new_v6(), Family::V6),
+        };
+        let meter = Meter::charged_by(Arc::clone(spender), Purpose::Telemetry, family);
+        let connected = async { meter::connect(socket?, *to, &meter).await };
+        match connected.await {
+            Ok((stream, _)) => return Ok(Counted { stream, meter }),
+            Err(error) => last = error,
         }
-        let link_header = self.charged.as_ref().map_or(0, |(_, header)| *header);
-        let header = self.header + link_header;
-        self.waiting += Bytes { rx: payload.rx + rx * header, tx: payload.tx + tx * header };
-        if let Some((spending, _)) = &self.charged {
-            spending.add(Purpose::Telemetry, std::mem::take(&mut self.waiting));
-        }
     }
-
-    fn read(&mut self, payload: usize) {
-        let (segments, acknowledgements) = segments(payload);
-        self.add([segments, acknowledgements], Bytes { rx: payload as u64, tx: 0 });
-    }
-
-    fn written(&mut self, payload: usize) {
-        let (segments, acknowledgements) = segments(payload);
-        self.add([acknowledgements, segments], Bytes { rx: 0, tx: payload as u64 });
-    }
-}
-
-/// Segments of so much payload, and what acknowledges them: each second full one is
-/// acknowledged, a short one by itself.
-fn segments(payload: usize) -> (u64, u64) {
-    let segments = (payload as u64).div_ceil(SEGMENT);
-    (segments, segments.div_ceil(2))
+    Err(last)
 }
 
 /// A TCP connection whose octets are counted.
 pub(super) struct Counted {
     stream: TcpStream,
-    meter: Option<Meter>,
+    meter: Arc<Meter>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.meter.closing();
+    }
 }
 
 impl AsyncRead for Counted {
@@ -132,8 +120,8 @@ impl AsyncRead for Counted {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         let read = buffer.filled().len() - before;
-        if let (Some(meter), true) = (&mut self.meter, read > 0) {
-            meter.read(read);
+        if read > 0 {
+            self.meter.received(read);
         }
         result
     }
@@ -146,8 +134,8 @@ impl AsyncWrite for Counted {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if let (Some(meter), Poll::Ready(Ok(written))) = (&mut self.meter, &result) {
-            meter.written(*written);
+        if let Poll::Ready(Ok(written)) = &result {
+            self.meter.sent(*written);
         }
         result
     }
@@ -158,8 +146,8 @@ impl AsyncWrite for Counted {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        if let (Some(meter), Poll::Ready(Ok(written))) = (&mut self.meter, &result) {
-            meter.written(*written);
+        if let Poll::Ready(Ok(written)) = &result {
+            self.meter.sent(*written);
         }
         result
     }
@@ -183,25 +171,59 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::link::counters::Bytes;
+    use crate::link::spending::Spending;
+
+    fn spender(spending: &Arc<Spending>) -> Spender {
+        let of_link = Arc::clone(spending);
+        Arc::new(move |local| local.is_loopback().then(|| (Arc::clone(&of_link), 14)))
+    }
 
     #[tokio::test]
-    async fn octets_are_charged_to_the_link_of_the_local_address() {
+    async fn octets_are_charged_to_the_link_of_the_local_address_as_the_kernel_counts() {
+        for (any, header) in [("127.0.0.1:0", 66), ("[::1]:0", 86)] {
+            let listener = TcpListener::bind(any).await.unwrap();
+            let uri: Uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+            let spending = Arc::<Spending>::default();
+            let mut connector = Connector { spender: Some(spender(&spending)) };
+            let (near, far) = tokio::join!(connector.call(uri), listener.accept());
+            let (mut near, (mut far, _)) = (near.unwrap().into_inner(), far.unwrap());
+            near.write_all(&[0; 1000]).await.unwrap();
+            far.read_exact(&mut [0; 1000]).await.unwrap();
+            far.write_all(&[0; 10]).await.unwrap();
+            near.read_exact(&mut [0; 10]).await.unwrap();
+            let own = spending.of(Purpose::Telemetry);
+            // By estimate: two segments and SYN's options; the same the other way.
+            let estimate = Bytes { rx: 10 + 8 + 2 * header, tx: 1000 + 8 + 3 * header };
+            assert_eq!(Bytes { rx: own.rx_bytes, tx: own.tx_bytes }, estimate);
+            spending.refresh();
+            // Acknowledgements come or not: whole segments, by what the kernel says.
+            let own = spending.of(Purpose::Telemetry);
+            for (octets, payload) in [(own.tx_bytes, 1000), (own.rx_bytes, 10)] {
+                let headers = octets - payload - 8;
+                assert!(headers.is_multiple_of(header) && headers >= 2 * header, "{own:?}");
+            }
+            drop(near);
+            let ended = spending.of(Purpose::Telemetry);
+            let since = ended.tx_bytes - own.tx_bytes;
+            assert!(since >= header && since.is_multiple_of(header), "the end is a segment");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_is_followed_by_the_next() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri: Uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let to = listener.local_addr().unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let spending = Arc::<Spending>::default();
-        let of_link = Arc::clone(&spending);
-        let spender: Spender = Arc::new(move |local| {
-            (local == IpAddr::from([127, 0, 0, 1])).then(|| (Arc::clone(&of_link), 14))
-        });
-        let mut connector = Connector { spender: Some(spender) };
-        let (near, far) = tokio::join!(connector.call(uri), listener.accept());
-        let (mut near, (mut far, _)) = (near.unwrap().into_inner(), far.unwrap());
-        near.write_all(&[0; 1000]).await.unwrap();
-        far.read_exact(&mut [0; 1000]).await.unwrap();
-        far.write_all(&[0; 10]).await.unwrap();
-        near.read_exact(&mut [0; 10]).await.unwrap();
+        let spender = spender(&spending);
+        let both = [closed, to];
+        let (near, _far) = tokio::join!(in_turn(&both, &spender), listener.accept());
+        let near = near.unwrap();
+        assert_eq!(near.stream.peer_addr().unwrap(), to);
         let own = spending.of(Purpose::Telemetry);
-        // Of 66 bytes each: two segments and an acknowledgement; the same the other way.
-        assert_eq!((own.tx_bytes, own.rx_bytes), (1000 + 4 * 66, 10 + 3 * 66));
+        // Two SYNs, and the acknowledgement.
+        assert_eq!(own.tx_bytes, 2 * 74 + 66);
+        assert!(in_turn(&[closed], &spender).await.is_err());
     }
 }

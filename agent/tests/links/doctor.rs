@@ -58,6 +58,7 @@ pub(crate) async fn failings() -> Result<()> {
             ensure!(finding.level == Level::Ok, "{finding:?}");
         }
     }
+    ensure!(of(&report, "own bytes", "")?.level == Level::Ok, "{report}");
     let finding = of(&report, "collector", "")?;
     ensure!(
         finding.level == Level::Problem && finding.remedy.contains("is it running"),

@@ -31,6 +31,21 @@ pub const BIN_DIR_VARIABLE: &str = "HEARTH_BIN_DIR";
 #[error("program {}: not there", .0.display())]
 pub struct NotThere(PathBuf);
 
+/// Nothing sets one program's clock wrong here.
+#[derive(Debug, thiserror::Error)]
+#[error("libfaketime is not there: it is in the Debian package libfaketime")]
+pub struct NoFakeClock;
+
+/// Debian's libfaketime, which stands between one program and the wall clock.
+pub fn fake_clock() -> Result<PathBuf, NoFakeClock> {
+    let folders = std::fs::read_dir("/usr/lib").map_err(|_| NoFakeClock)?;
+    // In the architecture's own folder.
+    folders
+        .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")))
+        .find(|library| library.is_file())
+        .ok_or(NoFakeClock)
+}
+
 /// The programs' paths.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -59,12 +74,17 @@ impl Programs {
 
     /// The collector, with its data in `data`.
     pub fn serve(&self, core: &Netns, data: &Path) -> Command {
+        self.serve_at(core, data, (SERVICE_V4, COLLECTOR_PORT).into())
+    }
+
+    /// The same, where it listens for agents at `listen`.
+    pub fn serve_at(&self, core: &Netns, data: &Path, listen: SocketAddr) -> Command {
         let mut command = core.command(&self.collector);
         command
             .arg("serve")
             .arg("--data")
             .arg(data)
-            .args(["--insecure-listen", &format!("{SERVICE_V4}:{COLLECTOR_PORT}")])
+            .args(["--insecure-listen", &listen.to_string()])
             .arg("--no-console");
         command
     }
@@ -143,6 +163,25 @@ impl Programs {
         let mut command = home.command(&self.agent);
         command.arg("run").arg("--config").arg(config);
         command
+    }
+
+    /// The same, whose wall clock is off by what stands in the file `off` while it runs:
+    /// seconds, with their sign. Its monotonic clocks are the machine's.
+    pub fn agent_by(
+        &self,
+        home: &Netns,
+        config: &Path,
+        off: &Path,
+    ) -> Result<Command, NoFakeClock> {
+        let library = fake_clock()?;
+        let mut command = self.agent(home, config);
+        command
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME_TIMESTAMP_FILE", off)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("FAKETIME_DISABLE_SHM", "1");
+        Ok(command)
     }
 
     /// What the agent with this state folder says of itself, as JSON.

@@ -2,9 +2,8 @@
 //! counted.
 //!
 //! [`connect`] makes a TCP connection (`tcp_connect_ms`) whose [`Counted`] stream
-//! ([`stream`]) counts into an [`Account`] ([`meter`] says how, with the help of
-//! [`arrivals`]). [`Tls`] is whom
-//! to trust and which protocols to offer; [`Tls::handshake`] secures a stream
+//! ([`stream`]) counts into an [`Account`] ([`crate::link::meter`] says how). [`Tls`] is
+//! whom to trust and which protocols to offer; [`Tls::handshake`] secures a stream
 //! (`tls_handshake_ms`, with the round trips it took).
 //!
 //! ```no_run
@@ -23,8 +22,6 @@
 //! # }
 //! ```
 
-mod arrivals;
-mod meter;
 mod stream;
 
 use std::io;
@@ -33,24 +30,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_proto::{Cause, Family};
-use nix::net::if_::if_nametoindex;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 use rustls_platform_verifier::Verifier;
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub use meter::{Account, Meter, link_header};
+pub use crate::link::meter::{Account, Meter};
 pub use stream::{Counted, TooMuch, USUALLY_ALLOWED};
 
 use super::outlet::{Outlet, OutletError};
 use crate::clock;
-use crate::link::sock_diag::Connection;
+use crate::link::meter;
 
 /// Octets of an answer's header fields.
 pub const MOST_HEADERS: u32 = 16 * 1024;
@@ -149,33 +143,24 @@ pub async fn connect(
 ) -> Result<Connected, ConnectError> {
     let family = if to.is_ipv4() { Family::V4 } else { Family::V6 };
     let (socket, to) = outlet.tcp(to).await?;
-    let meter = Arc::new(Meter::new(account, family, link_header));
-    meter.opening();
-    let began = clock::now();
-    let connected = timeout(PHASE_TIMEOUT, socket.connect(to)).await;
-    let took = clock::now().saturating_duration_since(began);
-    let stream = connected
+    let meter = Meter::new(account, family, link_header);
+    let connected = timeout(PHASE_TIMEOUT, meter::connect(socket, to, &meter)).await;
+    let (stream, took) = connected
         .map_err(|_| ConnectError::Timeout { phase: "TCP" })?
         .map_err(|source| ConnectError::Tcp { to, source })?;
-    meter.opened();
-    let fail = |source| ConnectError::Tcp { to, source };
-    stream.set_nodelay(true).map_err(fail)?;
-    meter.set_segment(SockRef::from(&stream).tcp_mss().map_err(fail)?.into());
-    if let Some(connection) = identity(&stream) {
-        meter.identify(connection);
-    }
     Ok(Connected { stream: Counted::new(stream, meter), took })
 }
 
-/// As what the kernel knows it.
-fn identity(stream: &TcpStream) -> Option<Connection> {
-    let device = SockRef::from(stream).device().ok()?;
-    let bound_to = match device {
-        Some(name) => if_nametoindex(name.strip_suffix(b"\0").unwrap_or(&name)).ok()?,
-        None => 0,
-    };
-    let (local, remote) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
-    Some(Connection { local, remote, bound_to })
+/// Octets of the link's own header by this way out: 14 on what looks like
+/// Ethernet (the loopback device too), 0 on TUN, PPP and raw IP.
+pub fn link_header(outlet: &Outlet) -> u64 {
+    const ETHERNET: u64 = 14;
+    const LIKE_ETHERNET: [&str; 2] = ["1", "772"];
+    let Some(interface) = outlet.interface() else { return ETHERNET };
+    match std::fs::read_to_string(format!("/sys/class/net/{interface}/type")) {
+        Ok(kind) if !LIKE_ETHERNET.contains(&kind.trim()) => 0,
+        _ => ETHERNET,
+    }
 }
 
 /// Why TLS can't be used at all.

@@ -12,8 +12,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::meter::Meter;
 use crate::clock;
+use crate::link::meter::Meter;
 
 /// A TCP stream, every octet of which its [`Meter`] counts. Dropping it closes
 /// the connection.

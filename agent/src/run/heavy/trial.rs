@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hearth_proto::{Own, SkipReason, TestOutcome};
+use hearth_proto::{Own, Purpose, SkipReason, TestOutcome};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
@@ -12,6 +12,7 @@ use super::yielding::{Chatter, Guard};
 use super::{Heavy, why};
 use crate::budget::ledger::purpose_of;
 use crate::clock;
+use crate::link::spending::Framing;
 use crate::probe::heavy::{Ended, Means, TestError};
 use crate::probe::outlet::Outlet;
 
@@ -106,6 +107,8 @@ impl Heavy {
         let tester = self.shared.testing.tester.clone();
         let mut test = tester.run(due.kind, means);
         let (mut guard, mut stripped) = (Guard::new(chatter), Stripped::default());
+        let purpose = purpose_of(due.kind);
+        let framing = (purpose, self.desk.spending.framing(purpose));
         let mut looks = interval(LOOK_EVERY);
         // A late look covers the time of those missed.
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,7 +121,7 @@ impl Heavy {
                     return (None, told.map(|(why, _)| why));
                 }
                 _ = looks.tick(), if told.is_none() => {
-                    let why = self.must_end(&mut guard, &mut stripped);
+                    let why = self.must_end(&mut guard, &mut stripped, framing);
                     told = why.map(|why| (why, clock::now()));
                 }
                 order = self.orders.recv(), if !self.ends => if let Some(order) = order { self.ordered(order).await } else {
@@ -132,7 +135,13 @@ impl Heavy {
         }
     }
 
-    fn must_end(&mut self, guard: &mut Guard, stripped: &mut Stripped) -> Option<Told> {
+    /// `framing` is the test's, and what there was of it before it began.
+    fn must_end(
+        &mut self,
+        guard: &mut Guard,
+        stripped: &mut Stripped,
+        (purpose, before): (Purpose, Framing),
+    ) -> Option<Told> {
         if self.desk.stand.borrow().roams == Some(true) {
             return Some(Told::Roaming);
         }
@@ -140,7 +149,9 @@ impl Heavy {
         // Own first: what is counted between the two is then the household's for a
         // moment, and no longer.
         self.desk.spending.refresh();
-        let (own, header) = self.desk.spending.stripped();
+        let own = self.desk.spending.stripped();
+        // Nearly all packets are the test's, and have its kind of header.
+        let header = self.desk.spending.framing(purpose).header_since(before).unwrap_or(0);
         let bytes = self.counters.read().ok()?;
         let packets = self.packets.read().ok()?;
         let counted = stripped.reading(bytes, packets, header);

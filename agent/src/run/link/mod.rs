@@ -268,18 +268,16 @@ impl Task {
         self.learn(now);
         let settled = self.belief.settled_until(now);
         let current = self.timeline.epoch;
-        let mut closed = Vec::new();
         for (timeline, maker) in &mut self.makers {
-            if timeline.epoch == current {
-                closed.extend(maker.close(now, settled));
+            let closed = if timeline.epoch == current {
+                maker.close(now, settled)
             } else {
                 // What was held on an old timeline is final.
-                let now = timeline.at(clock::now());
-                closed.extend(maker.close(now, UnixMs(i64::MAX)));
-            }
+                maker.close(timeline.at(clock::now()), UnixMs(i64::MAX))
+            };
+            self.shared.recorder.slots(closed, timeline.epoch).await;
         }
         self.makers.retain(|(of, maker)| of.epoch == current || !maker.is_done());
-        self.shared.recorder.slots(closed).await;
     }
 
     async fn read_radio(&mut self, now: UnixMs) {
@@ -367,11 +365,10 @@ impl Task {
         }
         self.finish_use();
         self.learn(now);
-        let mut closed = Vec::new();
-        for (_, maker) in &mut self.makers {
-            closed.extend(maker.flush(now));
+        for (timeline, maker) in &mut self.makers {
+            let now = timeline.at(clock::now());
+            self.shared.recorder.slots(maker.flush(now), timeline.epoch).await;
         }
-        self.shared.recorder.slots(closed).await;
     }
 }
 

@@ -1,0 +1,138 @@
+use super::*;
+
+fn meter(family: Family) -> (Arc<Spending>, Arc<Meter>) {
+    let spending = Arc::new(Spending::default());
+    let account = Account { spending: Arc::clone(&spending), purpose: Purpose::Responsiveness };
+    (spending, Meter::new(account, family, 14))
+}
+
+#[test]
+fn payload_takes_segments_and_every_second_one_is_acknowledged() {
+    let (spending, meter) = meter(Family::V4);
+    meter.set_segment(1000);
+    meter.received(2500);
+    assert_eq!(meter.payload(), Bytes { rx: 2500, tx: 0 });
+    assert_eq!(meter.on_the_wire(), Bytes { rx: 2500 + 3 * 66, tx: 66 });
+    meter.received(1);
+    meter.sent(1);
+    let expect = Bytes { rx: 2501 + 4 * 66, tx: 2 * 66 + 67 };
+    assert_eq!(meter.on_the_wire(), expect);
+    assert_eq!(spending.total(), expect);
+}
+
+const TOLD: TcpCounts = TcpCounts {
+    payload: Bytes { rx: 1000, tx: 5000 },
+    segments: Bytes { rx: 4, tx: 7 },
+    resent: 2000,
+    data_segments: 2,
+    out_of_order: 1,
+    rtt_us: 0,
+    has_timestamps: true,
+};
+
+#[test]
+fn the_kernels_word_goes_over_the_estimate() {
+    let (spending, meter) = meter(Family::V4);
+    meter.sent(9000);
+    meter.received(1000);
+    meter.take(TOLD);
+    // Of two usual segments 1,000 octets are in order, so that the rest waits.
+    let waiting = 2 * 1448 - 1000;
+    let known = Bytes { rx: 4 * 66 + 1000 + waiting + 8, tx: 7 * 66 + 5000 + 8 + 12 };
+    assert_eq!((meter.on_the_wire(), spending.total()), (known, known));
+    assert_eq!(spending.stripped(), Bytes { rx: 1008 + waiting, tx: 5020 });
+    // Nothing is estimated on top of it, while payload is counted on.
+    meter.sent(500);
+    assert_eq!((meter.on_the_wire(), meter.payload().tx), (known, 9500));
+}
+
+#[test]
+fn a_header_is_that_of_the_ip_version_with_time_stamps_or_without() {
+    for (family, has_timestamps, header) in [
+        (Family::V4, true, 66),
+        (Family::V4, false, 54),
+        (Family::V6, true, 86),
+        (Family::V6, false, 74),
+    ] {
+        let (spending, meter) = meter(family);
+        let before = spending.framing(Purpose::Responsiveness);
+        meter.take(TcpCounts { has_timestamps, out_of_order: 0, ..TOLD });
+        let framing = spending.framing(Purpose::Responsiveness);
+        assert_eq!(framing.header_since(before), Some(header));
+        // A SYN goes out before the far end has said whether it stamps.
+        let syn = if has_timestamps { 8 } else { 20 };
+        assert_eq!(meter.on_the_wire().tx, 7 * header + 5000 + syn, "{family:?} {has_timestamps}");
+        // It is an answer that says so, not the estimate of before.
+        meter.take(TcpCounts { has_timestamps, out_of_order: 0, ..TOLD });
+        assert_eq!(meter.on_the_wire().tx, 7 * header + 5000 + syn);
+    }
+}
+
+#[test]
+fn what_flowed_after_the_kernels_last_word_is_estimated() {
+    let (spending, meter) = meter(Family::V4);
+    meter.sent(3000);
+    meter.received(1000);
+    meter.take(TOLD);
+    let known = spending.total();
+    meter.received(100);
+    // Its socket is gone: nobody can be asked.
+    meter.closing();
+    assert_eq!(spending.total(), Bytes { rx: known.rx + 166, tx: known.tx + 66 });
+}
+
+fn loopback() -> Connection {
+    let at = |port| (std::net::Ipv4Addr::LOCALHOST, port).into();
+    Connection { local: at(40_000), remote: at(50_000), bound_to: 0 }
+}
+
+#[test]
+fn what_was_spent_before_the_link_was_known_is_charged_once_it_is() {
+    let spending = Arc::<Spending>::default();
+    let known = Arc::new(AtomicBool::new(false));
+    let (of_link, is_known) = (Arc::clone(&spending), Arc::clone(&known));
+    let spender: Spender = Arc::new(move |local| {
+        assert!(local.is_loopback());
+        is_known.load(Ordering::Relaxed).then(|| (Arc::clone(&of_link), 14))
+    });
+    let meter = Meter::charged_by(spender, Purpose::Telemetry, Family::V4);
+    meter.sent(1000);
+    meter.identify(loopback());
+    meter.sent(1000);
+    assert_eq!(spending.total(), Bytes::default());
+    known.store(true, Ordering::Relaxed);
+    meter.received(10);
+    let expected = Bytes { rx: 66 + 76, tx: 2 * 1066 };
+    assert_eq!((spending.total(), meter.on_the_wire()), (expected, expected));
+}
+
+#[tokio::test]
+async fn an_attempt_that_nobody_answers_costs_each_syn_that_was_sent() {
+    // A backlog that is full: the kernel drops further SYNs, and they are sent again.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap();
+    socket2::SockRef::from(&listener).listen(0).unwrap();
+    let _full: Vec<_> = (0..2)
+        .map(|_| {
+            let socket = socket2::Socket::new(
+                socket2::Domain::IPV4,
+                socket2::Type::STREAM,
+                Some(socket2::Protocol::TCP),
+            )
+            .unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&to.into());
+            socket
+        })
+        .collect();
+    let (spending, meter) = meter(Family::V4);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    let waited = tokio::time::timeout(
+        // The second is sent after one second, the third after three.
+        std::time::Duration::from_millis(1_500),
+        connect(socket, to, &meter),
+    );
+    assert!(waited.await.is_err(), "somebody answered");
+    let Bytes { rx, tx } = spending.total();
+    assert!(rx == 0 && tx >= 2 * 74 && tx.is_multiple_of(74), "{rx} {tx}");
+}
