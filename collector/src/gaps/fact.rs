@@ -3,7 +3,7 @@
 //! language.
 
 use hearth_proto::DownCause;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Segment;
 
@@ -87,6 +87,11 @@ pub(crate) fn cause(cause: DownCause) -> &'static str {
         DownCause::Route => "the system reported no default route over the link",
         DownCause::Interface => "the system reported that the interface was gone",
     }
+}
+
+/// Facts as their words.
+pub(super) fn in_words<S: Serializer>(facts: &[Fact], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(facts.iter().map(Fact::words))
 }
 
 impl Fact {
