@@ -43,15 +43,25 @@ pub(super) struct Way {
     series: Vec<usize>,
     /// The quarters that were looked around last, and what was found: incidents
     /// come in order, many within one quarter.
-    around: Cell<Option<(Range<i64>, Option<f64>)>>,
+    around: Cell<Option<(Range<i64>, Around)>>,
+}
+
+/// What one point answered around an incident.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    /// The median of the medians of the quarters of an hour before and after; none if
+    /// none of them answered.
+    ms: Option<f64>,
+    /// Whether it answered in them or in the incident's own, in which the incident may
+    /// be all that is dark.
+    answers: bool,
 }
 
 /// What one point answered during an incident and around it.
 pub(super) struct Point {
     during: Heard,
     p95_ms: Option<f64>,
-    /// The median of the quarters of an hour around it; none if it never answered.
-    around_ms: Option<f64>,
+    around: Around,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,42 +162,46 @@ impl<'h> Witness<'h> {
                 times.take().percentile_us(0.95).map(|us| us / 1000.0)
             }
         };
-        Some(Point { during, p95_ms, around_ms: self.around(way, slots) })
+        Some(Point { during, p95_ms, around: self.around(way, slots) })
     }
 
-    /// The median of the medians of the quarters of an hour before and after.
-    fn around(&self, way: &Way, slots: &Range<usize>) -> Option<f64> {
+    /// The quarters of an hour that some slots lie in, and those around them.
+    fn around(&self, way: &Way, slots: &Range<usize>) -> Around {
         let first = self.ledger.at(slots.start).0.div_euclid(QUARTER_MS);
         let after = (self.ledger.at(slots.end).0 - 1).div_euclid(QUARTER_MS) + 1;
-        if let Some((quarters, ms)) = way.around.take()
+        if let Some((quarters, around)) = way.around.take()
             && quarters == (first..after)
         {
-            way.around.set(Some((quarters, ms)));
-            return ms;
+            way.around.set(Some((quarters, around)));
+            return around;
         }
         let mut medians: Vec<f32> = Vec::with_capacity(4 * AROUND as usize);
+        let mut answers = false;
         for series in way.series.iter().map(|s| &self.columns.series[*s]) {
-            let near = |q: &&Quarter| {
-                q.answered > 0 && q.number >= first - AROUND && q.number < after + AROUND
-            };
-            let before = series.quarters[..series.quarter(first)].iter().rev().take_while(near);
-            let later = series.quarters[series.quarter(after)..].iter().take_while(near);
-            medians.extend(before.chain(later).map(|q| q.p50_ms).filter(|ms| ms.is_finite()));
+            let own = series.quarter(first)..series.quarter(after);
+            let near = series.quarter(first - AROUND)..series.quarter(after + AROUND);
+            answers |= series.quarters[near.clone()].iter().any(|q| q.answered > 0);
+            let before = series.quarters[near.start..own.start].iter().rev();
+            let later = series.quarters[own.end..near.end].iter();
+            let answered = |q: &&Quarter| q.answered > 0;
+            let counted = before.take_while(answered).chain(later.take_while(answered));
+            medians.extend(counted.map(|q| q.p50_ms).filter(|ms| ms.is_finite()));
         }
         let ms = median(&mut medians, f32::total_cmp).map(f64::from);
-        way.around.set(Some((first..after, ms)));
-        ms
+        let around = Around { ms, answers };
+        way.around.set(Some((first..after, around)));
+        around
     }
 }
 
 impl Point {
     /// How much slower it answered than around: p95 then over the median around.
     pub(super) fn rise_ms(&self) -> Option<f64> {
-        Some(self.p95_ms? - self.around_ms?)
+        Some(self.p95_ms? - self.around.ms?)
     }
 
     fn never_answers(&self) -> bool {
-        self.during.answered == 0 && self.around_ms.is_none()
+        self.during.answered == 0 && !self.around.answers
     }
 
     /// Whether it was bad, by its own losses and by how much of the far end's rise
@@ -218,7 +232,7 @@ impl Point {
             return Fact::NeverAnswers(place);
         }
         let us = |ms: f64| (ms * 1000.0).round() as u64;
-        let times = match (self.p95_ms, self.around_ms) {
+        let times = match (self.p95_ms, self.around.ms) {
             (Some(during), Some(around)) => {
                 Some(Times { p95_us: us(during), median_around_us: us(around) })
             }

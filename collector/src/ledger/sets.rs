@@ -213,8 +213,8 @@ mod tests {
             prop_assert!(is(|b| b.excluded, |c| c.state() == State::Excluded));
             prop_assert!(is(|b| b.outage, |c| c.limit() == Limit::Outage));
             prop_assert!(is(|b| b.unproven, Cell::is_unproven));
-            prop_assert!(is(|b| b.bad(), |c| c.state().is_bad()));
-            prop_assert!(is(|b| b.known(), |c| c.state().is_known()));
+            prop_assert!(is(Block::bad, |c| c.state().is_bad()));
+            prop_assert!(is(Block::known, |c| c.state().is_known()));
             let (from, to) = (cut.0.min(column.len()), cut.1.min(column.len()));
             let slots = from.min(to)..from.max(to);
             let part = &column[slots.clone()];

@@ -64,12 +64,13 @@ fn read<'l>(
     let mut all: Vec<(&[Cell], Rc<Read>)> = Vec::new();
     for cells in cells {
         let like = all.iter().find(|(other, _)| Cell::are_equal(other, cells));
-        let read = like.map(|l| Rc::clone(&l.1)).unwrap_or_else(|| {
+        let new = || {
             let column = Column::of(cells, calendar);
             let share = share(&column, calendar, slot_ms, resampler);
             let week = week(&column, slot_ms);
             Rc::new(Read { column, share, week })
-        });
+        };
+        let read = like.map_or_else(new, |l| Rc::clone(&l.1));
         all.push((cells, read));
     }
     all.into_iter().map(|r| r.1).collect()

@@ -82,8 +82,9 @@ impl Columns {
         }
         let Some(hours) = hours else { return };
         for place in places {
-            let hours = self.links[link].series[*place].within(&hours);
-            hours.iter().for_each(|hour| times.add(&hour.tally.times));
+            for hour in self.links[link].series[*place].within(&hours) {
+                times.add(&hour.tally.times);
+            }
         }
     }
 
