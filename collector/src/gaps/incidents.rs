@@ -4,10 +4,11 @@
 //! down, a part of a slot too.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use hearth_proto::{Event, EventKind, Merger, UnixMs};
 
-use super::fact::Fact;
+use super::fact::{Evidence, Fact};
 use super::runs::{BRIDGE, Part, Run, outages, runs_among};
 use super::witness::Witness;
 use super::{Edge, Incident, IncidentKind, MOST_INCIDENTS, Segment};
@@ -194,7 +195,7 @@ impl Sheet<'_> {
             worst: if down { State::Down } else { State::Degraded },
             activities: self.hit(&slots).map(|a| ledger.activities[a].clone()).collect(),
             segment: Segment::CannotTell,
-            facts: Vec::new(),
+            evidence: Evidence::default(),
             worked_on: Vec::new(),
         }
     }
@@ -207,12 +208,14 @@ pub(super) struct Told<'h> {
     witnesses: Vec<Witness<'h>>,
     /// By link.
     changes: Vec<Vec<Change>>,
+    links: Arc<[LinkRef]>,
 }
 
 impl<'h> Told<'h> {
     pub(super) fn of(history: &'h History, ledger: &'h Ledger, sets: &'h LedgerSets) -> Self {
         let changes = history.links.iter().map(|l| changes(history, l)).collect();
-        Self { ledger, sets, witnesses: Witness::all(history, ledger), changes }
+        let links = ledger.links.clone().into();
+        Self { ledger, sets, witnesses: Witness::all(history, ledger), changes, links }
     }
 
     /// Each link's incidents.
@@ -235,8 +238,10 @@ impl<'h> Told<'h> {
                     IncidentKind::Degradation => slot_edges(ledger, found.run),
                 };
                 let mut incident = sheet.assemble(&found, edges);
-                (incident.segment, incident.facts) =
+                let (segment, facts) =
                     self.witnesses[l].segment(found.run, &self.witnesses, &mut times);
+                (incident.segment, incident.evidence) =
+                    (segment, Evidence::new(facts, &self.links));
                 incident.worked_on = worked_on(&sheet, sets, &found.run.slots(), l);
                 incident.link = Some(link.clone());
                 incidents.push(incident);
@@ -266,18 +271,19 @@ impl<'h> Told<'h> {
                 IncidentKind::Degradation => slot_edges(ledger, run),
             };
             let mut incident = sheet.assemble(&found, edges);
-            let mut segments = Vec::new();
+            let (mut segments, mut facts) = (Vec::new(), Vec::new());
             for (own, connection) in self.witnesses.iter().zip(&sets.connections) {
-                let label = own.link.label.clone();
+                let link = own.link.index;
                 let mut blocks = connection.over(&run.slots());
-                incident.facts.push(if blocks.any(|(block, meant)| block.known() & meant != 0) {
+                facts.push(if blocks.any(|(block, meant)| block.known() & meant != 0) {
                     let (segment, facts) = own.segment(run, &[], &mut times);
                     segments.push(segment);
-                    Fact::OnLink { label, segment, facts }
+                    Fact::OnLink { link, segment, facts }
                 } else {
-                    Fact::LinkNotMeasured(label)
+                    Fact::LinkNotMeasured(link)
                 });
             }
+            incident.evidence = Evidence::new(facts, &self.links);
             segments.dedup();
             if let [one] = segments[..] {
                 incident.segment = one;

@@ -22,8 +22,8 @@ mod tests;
 mod together;
 mod witness;
 
-pub use fact::Fact;
 pub(crate) use fact::cause as down_cause_words;
+pub use fact::{Evidence, Fact};
 use hearth_proto::UnixMs;
 use serde::{Deserialize, Serialize};
 
@@ -190,18 +190,10 @@ pub struct Incident {
     pub activities: Vec<ActivityRef>,
     /// Where the trouble lay.
     pub segment: Segment,
-    /// What speaks for that. In JSON in an engineer's words, as `evidence`.
-    #[serde(rename = "evidence", serialize_with = "fact::in_words")]
-    pub facts: Vec<Fact>,
+    /// What speaks for that.
+    pub evidence: Evidence,
     /// Links on which at least one of `activities` worked meanwhile.
     pub worked_on: Vec<LinkRef>,
-}
-
-impl Incident {
-    /// What speaks for its segment, in an engineer's words.
-    pub fn evidence(&self) -> impl Iterator<Item = String> + '_ {
-        self.facts.iter().map(Fact::words)
-    }
 }
 
 /// The definition of a shared fate: a link is bad in a slot if it was down in it or in

@@ -42,7 +42,7 @@ impl Witness<'_> {
             let heard = other.reflector(&slots);
             if heard.answered > 0 {
                 evidence.push(Fact::Answered {
-                    place: Place::ReflectorOver(other.link.label.clone()),
+                    place: Place::ReflectorOver(other.link.index),
                     answered: heard.answered,
                     tried: heard.answered + heard.lost,
                     times: None,

@@ -51,7 +51,9 @@ fn an_outage_of_15_s_is_one_incident_to_the_probe_and_saved_by_5g() {
     assert_eq!(incident.activities.len(), 13);
     let worked: Vec<_> = incident.worked_on.iter().map(|l| l.link.as_str()).collect();
     assert_eq!(worked, ["wwan0", "wwan1"]);
-    assert!(incident.evidence().any(|e| e.starts_with("over 5G wwan0, the reflector answered")));
+    assert!(
+        incident.evidence.words().any(|e| e.starts_with("over 5G wwan0, the reflector answered"))
+    );
     assert!(gaps.household_incidents.is_empty());
     for a in &gaps.activities {
         // Fourteen whole slots, and two of which a part was down.
@@ -157,7 +159,9 @@ fn a_mute_gateway_tells_nothing_and_blames_no_home() {
     let gaps = gaps(&Script::minutes(30, vec![link]));
     let incident = only(&gaps.incidents);
     assert_eq!(incident.segment, Segment::CoreOrService);
-    assert!(incident.evidence().any(|e| e == "the gateway never answers, so it tells nothing"));
+    assert!(
+        incident.evidence.words().any(|e| e == "the gateway never answers, so it tells nothing")
+    );
 }
 
 #[test]
@@ -166,7 +170,7 @@ fn a_gateway_that_answers_but_in_the_outage_is_no_mute_one() {
     for (vantage, near) in [(Vantage::Router, Segment::Access), (Vantage::Device, Segment::Home)] {
         let link = fttp().trouble(20_000, 35_000, What::Gateway);
         let gaps = gaps(&Script { vantage, ..Script::seconds(60, vec![link]) });
-        assert_eq!(only(&gaps.incidents).segment, near, "{:?}", gaps.incidents[0].facts);
+        assert_eq!(only(&gaps.incidents).segment, near, "{:?}", gaps.incidents[0].evidence);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Reports as text for a terminal and as JSON. Read `table` first, then
-//! `figures`, then one file per report.
+//! Reports as text for a terminal. Read `table` first, then `figures`, then one file
+//! per report.
 
 mod areas;
 mod delivered;
@@ -17,8 +17,7 @@ pub mod table;
 mod trials;
 mod weekly;
 
-use serde::Serialize;
-
+pub use crate::report::json;
 pub use areas::areas;
 pub use explain::explain;
 pub use figures::figure;
@@ -69,12 +68,4 @@ impl Style {
 pub(crate) fn columns(of: &impl std::os::fd::AsFd) -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|c| *c > 0);
     said.or_else(|| terminal_size::terminal_size_of(of).map(|(width, _)| width.0.into()))
-}
-
-/// Any report as JSON, indented, with a newline at the end.
-pub fn json(report: &impl Serialize) -> String {
-    // The reports have string keys only and no fallible Serialize of their own.
-    let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
-    text.push('\n');
-    text
 }

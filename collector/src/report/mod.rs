@@ -9,6 +9,7 @@ pub(crate) mod median;
 pub mod names;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wording;
 
 use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
@@ -116,6 +117,14 @@ pub fn household_report_after(
         statement,
     };
     (ledger, report)
+}
+
+/// Any report as JSON, indented, with a newline at the end.
+pub fn json(report: &impl Serialize) -> String {
+    // The reports have string keys only and no fallible Serialize of their own.
+    let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
+    text.push('\n');
+    text
 }
 
 /// A time zone's name.
