@@ -358,6 +358,7 @@ skip-link-down = { $n } weil der Zugang weg war
 skip-expired = { $n } kamen zu spät
 skip-rate = { $n } über der Grenze
 skip-no-server = { $n } ohne Server
+skip-refused = { $n } weil der Server voll war
 skip-none = keine
 
 fact-down-probes = kein ferner Punkt gab Antwort

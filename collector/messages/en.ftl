@@ -360,6 +360,7 @@ skip-link-down = { $n } as the link was down
 skip-expired = { $n } came too late
 skip-rate = { $n } over the limit
 skip-no-server = { $n } with no server
+skip-refused = { $n } as the server was full
 skip-none = none
 
 fact-down-probes = no far point answered

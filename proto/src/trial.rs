@@ -115,11 +115,13 @@ pub enum SkipReason {
     Rate,
     /// No test server is configured, or the order names no link of this agent.
     NoServer,
+    /// The test server has no room for it now, or gave this home its share.
+    Refused,
 }
 
 impl SkipReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Busy,
         Self::GaveWay,
         Self::Budget,
@@ -128,6 +130,7 @@ impl SkipReason {
         Self::Expired,
         Self::Rate,
         Self::NoServer,
+        Self::Refused,
     ];
 
     /// The stable name, as in JSON.
@@ -141,6 +144,7 @@ impl SkipReason {
             Self::Expired => "expired",
             Self::Rate => "rate",
             Self::NoServer => "no-server",
+            Self::Refused => "refused",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use hearth_proto::{Confidence, DirectionFigures, Family, Own};
+use hearth_proto::{Confidence, DirectionFigures, Family, Own, SkipReason};
 use reqwest::Url;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -53,7 +53,7 @@ pub struct Report {
 /// Why a measurement failed, as in JSON.
 #[derive(Debug, Serialize)]
 pub struct Failed {
-    /// The cause's name.
+    /// The cause's name; "refused": by the server, for now.
     pub cause: Option<String>,
     /// For a person.
     pub why: String,
@@ -143,6 +143,9 @@ pub async fn capacity(
 fn failed(error: TestError) -> Failed {
     match error {
         TestError::GaveWay => Failed { cause: None, why: "stopped".to_owned() },
+        TestError::Refused(refusal) => {
+            Failed { cause: Some(SkipReason::Refused.name().to_owned()), why: refusal.to_string() }
+        }
         TestError::Failed { cause, why } => Failed { cause: Some(name(cause)), why },
     }
 }

@@ -4,6 +4,7 @@
 //! A test counts every byte into its link's [`Spending`] while it runs, so that
 //! what the household uses meanwhile can be told from it at any time.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,12 +88,52 @@ pub struct Ended {
     pub result: Result<Figures, TestError>,
 }
 
+/// A server's word that it has no room for a test now: 429, or 503 with the time to
+/// come again (RFC 6585, section 4; RFC 9110, section 15.6.4). It says nothing of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotNow {
+    status: u16,
+    after: Option<Duration>,
+}
+
+impl NotNow {
+    /// What `response` says, if it is that.
+    pub fn of<T>(response: &http::Response<T>) -> Option<Self> {
+        let header = response.headers().get(http::header::RETRY_AFTER);
+        // It may be a date too, which would need a clock that is right.
+        let after = header.and_then(|text| text.to_str().ok()?.trim().parse().ok());
+        let refuses = match response.status().as_u16() {
+            429 => true,
+            503 => header.is_some(),
+            _ => false,
+        };
+        let after = after.map(Duration::from_secs);
+        refuses.then_some(Self { status: response.status().as_u16(), after })
+    }
+}
+
+impl fmt::Display for NotNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the test server refuses for now (status {})", self.status)?;
+        match self.after.map(|after| after.as_secs()) {
+            None => Ok(()),
+            Some(seconds @ ..=120) => write!(f, "; it says to come again in {seconds} s"),
+            Some(seconds) => write!(f, "; it says to come again in {} min", seconds.div_ceil(60)),
+        }
+    }
+}
+
+impl std::error::Error for NotNow {}
+
 /// Why a test gave no figures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TestError {
     /// It was told to give way.
     #[error("gave way to the household")]
     GaveWay,
+    /// The server refused, which is no failure of the link.
+    #[error(transparent)]
+    Refused(#[from] NotNow),
     /// It failed.
     #[error("{why}")]
     Failed {
@@ -101,4 +142,35 @@ pub enum TestError {
         /// For a person: what failed, at which step, with its own causes.
         why: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_from_a_failure_and_says_when_to_come_again() {
+        let of = |status: u16, after: Option<&str>| {
+            let mut response = http::Response::builder().status(status);
+            if let Some(after) = after {
+                response = response.header("retry-after", after);
+            }
+            NotNow::of(&response.body(()).unwrap()).map(|refusal| refusal.to_string())
+        };
+        assert_eq!(
+            of(429, Some("30")).unwrap(),
+            "the test server refuses for now (status 429); it says to come again in 30 s"
+        );
+        assert!(
+            of(503, Some("1741"))
+                .unwrap()
+                .ends_with("(status 503); it says to come again in 30 min")
+        );
+        for unclear in [None, Some("soon"), Some("-1"), Some("Fri, 31 Dec 1999 23:59:59 GMT")] {
+            assert!(of(429, unclear).unwrap().ends_with("(status 429)"));
+        }
+        for failure in [of(503, None), of(500, Some("30")), of(404, Some("30")), of(200, None)] {
+            assert_eq!(failure, None);
+        }
+    }
 }

@@ -100,6 +100,23 @@ async fn an_object_that_ends_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_is_not_a_failure_of_the_link() {
+    // Before the load, and in the middle of it.
+    for (manner, most) in [(Manner::Full, MB), (Manner::Enough(20 * MB), 200 * MB)] {
+        let server = Server::start(manner).await;
+        let ((_g, give_way), (_s, stop)) = (never(), never());
+        let means = means(&server, give_way);
+        let ended = run(&means, &[Direction::Down, Direction::Up], stop, |_| {}).await;
+        let Err(TestError::Refused(refusal)) = ended.result else {
+            panic!("{manner:?}: not a refusal: {:?}", ended.result)
+        };
+        let said = refusal.to_string();
+        assert!(said.contains("429") && said.ends_with("come again in 10 min"), "{said}");
+        assert!(ended.cost.rx_bytes < most, "{manner:?}: {} octets", ended.cost.rx_bytes);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_gives_way_within_a_second_and_nothing_more_flows() {
     for direction in [Direction::Down, Direction::Up] {
         let server = Server::start(Manner::Good).await;

@@ -29,6 +29,10 @@ pub(crate) enum Manner {
     NoUpload,
     /// Sends large objects that end after so many octets.
     Short(u64),
+    /// Has no room for a test.
+    Full,
+    /// Sends so many octets, and then has no more for this client.
+    Enough(u64),
 }
 
 /// A server that runs as long as the runtime.
@@ -109,6 +113,10 @@ async fn answer(
         response
     };
     match (&head.method, head.uri.path()) {
+        (&Method::GET, "/.well-known/nq") if manner == Manner::Full => refuse(respond),
+        (&Method::GET, "/large") if matches!(manner, Manner::Enough(most) if moved.load(Ordering::Relaxed) >= most) => {
+            refuse(respond)
+        }
         (&Method::GET, "/.well-known/nq") if manner != Manner::NoDocument => {
             let document = format!(
                 r#"{{"version":1,"urls":{{"large_https_download_url":"https://{at}/large",
@@ -130,6 +138,12 @@ async fn answer(
     }
 }
 
+fn refuse(mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let refused = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
+    let refused = refused.header("retry-after", "600").body(()).expect("a response");
+    respond.send_response(refused, true).map(drop)
+}
+
 async fn send(
     mut stream: SendStream<Bytes>,
     manner: Manner,
@@ -143,7 +157,9 @@ async fn send(
             return Ok(());
         };
         let n = capacity?.min(chunk.len());
-        let last = matches!(manner, Manner::Short(most) if sent + n as u64 >= most);
+        let all = moved.load(Ordering::Relaxed) + n as u64;
+        let last = matches!(manner, Manner::Enough(most) if all >= most)
+            || matches!(manner, Manner::Short(most) if sent + n as u64 >= most);
         stream.send_data(chunk.slice(..n), last)?;
         sent += n as u64;
         moved.fetch_add(n as u64, Ordering::Relaxed);

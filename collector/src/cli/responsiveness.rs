@@ -46,10 +46,24 @@ pub(super) struct ResponsivenessArgs {
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections,
         value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
-    /// Connections at once from one address (IPv6: from one /64)
+    /// Connections at once from one address
     #[arg(long, value_name = "N", default_value_t = Limits::default().per_address,
         value_parser = clap::value_parser!(u32).range(1..))]
     max_per_address: u32,
+    /// Tests at once from one address; another is refused with status 429 (for each, 16
+    /// connections that bear load)
+    #[arg(long, value_name = "N", default_value_t = Limits::default().tests,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_tests_per_address: u32,
+    /// What one address may move in an hour, both ways together (GB of 10^9 bytes); tests
+    /// beyond it are refused with status 429 until the hour is over
+    #[arg(long, value_name = "GB", default_value_t = Limits::default().hour_bytes / GIGA,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    max_gigabytes_per_hour: u64,
+    /// Bits of an IPv6 address that count as one address
+    #[arg(long, value_name = "BITS", default_value_t = Limits::default().ipv6_prefix,
+        value_parser = clap::value_parser!(u8).range(32..=128))]
+    ipv6_prefix: u8,
     /// How long a connection may last
     #[arg(long, value_name = "S", default_value_t = Limits::default().lifetime.as_secs(),
         value_parser = clap::value_parser!(u64).range(1..))]
@@ -61,6 +75,8 @@ pub(super) struct ResponsivenessArgs {
 }
 
 const GIGA: u64 = 1_000_000_000;
+/// Connections of agents that the collector beside the test server must be able to take.
+const AGENTS: u32 = 4096;
 
 /// The same beside the collector, for `serve`.
 #[derive(Debug, Args)]
@@ -79,6 +95,17 @@ pub(super) struct CompanionArgs {
     /// Host for the URLs, with a port where it is not 443 [default: as asked by the client]
     #[arg(long = "responsiveness-name", value_name = "HOST[:PORT]", value_parser = authority)]
     responsiveness_name: Option<String>,
+    /// Tests at once from one address; another is refused with status 429
+    #[arg(long = "responsiveness-max-tests", value_name = "N", requires = "responsiveness",
+        default_value_t = Limits::default().tests,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    responsiveness_max_tests: u32,
+    /// What one address may move in an hour of tests, both ways together (GB of 10^9
+    /// bytes); more is refused with status 429
+    #[arg(long = "responsiveness-max-gigabytes-per-hour", value_name = "GB",
+        requires = "responsiveness", default_value_t = Limits::default().hour_bytes / GIGA,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    responsiveness_hour: u64,
 }
 
 /// What stands between `https://` and a path.
@@ -94,8 +121,11 @@ pub(super) fn run(args: &ResponsivenessArgs) -> Result<(), CliError> {
         tls: ServerTls::new(&identity(args)?).map_err(|e| config_error(&e))?,
         place: Place { authority: args.name.clone(), test_endpoint: args.test_endpoint.clone() },
         limits: Limits {
-            connections: args.max_connections,
+            connections: responsiveness::fit(args.max_connections, 0),
             per_address: args.max_per_address,
+            tests: args.max_tests_per_address,
+            hour_bytes: args.max_gigabytes_per_hour * GIGA,
+            ipv6_prefix: args.ipv6_prefix,
             lifetime: Duration::from_secs(args.max_seconds),
             bytes: args.max_gigabytes * GIGA,
             ..Limits::default()
@@ -127,7 +157,12 @@ pub(super) fn companion(
     let config = Config {
         tls: ServerTls::new(&identity).map_err(|e| config_error(&e))?,
         place: Place { authority: args.responsiveness_name.clone(), test_endpoint: None },
-        limits: Limits::default(),
+        limits: Limits {
+            connections: responsiveness::fit(Limits::default().connections, AGENTS),
+            tests: args.responsiveness_max_tests,
+            hour_bytes: args.responsiveness_hour * GIGA,
+            ..Limits::default()
+        },
     };
     let listeners = bind(&args.responsiveness)?;
     let counters = Arc::new(Counters::default());

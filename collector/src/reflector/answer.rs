@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::guard;
+use super::sessions::Said;
 use hearth_proto::stamp::tlv::{Base, base_len, reflect};
 use hearth_proto::stamp::{
     ErrorEstimate, Key, LIGHT_LEN, PacketError, ReflectorPacket, SenderPacket, Timestamp,
@@ -33,8 +35,10 @@ pub(super) struct SessionKey {
 pub(super) enum Refusal {
     /// The least reply would be more than was received.
     TooShort,
-    /// Its sender might be something that answers replies.
+    /// It answers a reply, or its sender is something that may.
     MightLoop,
+    /// More than a session may send.
+    TooFast,
     /// Its HMAC is wrong.
     Unauthentic,
     /// It has no HMAC, and one is wanted.
@@ -65,19 +69,18 @@ pub(super) struct Answer<'a> {
 }
 
 /// The reply to `asked` by a clock off by at most `bound`. `number` is asked only
-/// for packets that are answered.
+/// for packets that may be answered, and has the last word.
 pub(super) fn answer<'a>(
     policy: &'a Policy,
     asked: Asked<'a>,
-    own_port: u16,
     bound: Option<Duration>,
-    number: &mut dyn FnMut(SessionKey) -> u32,
+    number: &mut dyn FnMut(SessionKey, Said) -> Result<u32, Refusal>,
 ) -> Result<Answer<'a>, Refusal> {
     let Asked { octets, from, received, ttl } = asked;
     if octets.len() < LIGHT_LEN {
         return Err(Refusal::TooShort);
     }
-    if from.port() < 1024 || from.port() == own_port {
+    if guard::is_of_a_service(from.port()) {
         return Err(Refusal::MightLoop);
     }
     let signed = policy.key.as_ref().filter(|_| !policy.open || looks_authenticated(octets));
@@ -89,11 +92,14 @@ pub(super) fn answer<'a>(
         PacketError::Unauthentic if looks_authenticated(octets) => Refusal::Unauthentic,
         _ => Refusal::Unauthenticated,
     })?;
+    if guard::is_an_answer(octets, signed.is_some(), received) {
+        return Err(Refusal::MightLoop);
+    }
     // In the sender's own format: so it understands it whichever it knows.
     let format = sender.error.format();
     let received = Timestamp::from_unix(received, format);
     let packet = ReflectorPacket {
-        seq: number(SessionKey { from, ssid: sender.ssid }),
+        seq: number(SessionKey { from, ssid: sender.ssid }, Said::of(&sender))?,
         sent: received,
         error: ErrorEstimate::of(bound, format),
         ssid: sender.ssid,

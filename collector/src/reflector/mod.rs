@@ -3,13 +3,15 @@
 //! identifier and extensions), IPv4 and IPv6.
 //!
 //! Read [`answer`] first (pure: which packets are answered, and with what), then
-//! [`sessions`] (pure: the number a session's next reply bears) and [`socket`]
-//! (kernel timestamps, TTL and local address). This file is the loop around
-//! them.
+//! [`guard`] (pure: what is an answer itself), [`sessions`] (pure: the number a
+//! session's next reply bears) and [`socket`] (kernel timestamps, TTL and local
+//! address). This file is the loop around them.
 //!
-//! It sends exactly as many octets as it received, answers from the address it was
-//! asked at, and leaves alone what another reflector or a low port sends, since
-//! two of a kind could answer each other without end. A TWAMP Light sender
+//! It sends exactly as many octets as it received and answers from the address it was
+//! asked at. Two that answer can't go on answering each other: whoever forges an
+//! address gets one reply out of another reflector or an echo and at most 33 out of any
+//! other service that says the same, or no number that counts; and a session that does
+//! count at most 2,000 a second. A TWAMP Light sender
 //! (RFC 5357, appendix I) is answered if it pads its packets to 41 octets, as
 //! RFC 6038 has it for packets of one size both ways: the least reply is that
 //! long, and what is shorter (14 octets at least) is counted and not answered,
@@ -18,6 +20,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads the clock beside the system calls")]
 
 mod answer;
+mod guard;
 mod sessions;
 mod socket;
 #[cfg(test)]
@@ -44,6 +47,8 @@ use socket::{Received, prepare, receive, send};
 const MAX_DATAGRAM: usize = 9 * 1024;
 /// Datagrams taken before other tasks of the thread get their turn.
 const BATCH: usize = 64;
+/// How often a loop that was broken is told of.
+const TELL_EVERY: Duration = Duration::from_secs(3600);
 
 /// What a reflector has done since it started.
 #[derive(Debug, Default)]
@@ -51,6 +56,7 @@ pub struct Counters {
     answered: AtomicU64,
     malformed: AtomicU64,
     loops: AtomicU64,
+    too_fast: AtomicU64,
     unauthentic: AtomicU64,
     unauthenticated: AtomicU64,
     unsent: AtomicU64,
@@ -64,8 +70,10 @@ pub struct Counted {
     pub answered: u64,
     /// Packets too short to be STAMP's, or to be answered in their own size.
     pub malformed: u64,
-    /// Packets from a port that might answer back: under 1024, or our own.
+    /// Packets that answered ours, or whose sender seems to do nothing else.
     pub loops: u64,
+    /// Packets of sessions that sent more than 2,000 a second.
+    pub too_fast: u64,
     /// Packets whose HMAC is wrong.
     pub unauthentic: u64,
     /// Packets without an HMAC, where one is wanted.
@@ -84,6 +92,7 @@ impl Counters {
             answered: of(&self.answered),
             malformed: of(&self.malformed),
             loops: of(&self.loops),
+            too_fast: of(&self.too_fast),
             unauthentic: of(&self.unauthentic),
             unauthenticated: of(&self.unauthenticated),
             unsent: of(&self.unsent),
@@ -109,6 +118,7 @@ pub async fn run(
 ) -> io::Result<()> {
     let policy = Arc::new(policy);
     let sessions = Arc::new(Mutex::new(Sessions::default()));
+    let told_of_a_loop = Arc::default();
     let mut tasks = tokio::task::JoinSet::new();
     for socket in sockets {
         prepare(&socket)?;
@@ -121,6 +131,7 @@ pub async fn run(
             policy: Arc::clone(&policy),
             sessions: Arc::clone(&sessions),
             counters: Arc::clone(&counters),
+            told_of_a_loop: Arc::clone(&told_of_a_loop),
         };
         tasks.spawn(reflector.serve(socket));
     }
@@ -135,6 +146,7 @@ struct Reflector {
     policy: Arc<Policy>,
     sessions: Arc<Mutex<Sessions>>,
     counters: Arc<Counters>,
+    told_of_a_loop: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Reflector {
@@ -169,13 +181,13 @@ impl Reflector {
         received: Received,
         reply: &mut Vec<u8>,
     ) {
-        let mut number = |key| {
+        let mut number = |key, said| {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            let (seq, evicted) = sessions.next(key, Instant::now());
+            let (seq, evicted) = sessions.next(key, said, Instant::now())?;
             if evicted {
                 count(&self.counters.evicted);
             }
-            seq
+            Ok(seq)
         };
         let asked = Asked {
             octets: &buffer[..received.len],
@@ -183,13 +195,17 @@ impl Reflector {
             received: received.at.unwrap_or_else(since_unix),
             ttl: received.ttl,
         };
-        let made = answer(&self.policy, asked, self.local.port(), clock::bound(), &mut number);
+        let made = answer(&self.policy, asked, clock::bound(), &mut number);
         match made {
             Ok(answer) => answer.write(since_unix(), reply),
             Err(refusal) => {
+                if refusal == Refusal::MightLoop {
+                    self.tell_of_a_loop(received.from);
+                }
                 return count(match refusal {
                     Refusal::TooShort => &self.counters.malformed,
                     Refusal::MightLoop => &self.counters.loops,
+                    Refusal::TooFast => &self.counters.too_fast,
                     Refusal::Unauthentic => &self.counters.unauthentic,
                     Refusal::Unauthenticated => &self.counters.unauthenticated,
                 });
@@ -202,6 +218,24 @@ impl Reflector {
                 count(&self.counters.unsent);
             }
         }
+    }
+}
+
+impl Reflector {
+    /// Once an hour: whoever forges packets must not fill the log as well.
+    fn tell_of_a_loop(&self, from: SocketAddr) {
+        let told_at = &self.told_of_a_loop;
+        let mut told_at = told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if told_at.is_some_and(|at| now.saturating_duration_since(at) < TELL_EVERY) {
+            return;
+        }
+        *told_at = Some(now);
+        let so_far = self.counters.loops.load(Ordering::Relaxed) + 1;
+        tracing::warn!(
+            %from, so_far,
+            "not answered: it answers replies, or somebody forges its address"
+        );
     }
 }
 

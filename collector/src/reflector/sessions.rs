@@ -1,27 +1,92 @@
 //! The number a session's next reply bears: how many of its packets came before.
 //! Bounded; the session unused for longest makes room. Pure.
+//!
+//! A sender counts its packets, and its clock goes on (RFC 8762, section 4.2). What does
+//! neither again and again answers replies rather than measures, and is left alone until
+//! it does: the same text, or one that says something else each time. And no session is
+//! answered faster than any sender measures, so that what counts and yet answers can't
+//! take more than that.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::answer::SessionKey;
+use hearth_proto::stamp::SenderPacket;
+
+use super::answer::{Refusal, SessionKey};
 
 /// Sessions remembered at once: under 16 MB when full.
 const MAX_SESSIONS: usize = 65_536;
 /// A session unused for so long begins anew.
 const IDLE: Duration = Duration::from_secs(15 * 60);
+/// Packets on end that may not go on from the one before: more than a path repeats
+/// or puts in the wrong order.
+pub(super) const MOST_REPEATS: u8 = 32;
+/// Packets that may be lost on end, by their numbers.
+const MOST_LOST: u32 = 1 << 16;
+/// The longest pause, by the sender's clock, in seconds.
+const LONGEST_PAUSE: u32 = 3600;
+/// Packets a millisecond that a session may go on with, and at once.
+const RATE: u64 = 2;
+pub(super) const BURST: u16 = 2000;
+
+/// What a packet says of its sender's progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Said {
+    seq: u32,
+    /// T1's seconds.
+    seconds: u32,
+}
+
+impl Said {
+    pub(super) fn of(packet: &SenderPacket) -> Self {
+        Self { seq: packet.seq, seconds: (packet.sent.bits >> 32) as u32 }
+    }
+
+    /// Whether a sender that said `before` could say this next.
+    fn follows(self, before: Self) -> bool {
+        (1..=MOST_LOST).contains(&self.seq.wrapping_sub(before.seq))
+            || (1..=LONGEST_PAUSE).contains(&self.seconds.wrapping_sub(before.seconds))
+    }
+}
 
 #[derive(Debug)]
 struct Session {
-    next_seq: u32,
-    last: Instant,
     turn: u64,
+    /// Of its last packet, since the first of all.
+    last_ms: u64,
+    next_seq: u32,
+    said: Said,
+    /// Packets more than the rate allowed so far.
+    ahead: u16,
+    repeats: u8,
+}
+
+impl Session {
+    /// The number of the packet that says `said` now.
+    fn next(&mut self, said: Said, now_ms: u64) -> Result<u32, Refusal> {
+        let allowed = now_ms.saturating_sub(self.last_ms).saturating_mul(RATE);
+        self.ahead = self.ahead.saturating_sub(allowed.try_into().unwrap_or(u16::MAX));
+        self.last_ms = now_ms;
+        self.repeats = if said.follows(self.said) { 0 } else { self.repeats.saturating_add(1) };
+        self.said = said;
+        if self.repeats > MOST_REPEATS {
+            return Err(Refusal::MightLoop);
+        }
+        if self.ahead >= BURST {
+            return Err(Refusal::TooFast);
+        }
+        self.ahead += 1;
+        let seq = self.next_seq;
+        self.next_seq = seq.wrapping_add(1);
+        Ok(seq)
+    }
 }
 
 /// Every session's count.
 #[derive(Debug)]
 pub(super) struct Sessions {
     max: usize,
+    began: Option<Instant>,
     by_key: HashMap<SessionKey, Session>,
     /// By the turn of their last use, so the longest unused is first.
     by_turn: BTreeMap<u64, SessionKey>,
@@ -36,37 +101,43 @@ impl Default for Sessions {
 
 impl Sessions {
     fn with_room(max: usize) -> Self {
-        Self { max, by_key: HashMap::new(), by_turn: BTreeMap::new(), turn: 0 }
+        Self { max, began: None, by_key: HashMap::new(), by_turn: BTreeMap::new(), turn: 0 }
     }
 
     /// The number of this packet within its session, from 0, and whether another
     /// session still in use was forgotten for it.
-    pub(super) fn next(&mut self, key: SessionKey, now: Instant) -> (u32, bool) {
-        self.forget_idle(now);
+    pub(super) fn next(
+        &mut self,
+        key: SessionKey,
+        said: Said,
+        now: Instant,
+    ) -> Result<(u32, bool), Refusal> {
+        let since = now.saturating_duration_since(*self.began.get_or_insert(now));
+        let now_ms = since.as_millis().try_into().unwrap_or(u64::MAX);
+        self.forget_idle(now_ms);
         self.turn += 1;
         let turn = self.turn;
         if let Some(session) = self.by_key.get_mut(&key) {
             self.by_turn.remove(&session.turn);
             self.by_turn.insert(turn, key);
-            let seq = session.next_seq;
-            *session = Session { next_seq: seq.wrapping_add(1), last: now, turn };
-            return (seq, false);
+            session.turn = turn;
+            return session.next(said, now_ms).map(|seq| (seq, false));
         }
         let evicted = self.by_key.len() >= self.max;
         if evicted && let Some((_, oldest)) = self.by_turn.pop_first() {
             self.by_key.remove(&oldest);
         }
-        self.by_key.insert(key, Session { next_seq: 1, last: now, turn });
+        let session = Session { turn, last_ms: now_ms, next_seq: 1, said, ahead: 1, repeats: 0 };
+        self.by_key.insert(key, session);
         self.by_turn.insert(turn, key);
-        (0, evicted)
+        Ok((0, evicted))
     }
 
-    fn forget_idle(&mut self, now: Instant) {
+    fn forget_idle(&mut self, now_ms: u64) {
         while let Some(first) = self.by_turn.first_entry() {
-            let idle = self
-                .by_key
-                .get(first.get())
-                .is_none_or(|session| now.saturating_duration_since(session.last) >= IDLE);
+            let idle = self.by_key.get(first.get()).is_none_or(|session| {
+                Duration::from_millis(now_ms.saturating_sub(session.last_ms)) >= IDLE
+            });
             if !idle {
                 return;
             }
@@ -77,83 +148,5 @@ impl Sessions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::net::SocketAddr;
-
-    fn key(port: u16, ssid: u16) -> SessionKey {
-        SessionKey { from: SocketAddr::from(([192, 0, 2, 1], port)), ssid }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "only differences count")]
-    fn start() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn each_session_counts_for_itself_and_anew_after_a_pause() {
-        let (mut sessions, t) = (Sessions::default(), start());
-        assert_eq!(sessions.next(key(5000, 1), t).0, 0);
-        assert_eq!(sessions.next(key(5000, 1), t).0, 1);
-        assert_eq!(sessions.next(key(5000, 2), t).0, 0);
-        assert_eq!(sessions.next(key(5001, 1), t).0, 0);
-        assert_eq!(sessions.next(key(5000, 1), t + IDLE / 2).0, 2);
-        assert_eq!(sessions.next(key(5000, 1), t + IDLE + IDLE / 2).0, 0);
-        assert_eq!(sessions.by_key.len(), 1, "the idle ones are gone");
-    }
-
-    /// What is held, as far as the collections tell: the map's room with a octet of
-    /// control for each place, and the tree's entries in nodes half full at least.
-    fn octets(sessions: &Sessions) -> usize {
-        // A hash map keeps an eighth of its places free.
-        let places = sessions.by_key.capacity() * 8 / 7;
-        places * (size_of::<(SessionKey, Session)>() + 1)
-            + sessions.by_turn.len() * 2 * size_of::<(u64, SessionKey)>()
-    }
-
-    #[test]
-    fn a_flood_of_ports_and_identifiers_is_held_in_bounded_memory() {
-        let (mut sessions, t) = (Sessions::default(), start());
-        let flood = 3 * MAX_SESSIONS as u32 + 7;
-        let mut evicted = 0;
-        for i in 0..flood {
-            let (seq, gone) = sessions.next(key(1024 + (i >> 16) as u16, i as u16), t);
-            assert_eq!(seq, 0);
-            evicted += u32::from(gone);
-        }
-        assert_eq!(sessions.by_key.len(), MAX_SESSIONS);
-        assert_eq!(evicted, flood - MAX_SESSIONS as u32);
-        assert!(octets(&sessions) < 16 << 20, "{} octets", octets(&sessions));
-        // And given back once they are idle.
-        sessions.next(key(1, 1), t + IDLE);
-        assert_eq!((sessions.by_key.len(), sessions.by_turn.len()), (1, 1));
-    }
-
-    proptest! {
-        #[test]
-        fn room_is_bounded_and_the_latest_are_kept(
-            ports in prop::collection::vec(1_u16..12, 1..200),
-        ) {
-            let (mut sessions, t) = (Sessions::with_room(4), start());
-            // The model: the last four distinct ports, latest last.
-            let mut kept: Vec<(u16, u32)> = Vec::new();
-            for port in ports {
-                let (seq, evicted) = sessions.next(key(port, 0), t);
-                if let Some(at) = kept.iter().position(|k| k.0 == port) {
-                    let (_, next) = kept.remove(at);
-                    prop_assert_eq!((seq, evicted), (next, false));
-                    kept.push((port, next + 1));
-                } else {
-                    prop_assert_eq!((seq, evicted), (0, kept.len() == 4));
-                    if kept.len() == 4 {
-                        kept.remove(0);
-                    }
-                    kept.push((port, 1));
-                }
-                prop_assert!(sessions.by_key.len() <= 4);
-                prop_assert_eq!(sessions.by_key.len(), sessions.by_turn.len());
-            }
-        }
-    }
-}
+#[path = "sessions_tests.rs"]
+mod tests;

@@ -27,7 +27,10 @@ fn now() -> Timestamp {
 }
 
 fn start_with(at: &str, policy: Policy) -> Running {
-    let socket = bind(at.parse().unwrap()).unwrap();
+    start_on(bind(at.parse().unwrap()).unwrap(), policy)
+}
+
+fn start_on(socket: std::net::UdpSocket, policy: Policy) -> Running {
     let at = socket.local_addr().unwrap();
     let counters = Arc::<Counters>::default();
     let (stop, stopped) = oneshot::channel();
@@ -116,14 +119,69 @@ async fn answers_from_the_address_it_was_asked_at() {
     assert_eq!(ReflectorPacket::decode(&reply).unwrap().sender.seq, 1);
 }
 
+/// Waits for a condition that other tasks bring about.
+async fn until(condition: impl Fn() -> bool) {
+    let met = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), met).await.expect("it comes about");
+}
+
 #[tokio::test]
-async fn another_reflector_is_not_answered() {
+async fn two_reflectors_that_face_each_other_fall_silent() {
+    let one = start("127.0.0.1:0");
+    // At the same port and at another.
+    for (n, port) in [(1, one.at.port()), (2, 0)] {
+        let socket = bind(([127, 0, 0, 2], port).into()).unwrap();
+        // What it sends is as if its address were forged.
+        let forger = socket.try_clone().unwrap();
+        let two = start_on(socket, Policy::default());
+        forger.send_to(&packet(1, 1), one.at).unwrap();
+        // Refused by either, nothing is under way any more.
+        until(|| two.counters.read().loops + one.counters.read().loops == 1).await;
+        let (first, second) = (one.counters.read(), two.counters.read());
+        assert_eq!((first.answered, second.answered), (n, 0), "{first:?}, {second:?}");
+        two.stop.send(()).unwrap();
+        two.task.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_reflector_that_is_made_to_face_itself_falls_silent() {
+    let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let forger = socket.try_clone().unwrap();
+    let reflector = start_on(socket, Policy::default());
+    forger.send_to(&packet(1, 1), reflector.at).unwrap();
+    until(|| reflector.counters.read().loops == 1).await;
+    assert_eq!(reflector.counters.read().answered, 1);
+}
+
+#[tokio::test]
+async fn an_echo_is_answered_once() {
+    let reflector = start("127.0.0.1:0");
+    let echo = client("127.0.0.1:0", reflector.at).await;
+    let mut octets = packet(1, 1).to_vec();
+    let reply = ask(&echo, &octets).await;
+    for _ in 0..20 {
+        echo.send(&reply).await.unwrap();
+    }
+    // In order on loopback: the next reply is to a sender's packet.
+    octets = packet(2, 1).to_vec();
+    let reply = ReflectorPacket::decode(&ask(&echo, &octets).await).unwrap();
+    assert_eq!((reply.sender.seq, reply.seq), (2, 1));
+    assert_eq!(reflector.counters.read().loops, 20);
+}
+
+#[tokio::test]
+async fn a_sender_may_use_the_reflectors_own_port() {
     let reflector = start("127.0.0.1:0");
     let twin = client(&format!("127.0.0.2:{}", reflector.at.port()), reflector.at).await;
-    twin.send(&packet(1, 1)).await.unwrap();
-    let socket = client("127.0.0.1:0", reflector.at).await;
-    ask(&socket, &packet(2, 1)).await;
-    assert_eq!(reflector.counters.read().loops, 1);
+    for seq in 0..300 {
+        let reply = ReflectorPacket::decode(&ask(&twin, &packet(seq, 1)).await).unwrap();
+        assert_eq!((reply.sender.seq, reply.seq), (seq, seq));
+    }
 }
 
 #[tokio::test]

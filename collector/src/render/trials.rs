@@ -21,6 +21,7 @@ pub fn skip_words(reason: SkipReason) -> &'static str {
         SkipReason::Expired => "not run: the order came too late",
         SkipReason::Rate => "not run: more orders than the agent accepts",
         SkipReason::NoServer => "not run: no test server, or no such link",
+        SkipReason::Refused => "not run: the test server had no room for it",
     }
 }
 

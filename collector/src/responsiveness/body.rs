@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use rand::RngExt as _;
 
+use super::admission::Transfer;
 use super::connection::Life;
 
 /// Octets before what is sent repeats: more than the window of any compressing
@@ -26,13 +27,14 @@ static INCOMPRESSIBLE: LazyLock<&'static [u8]> = LazyLock::new(|| {
 pub(super) enum Content {
     /// Known octets, none when taken.
     Short(Option<Bytes>),
-    /// Until the connection's life ends.
+    /// Until the connection's life ends, or its address has had enough.
     Endless(Endless),
 }
 
 /// Content without an end of its own.
 pub(super) struct Endless {
     life: Arc<Life>,
+    _transfer: Transfer,
     at: usize,
 }
 
@@ -41,8 +43,8 @@ impl Content {
         Self::Short(Some(octets.into()).filter(|octets: &Bytes| !octets.is_empty()))
     }
 
-    pub(super) fn endless(life: Arc<Life>) -> Self {
-        Self::Endless(Endless { life, at: 0 })
+    pub(super) fn endless(life: Arc<Life>, transfer: Transfer) -> Self {
+        Self::Endless(Endless { life, _transfer: transfer, at: 0 })
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::admission::Admitted;
 use super::watched::Watched;
 use super::{DRAIN, Server, count, service};
 use crate::serve::Shutdown;
@@ -32,8 +33,9 @@ const SEND_BUFFER: usize = 4 * MOST_FRAME;
 const MAX_HEAD: usize = 16 * 1024;
 
 /// What a connection has moved, and whether it has come to its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Life {
+    admitted: Arc<Admitted>,
     sent: AtomicU64,
     received: AtomicU64,
     allowed: u64,
@@ -42,8 +44,14 @@ pub(super) struct Life {
 }
 
 impl Life {
-    fn new(allowed: u64) -> Self {
-        Self { allowed, ..Self::default() }
+    pub(super) fn new(allowed: u64, admitted: Arc<Admitted>) -> Self {
+        let (sent, received, frame) = Default::default();
+        Self { admitted, sent, received, allowed, over: AtomicBool::new(false), frame }
+    }
+
+    /// Who it is of.
+    pub(super) fn admitted(&self) -> &Arc<Admitted> {
+        &self.admitted
     }
 
     fn moved(&self) -> u64 {
@@ -54,17 +62,22 @@ impl Life {
         self.moved() >= self.allowed
     }
 
-    /// Whether what is under way is to end.
+    /// Whether what is under way is to end: with the connection, or since its address
+    /// has had its bytes of the hour.
     pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed) || self.has_spent_all()
+        self.over.load(Ordering::Relaxed)
+            || self.has_spent_all()
+            || self.admitted.has_had_its_hour()
     }
 
     pub(super) fn has_sent(&self, bytes: usize) {
         count(&self.sent, bytes as u64);
+        self.admitted.moved(bytes as u64);
     }
 
     pub(super) fn has_received(&self, bytes: usize) {
         count(&self.received, bytes as u64);
+        self.admitted.moved(bytes as u64);
     }
 
     /// Bytes sent, TLS and HTTP included.
@@ -90,10 +103,11 @@ impl Life {
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
+    admitted: Arc<Admitted>,
     server: &Arc<Server>,
     shutdown: &Shutdown,
 ) {
-    let life = Arc::new(Life::new(server.limits.bytes));
+    let life = Arc::new(Life::new(server.limits.bytes, admitted));
     match talk(stream, server, shutdown, &life).await {
         Ok(()) => {}
         Err(Ended::Handshake(error)) => {

@@ -5,17 +5,23 @@
 //! HTTP/2 and HTTP/1.1 over TLS, chosen by ALPN. Its resources are a document that
 //! names them, one octet to time, an endless download and an upload of any size.
 //! Whoever can reach it can use it, so all it does is bounded ([`Limits`]), and an
-//! upload is counted and never kept.
+//! upload is counted and never kept. A test that would be more than its address may have
+//! is refused with status 429 and a time to come again, so that nobody takes the refusal
+//! for a fault of the link.
 //!
 //! Read in this order: [`document`] (discovery), [`service`] (what is answered),
-//! [`body`] (what is sent), [`limits`] (bounds and who gets in), [`tls`]
-//! (certificates and ciphers), [`socket`] (the system's side), `watched`
+//! [`body`] (what is sent), [`limits`] (bounds), [`admission`] (who gets in, and what
+//! each has had), [`files`] (the process's own limit), [`tls`] (certificates and ciphers), [`socket`] (the system's side), `watched`
 //! (streams that count and hold little back), `connection` (one client's life).
 
+mod admission;
 mod body;
 mod connection;
 pub mod document;
+mod files;
 mod limits;
+#[cfg(test)]
+mod refusal_tests;
 mod service;
 mod socket;
 #[cfg(test)]
@@ -23,6 +29,7 @@ mod tests;
 pub mod tls;
 mod watched;
 
+pub use files::fit;
 pub use limits::Limits;
 pub use socket::bind;
 
@@ -31,14 +38,14 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::serve::Shutdown;
+use admission::Admission;
 use document::Place;
-use limits::Admission;
 
 /// How long to wait after the system refused a connection, mostly for want of file
 /// descriptors.
@@ -62,6 +69,7 @@ pub struct Config {
 pub struct Counters {
     connections: AtomicU64,
     refused: AtomicU64,
+    turned_away: AtomicU64,
     failed_handshakes: AtomicU64,
     requests: AtomicU64,
     cut: AtomicU64,
@@ -76,6 +84,9 @@ pub struct Counted {
     pub connections: u64,
     /// Connections closed at once, since their address or all had enough.
     pub refused: u64,
+    /// Requests refused for now: the address had its bytes of the hour or as many tests
+    /// as it may have, or all connections were taken.
+    pub turned_away: u64,
     /// TLS handshakes that failed or took too long.
     pub failed_handshakes: u64,
     /// Requests answered, whatever the answer.
@@ -95,6 +106,7 @@ impl Counters {
         Counted {
             connections: of(&self.connections),
             refused: of(&self.refused),
+            turned_away: of(&self.turned_away),
             failed_handshakes: of(&self.failed_handshakes),
             requests: of(&self.requests),
             cut: of(&self.cut),
@@ -102,6 +114,11 @@ impl Counters {
             received_bytes: of(&self.received_bytes),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell's clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn count(counter: &AtomicU64, more: u64) {
@@ -123,7 +140,7 @@ pub async fn run(
     let server = Arc::new(Server {
         tls: config.tls,
         place: config.place,
-        admission: Admission::new(&config.limits),
+        admission: Admission::new(config.limits, now()),
         limits: config.limits,
         counters: Arc::clone(&counters),
     });
@@ -162,7 +179,7 @@ async fn accept(listener: tokio::net::TcpListener, server: Arc<Server>, shutdown
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(admitted) = Admission::admit(&server.admission, peer.ip()) else {
+                let Some(admitted) = Admission::admit(&server.admission, peer.ip(), now()) else {
                     count(&server.counters.refused, 1);
                     tracing::debug!(%peer, "connection refused: too many");
                     continue;
@@ -170,8 +187,7 @@ async fn accept(listener: tokio::net::TcpListener, server: Arc<Server>, shutdown
                 count(&server.counters.connections, 1);
                 let (server, shutdown) = (Arc::clone(&server), shutdown.clone());
                 connections.spawn(async move {
-                    connection::serve(stream, peer, &server, &shutdown).await;
-                    drop(admitted);
+                    connection::serve(stream, peer, admitted, &server, &shutdown).await;
                 });
             }
             Err(error) => {

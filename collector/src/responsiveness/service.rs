@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::Counters;
+use super::admission::NotNow;
 use super::body::Content;
 use super::connection::Life;
 use super::document::{LARGE, OLDER, Place, SMALL, UPLOAD, WELL_KNOWN};
+use super::{Counters, now};
 
 /// One of the resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,18 +65,36 @@ where
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         return refused;
     }
+    match give(resource, request, local, place, life).await {
+        Ok(response) => response,
+        Err(refusal) => not_now(refusal, counters),
+    }
+}
+
+async fn give<B>(
+    resource: Resource,
+    request: Request<B>,
+    local: SocketAddr,
+    place: &Place,
+    life: &Arc<Life>,
+) -> Result<Response<Content>, NotNow>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let admitted = life.admitted();
     // A small answer's head is part of what is timed: no more in it than the draft
     // asks for.
-    match resource {
+    Ok(match resource {
         Resource::Small => {
+            admitted.may_ask(now())?;
             with_type(StatusCode::OK, "application/octet-stream", Content::short("0"))
         }
-        Resource::Large => with_type(
-            StatusCode::OK,
-            "application/octet-stream",
-            Content::endless(Arc::clone(life)),
-        ),
+        Resource::Large => {
+            let endless = Content::endless(Arc::clone(life), admitted.transfer(now())?);
+            with_type(StatusCode::OK, "application/octet-stream", endless)
+        }
         Resource::Document => {
+            admitted.may_test(now())?;
             let asked = asked_authority(&request).unwrap_or_else(|| local.to_string());
             let document = place.document(&asked);
             let mut response =
@@ -83,17 +102,41 @@ where
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
-        Resource::Upload => match swallow(request.into_body(), life).await {
-            Ok(bytes) => {
-                with_type(StatusCode::OK, "text/plain", Content::short(format!("{bytes}\n")))
-            }
-            Err(bytes) => with_type(
-                StatusCode::BAD_REQUEST,
-                "text/plain",
-                Content::short(format!("the upload broke off after {bytes} bytes\n")),
-            ),
-        },
-    }
+        Resource::Upload => {
+            let _transfer = admitted.transfer(now())?;
+            let (status, text) = match swallow(request.into_body(), life).await {
+                Ok(bytes) => {
+                    // It may have been cut short for that.
+                    admitted.may_ask(now())?;
+                    (StatusCode::OK, format!("{bytes}\n"))
+                }
+                Err(bytes) => {
+                    let text = format!("the upload broke off after {bytes} bytes\n");
+                    (StatusCode::BAD_REQUEST, text)
+                }
+            };
+            with_type(status, "text/plain", Content::short(text))
+        }
+    })
+}
+
+/// Refuses, and says when to come again (RFC 6585, section 4; RFC 9110, section 15.6.4).
+fn not_now(refusal: NotNow, counters: &Counters) -> Response<Content> {
+    super::count(&counters.turned_away, 1);
+    let (status, text) = match refusal {
+        NotNow::Hour(_) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "this address has had the bytes that it may have in an hour\n",
+        ),
+        NotNow::Tests => {
+            (StatusCode::TOO_MANY_REQUESTS, "this address has as many tests as it may have\n")
+        }
+        NotNow::Full => (StatusCode::SERVICE_UNAVAILABLE, "all connections are taken\n"),
+    };
+    tracing::debug!(%status, reason = text.trim_end(), "a test was refused");
+    let mut refused = with_type(status, "text/plain", Content::short(text));
+    refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from(refusal.retry_after_s()));
+    refused
 }
 
 /// [`answer`] for what hyper hands over.

@@ -1,7 +1,7 @@
 //! The test server over real sockets on loopback, with a client of another make.
 //! curl's and nghttp2's are run where they are installed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::{Command, Output};
 
 use reqwest::{StatusCode, Version};
@@ -17,17 +17,17 @@ use super::tls::{Identity, ServerTls, names_for};
 use super::*;
 
 /// The longest any wait may take before the test fails.
-const LONG: Duration = Duration::from_secs(30);
+pub(super) const LONG: Duration = Duration::from_secs(30);
 
-struct Running {
-    at: SocketAddr,
+pub(super) struct Running {
+    pub(super) at: SocketAddr,
     folder: TempDir,
-    counters: Arc<Counters>,
+    pub(super) counters: Arc<Counters>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
 
-fn start(at: &str, limits: Limits) -> Running {
+pub(super) fn start(at: &str, limits: Limits) -> Running {
     let (identity, trusted) = Identity::self_signed(&names_for(None, [])).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), trusted).unwrap();
@@ -45,7 +45,7 @@ fn start(at: &str, limits: Limits) -> Running {
 }
 
 impl Running {
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.at)
     }
 
@@ -53,7 +53,12 @@ impl Running {
         self.folder.path().join("ca.pem")
     }
 
-    fn client(&self, version: Version) -> reqwest::Client {
+    pub(super) fn client(&self, version: Version) -> reqwest::Client {
+        self.client_from(version, None)
+    }
+
+    /// One that connects from `own`.
+    pub(super) fn client_from(&self, version: Version, own: Option<IpAddr>) -> reqwest::Client {
         let ca = std::fs::read(self.ca()).unwrap();
         let ca = rustls::pki_types::pem::PemObject::from_pem_slice(&ca).unwrap();
         let mut roots = rustls::RootCertStore::empty();
@@ -66,7 +71,8 @@ impl Running {
             .with_no_client_auth();
         let protocol: &[u8] = if version == Version::HTTP_2 { b"h2" } else { b"http/1.1" };
         tls.alpn_protocols = vec![protocol.to_vec()];
-        reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+        client.local_address(own).build().unwrap()
     }
 
     async fn stop(self) -> Counted {
@@ -76,7 +82,7 @@ impl Running {
     }
 }
 
-const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
+pub(super) const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 #[tokio::test]
 async fn serves_every_resource_by_both_families_and_versions() {
@@ -303,7 +309,7 @@ fn text_of(output: &Output) -> String {
 }
 
 /// Waits for a condition that another task brings about.
-async fn until(condition: impl Fn() -> bool) {
+pub(super) async fn until(condition: impl Fn() -> bool) {
     timeout(LONG, async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -99,6 +99,7 @@ pairs!(skip_out, skip_in, SkipReason, SkipReason {
     Expired = Expired,
     Rate = Rate,
     NoServer = NoServer,
+    Refused = Refused,
 });
 
 pairs!(purpose_out, purpose_in, Purpose, Purpose {

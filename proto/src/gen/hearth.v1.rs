@@ -720,6 +720,8 @@ pub enum SkipReason {
     Rate = 7,
     /// none is configured, or the order names no link here
     NoServer = 8,
+    /// the test server has no room for it, or gave this home its share
+    Refused = 9,
 }
 impl SkipReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -737,6 +739,7 @@ impl SkipReason {
             Self::Expired => "SKIP_REASON_EXPIRED",
             Self::Rate => "SKIP_REASON_RATE",
             Self::NoServer => "SKIP_REASON_NO_SERVER",
+            Self::Refused => "SKIP_REASON_REFUSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -751,6 +754,7 @@ impl SkipReason {
             "SKIP_REASON_EXPIRED" => Some(Self::Expired),
             "SKIP_REASON_RATE" => Some(Self::Rate),
             "SKIP_REASON_NO_SERVER" => Some(Self::NoServer),
+            "SKIP_REASON_REFUSED" => Some(Self::Refused),
             _ => None,
         }
     }

@@ -262,6 +262,18 @@ impl ReflectorPacket {
         Ok(Self::from_layout(octets, &AUTHENTICATED))
     }
 
+    /// From a packet of either mode, whoever it is from: an HMAC is not looked at.
+    ///
+    /// # Errors
+    /// When it is shorter than the mode's packets are.
+    pub fn decode_unverified(octets: &[u8], authenticated: bool) -> Result<Self, PacketError> {
+        if !authenticated {
+            return Self::decode(octets);
+        }
+        at_least(octets, AUTHENTICATED_LEN)?;
+        Ok(Self::from_layout(octets, &AUTHENTICATED))
+    }
+
     fn from_layout(octets: &[u8], layout: &Layout) -> Self {
         let error = estimate(octets, layout.error);
         let sender_error = estimate(octets, layout.sender_error);

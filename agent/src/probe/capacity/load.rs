@@ -19,7 +19,7 @@ use super::estimate::Mark;
 use super::reach::Server;
 use crate::clock;
 use crate::probe::connection::{Counted, Meter};
-use crate::probe::heavy::TestError;
+use crate::probe::heavy::{NotNow, TestError};
 
 /// The octets that are let run before anything is known of the link's rate: at
 /// the slowest link that is of any use they take 4 s.
@@ -136,10 +136,7 @@ pub(super) async fn down(
     let began = clock::now();
     let (response, _) = ready.send_request(request, true).map_err(fail)?;
     let response = timeout(STALLED, response).await.map_err(|_| stalled(&doing))?.map_err(fail)?;
-    if !response.status().is_success() {
-        let why = format!("{doing}: status {}", response.status());
-        return Err(TestError::Failed { cause: Cause::Status, why });
-    }
+    check(&response, &doing)?;
     let mut body = response.into_body();
     let (mut received, mut opened) = (0_u64, FIRST_WINDOW);
     let mut first = None;
@@ -208,10 +205,7 @@ pub(super) async fn up(
         match next.await {
             Ok(Next::Had(response)) => {
                 let response: http::Response<h2::RecvStream> = response.map_err(fail)?;
-                if !response.status().is_success() {
-                    let why = format!("{doing}: status {}", response.status());
-                    return Err(TestError::Failed { cause: Cause::Status, why });
-                }
+                check(&response, &doing)?;
                 let now = clock::now();
                 first.get_or_insert(now);
                 had += PIECE;
@@ -266,6 +260,18 @@ pub(super) fn cause(error: &h2::Error) -> Cause {
         Some(io) if io.raw_os_error().is_some() => crate::probe::tcp::cause(io),
         _ => Cause::Protocol,
     }
+}
+
+/// Whether what was asked for is given.
+pub(super) fn check<T>(response: &http::Response<T>, doing: &str) -> Result<(), TestError> {
+    if let Some(refusal) = NotNow::of(response) {
+        return Err(refusal.into());
+    }
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let why = format!("{doing}: status {}", response.status());
+    Err(TestError::Failed { cause: Cause::Status, why })
 }
 
 fn failed(doing: &str, error: &h2::Error) -> TestError {

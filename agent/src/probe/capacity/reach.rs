@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::load::{Arrivals, FIRST_WINDOW, Watched};
+use super::load::{Arrivals, FIRST_WINDOW, Watched, check};
 use crate::probe::connection::{self, Account, ConnectError, Connected, PHASE_TIMEOUT, Tls};
 use crate::probe::discovery::{Document, LONGEST, PATH};
 use crate::probe::dns;
@@ -76,13 +76,11 @@ pub(super) async fn reach(means: &Means, window: u64) -> Result<(Place, Server),
         .map_err(|error| failed(error.cause(), &doing, &error))?;
     let mut server = secure(&tls, tcp, name, window).await?;
     let doing = format!("can't fetch the discovery document {at}");
-    let document = timeout(PHASE_TIMEOUT, fetch(&mut server.send, &at))
-        .await
-        .map_err(|_| TestError::Failed {
-            cause: Cause::Timeout,
-            why: format!("{doing}: it took longer than {} s", PHASE_TIMEOUT.as_secs()),
-        })?
-        .map_err(|why| TestError::Failed { cause: why.0, why: format!("{doing}: {}", why.1) })?;
+    let document =
+        timeout(PHASE_TIMEOUT, fetch(&mut server.send, &at, &doing)).await.map_err(|_| {
+            let why = format!("{doing}: it took longer than {} s", PHASE_TIMEOUT.as_secs());
+            TestError::Failed { cause: Cause::Timeout, why }
+        })??;
     // All its URLs are of one host.
     let large = &document.large;
     if large.host_str() != at.host_str() || large.port_or_known_default() != Some(port) {
@@ -234,29 +232,30 @@ async fn first(
     Err(last)
 }
 
-type Why = (Cause, String);
-
-async fn fetch(send: &mut SendRequest<Bytes>, at: &Url) -> Result<Document, Why> {
-    let protocol = |error: h2::Error| (super::load::cause(&error), error.to_string());
+async fn fetch(
+    send: &mut SendRequest<Bytes>,
+    at: &Url,
+    doing: &str,
+) -> Result<Document, TestError> {
+    let protocol = |error: h2::Error| failed(super::load::cause(&error), doing, &error);
     let request =
-        Request::get(at.as_str()).body(()).map_err(|error| (Cause::Local, error.to_string()))?;
+        Request::get(at.as_str()).body(()).map_err(|error| failed(Cause::Local, doing, &error))?;
     let mut ready = send.clone().ready().await.map_err(protocol)?;
     let (response, _) = ready.send_request(request, true).map_err(protocol)?;
     let response = response.await.map_err(protocol)?;
-    if !response.status().is_success() {
-        return Err((Cause::Status, format!("status {}", response.status())));
-    }
+    check(&response, doing)?;
     let mut body = response.into_body();
     let mut text = Vec::new();
     while let Some(data) = body.data().await {
         let data = data.map_err(protocol)?;
         text.extend_from_slice(&data);
         if text.len() > LONGEST {
-            return Err((Cause::Protocol, format!("it is longer than {LONGEST} bytes")));
+            let why = format!("{doing}: it is longer than {LONGEST} bytes");
+            return Err(TestError::Failed { cause: Cause::Protocol, why });
         }
         // Its size was left aside when the window was opened.
     }
-    Document::parse(&text).map_err(|error| (Cause::Protocol, error.to_string()))
+    Document::parse(&text).map_err(|error| failed(Cause::Protocol, doing, &error))
 }
 
 /// Why a step failed, with its causes.

@@ -22,6 +22,8 @@ enum Manner {
     Mute,
     /// It has no document.
     NoDocument,
+    /// It has no room: at the document, or at the upload.
+    Full(&'static str),
 }
 
 /// A test server that sends without end; its means, and what it received.
@@ -69,7 +71,11 @@ async fn answer(
     had: Arc<AtomicU64>,
 ) -> Option<()> {
     let path = request.uri().path().to_owned();
-    if path == "/.well-known/nq" {
+    if matches!(manner, Manner::Full(at) if at == path) {
+        let refused = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
+        let refused = refused.header("retry-after", "61").body(()).ok()?;
+        respond.send_response(refused, true).ok()?;
+    } else if path == "/.well-known/nq" {
         if manner == Manner::NoDocument {
             let none = Response::builder().status(StatusCode::NOT_FOUND).body(()).ok()?;
             respond.send_response(none, true).ok()?;
@@ -137,6 +143,17 @@ async fn it_gives_way_at_once() {
     let (ended, ()) = tokio::join!(running, giving);
     assert_eq!(ended.result, Err(TestError::GaveWay));
     assert!(clock::now().saturating_duration_since(began) < Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_not_a_failure_of_the_link() {
+    for at in ["/.well-known/nq", "/large", "/up"] {
+        let (means, _, _keep) = server(Manner::Full(at)).await;
+        let Err(TestError::Refused(refusal)) = measure(&means, &mut |_| ()).await.result else {
+            panic!("{at}: no refusal");
+        };
+        assert!(refusal.to_string().ends_with("(status 429); it says to come again in 61 s"));
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::super::connection::{Account, ConnectError, Counted, MOST_HEADERS, Meter, Tls, connect};
-use super::super::heavy::TestError;
+use super::super::heavy::{NotNow, TestError};
 use super::super::outlet::Outlet;
 
 /// The longest that a small exchange may take.
@@ -44,6 +44,9 @@ pub(super) enum ExchangeError {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
+    /// It has no room for a test now.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// Not a 200.
     #[error("the server answered with status {0}")]
     Status(u16),
@@ -62,7 +65,7 @@ impl ExchangeError {
     fn cause(&self) -> Cause {
         match self {
             Self::Connect(error) => error.cause(),
-            Self::Status(_) => Cause::Status,
+            Self::Status(_) | Self::NotNow(_) => Cause::Status,
             Self::Timeout => Cause::Timeout,
             Self::Broke(error) if error.is_io() => Cause::Refused,
             Self::Closed => Cause::Refused,
@@ -84,6 +87,9 @@ impl ExchangeError {
 
     /// As the end of a test at this step ("fetch …").
     pub(super) fn at(&self, step: &str) -> TestError {
+        if let Self::NotNow(refusal) = self {
+            return TestError::Refused(*refusal);
+        }
         let why = format!("can't {step}: {}{}", chain(self), self.remedy());
         TestError::Failed { cause: self.cause(), why }
     }
@@ -190,6 +196,15 @@ pub(super) fn request(method: &Method, url: &Url) -> Request<()> {
     request
 }
 
+/// Whether what was asked for is given.
+pub(super) fn check<T>(response: &http::Response<T>) -> Result<(), ExchangeError> {
+    if let Some(refusal) = NotNow::of(response) {
+        return Err(refusal.into());
+    }
+    let status = response.status();
+    if status.is_success() { Ok(()) } else { Err(ExchangeError::Status(status.as_u16())) }
+}
+
 /// Gets a small object whole, over a connection that another task drives.
 pub(super) async fn get(
     send: &SendRequest<Bytes>,
@@ -200,6 +215,7 @@ pub(super) async fn get(
         let mut send = send.clone().ready().await?;
         let (response, _) = send.send_request(request(&Method::GET, url), true)?;
         let response = response.await?;
+        check(&response)?;
         if response.status() != http::StatusCode::OK {
             return Err(ExchangeError::Status(response.status().as_u16()));
         }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::super::connection::Meter;
 use super::super::heavy::Direction;
 use super::engine::Probe;
-use super::exchange::{ExchangeError, Route, beside, get, request};
+use super::exchange::{ExchangeError, Route, beside, check, get, request};
 use crate::clock;
 
 /// A loaded connection, as the one who watches over it sees it.
@@ -89,7 +89,7 @@ pub(super) async fn bear(
                 Direction::Down => {
                     let (response, _) = send.send_request(request(&Method::GET, &url), true)?;
                     let response = response.await?;
-                    check(response.status())?;
+                    check(&response)?;
                     receive(response.into_body(), &moved).await?;
                 }
                 Direction::Up => {
@@ -104,10 +104,6 @@ pub(super) async fn bear(
         }
     };
     beside(opened.connection, transfer).await
-}
-
-fn check(status: http::StatusCode) -> Result<(), ExchangeError> {
-    if status.is_success() { Ok(()) } else { Err(ExchangeError::Status(status.as_u16())) }
 }
 
 async fn receive(mut body: RecvStream, moved: &AtomicU64) -> Result<(), ExchangeError> {
@@ -145,8 +141,8 @@ async fn transmit(
                 moved.fetch_add(octets as u64, Ordering::Relaxed);
             }
             // The stream was reset: the answer says why.
-            Ok(None) => return check(response.await?.status()),
-            Err(answer) => return check(answer?.status()),
+            Ok(None) => return check(&response.await?),
+            Err(answer) => return check(&answer?),
         }
     }
 }

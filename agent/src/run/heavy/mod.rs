@@ -361,5 +361,6 @@ fn why(reason: SkipReason) -> &'static str {
         SkipReason::Expired => "its order came too late",
         SkipReason::Rate => "too many orders within the hour",
         SkipReason::NoServer => "no test server is configured, or no such link is here",
+        SkipReason::Refused => "the test server has no room for it now",
     }
 }

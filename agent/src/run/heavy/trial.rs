@@ -161,7 +161,36 @@ fn outcome(ended: Option<Ended>, told: Option<Told>) -> TestOutcome {
         Some(Ok(figures)) => TestOutcome::Done(Box::new(figures)),
         // What failed as it was told to end failed for that.
         None | Some(Err(TestError::GaveWay)) => gave_way(),
-        Some(Err(TestError::Failed { .. })) if told.is_some() => gave_way(),
+        Some(Err(_)) if told.is_some() => gave_way(),
+        Some(Err(TestError::Refused(refusal))) => {
+            TestOutcome::Skipped { reason: SkipReason::Refused, detail: refusal.to_string() }
+        }
         Some(Err(TestError::Failed { cause, why })) => TestOutcome::Failed { cause, why },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::heavy::NotNow;
+
+    #[test]
+    fn a_refusal_is_recorded_as_a_test_not_run_with_what_the_server_said() {
+        let response = http::Response::builder().status(429).header("retry-after", "7").body(());
+        let refusal = NotNow::of(&response.unwrap()).unwrap();
+        let ended = || {
+            let result = Err(TestError::Refused(refusal));
+            Some(Ended { family: None, cost: Own::default(), result })
+        };
+        let TestOutcome::Skipped { reason, detail } = outcome(ended(), None) else {
+            panic!("not skipped")
+        };
+        assert_eq!(reason, SkipReason::Refused);
+        assert!(detail.contains("come again in 7 s"), "{detail}");
+        // Told to end at that moment, it ended for that.
+        let TestOutcome::Skipped { reason, .. } = outcome(ended(), Some(Told::Household)) else {
+            panic!("not skipped")
+        };
+        assert_eq!(reason, SkipReason::GaveWay);
     }
 }

@@ -138,6 +138,7 @@ impl Words<'_> {
                 SkipReason::Expired => "skip-expired",
                 SkipReason::Rate => "skip-rate",
                 SkipReason::NoServer => "skip-no-server",
+                SkipReason::Refused => "skip-refused",
             };
             self.say(id, &[("n", self.count(*n).into())])
         });
