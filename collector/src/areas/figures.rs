@@ -12,7 +12,7 @@ use super::{
     Group, GroupActivity, GroupCongestion, GroupHour, GroupNeed, GroupSegment, GroupTechnology,
 };
 use crate::anonymity::{K, homes_in};
-use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
+use crate::report::figure::{Figure, Interval, Unit};
 use crate::report::interval::wilson;
 use crate::report::names::ActivityRef;
 
@@ -219,10 +219,6 @@ fn withheld(of: &'static str, k: K) -> Figure {
     Figure::not_enough("withheld, or too few homes to be told apart", 0, k.homes(), of)
 }
 
-fn unknown_bounds(low: f64, high: f64) -> Interval {
-    Interval { low, high, level: None, method: IntervalMethod::UnknownAsBadThenGood }
-}
-
 fn group_activity(name: &ActivityRef, a: &Activity, k: K) -> Option<GroupActivity> {
     let (homes, t) = a.anywhere?;
     let share = |ok: u64, of: u64| ok as f64 / of as f64;
@@ -235,7 +231,10 @@ fn group_activity(name: &ActivityRef, a: &Activity, k: K) -> Option<GroupActivit
                 return Figure::not_enough("no primary link failed beside one", 0, 1, "homes");
             }
             Figure::new(share(t.saved, decided), Unit::Ratio, n, "homes").within(Some(
-                unknown_bounds(share(t.saved, bad), share(t.saved + t.undecided, bad)),
+                Interval::unknown_as_bad_then_good(
+                    share(t.saved, bad),
+                    share(t.saved + t.undecided, bad),
+                ),
             ))
         },
     );
@@ -243,7 +242,10 @@ fn group_activity(name: &ActivityRef, a: &Activity, k: K) -> Option<GroupActivit
         activity: name.clone(),
         homes,
         anywhere: Figure::new(share(t.ok, t.ok + t.bad), Unit::Ratio, homes, "homes").within(Some(
-            unknown_bounds(share(t.ok, all), share(t.ok + t.unknown + t.unproven, all)),
+            Interval::unknown_as_bad_then_good(
+                share(t.ok, all),
+                share(t.ok + t.unknown + t.unproven, all),
+            ),
         )),
         lost_ms: t.bad,
         primary: a.primary.map_or_else(

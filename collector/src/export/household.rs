@@ -105,7 +105,7 @@ fn incident(household: &HouseholdId, i: &Incident) -> [Value; 16] {
         Value::count(i.slots),
         Value::text(i.worst.name()),
         Value::text(i.segment.name()),
-        joined(i.evidence.iter().map(String::as_str).collect(), "; "),
+        Value::text(i.evidence.words().collect::<Vec<_>>().join("; ")),
         joined(i.activities.iter().map(|a| a.id.as_str()).collect(), ";"),
         joined(i.worked_on.iter().map(|l| l.link.as_str()).collect(), ";"),
     ]

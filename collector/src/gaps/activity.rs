@@ -1,27 +1,25 @@
 //! One activity's gaps: anywhere, saved, unsaved, rescue.
 
 use super::runs::{Part, runs_among};
-use super::{ActivityGaps, Extent, scan};
-use crate::ledger::{Cell, Counts, Ledger, State};
-use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
-
-pub(super) fn bounds(low: f64, high: f64) -> Interval {
-    Interval { low, high, level: None, method: IntervalMethod::UnknownAsBadThenGood }
-}
+use super::{ActivityGaps, Extent};
+use crate::ledger::sets::{Block, LedgerSets, Sets, rising};
+use crate::ledger::{Counts, Ledger};
+use crate::report::figure::{Figure, Interval, Unit};
 
 /// `anywhere(u)`.
-fn share_of(counts: &Counts, column: &[Cell]) -> Figure {
+fn share_of(counts: &Counts, column: &Sets) -> Figure {
     let (known, unknown) = (counts.known(), counts.unknown);
     if known == 0 {
         return Figure::not_enough("no slot has evidence for it", 0, 1, "slots");
     }
-    let bad = scan::not_ok(column).map(|(_, c)| c).filter(|c| c.state().is_bad());
-    let undecided = bad.filter(|c| c.is_unproven()).count() as u64;
+    let undecided = column.blocks.iter().map(|b| (b.bad() & b.unproven).count_ones()).sum::<u32>();
     let all = (known + unknown) as f64;
-    Figure::new(counts.ok as f64 / known as f64, Unit::Ratio, known, "slots").within(Some(bounds(
-        counts.ok as f64 / all,
-        (counts.ok + unknown + undecided) as f64 / all,
-    )))
+    Figure::new(counts.ok as f64 / known as f64, Unit::Ratio, known, "slots").within(Some(
+        Interval::unknown_as_bad_then_good(
+            counts.ok as f64 / all,
+            (counts.ok + unknown + u64::from(undecided)) as f64 / all,
+        ),
+    ))
 }
 
 /// What a rescue is reckoned from, in milliseconds and numbers.
@@ -57,56 +55,81 @@ impl Rescue {
         let lost = self.times.saturating_mul(self.switch_over_ms.unwrap_or(0));
         let saved = self.saved_ms.saturating_sub(lost);
         let share = |saved: u64, of: u64| saved as f64 / of as f64;
-        Figure::new(share(saved, decided), Unit::Ratio, slots, "bad slots")
-            .within(Some(bounds(share(saved, all), share(saved + self.undecided_ms, all))))
+        Figure::new(share(saved, decided), Unit::Ratio, slots, "bad slots").within(Some(
+            Interval::unknown_as_bad_then_good(
+                share(saved, all),
+                share(saved + self.undecided_ms, all),
+            ),
+        ))
+    }
+}
+
+/// One activity's slots in which the primary link was not OK.
+#[derive(Default)]
+struct Bad {
+    saved: u64,
+    unsaved: u64,
+    undecided: u64,
+    /// Separate times that a backup stepped in.
+    times: u64,
+    /// The longest stretch.
+    longest: u64,
+}
+
+impl Bad {
+    fn of(primary: &Sets, backups: &[&Sets]) -> Self {
+        let (mut bad, mut rescued) = (Vec::new(), Vec::new());
+        let mut found = Self::default();
+        for (i, block) in primary.blocks.iter().enumerate() {
+            let here = block.bad();
+            let backup = |set: fn(&Block) -> u64| {
+                backups.iter().fold(0, |any, column| any | set(&column.blocks[i]))
+            };
+            let (saved, unknown) = match here {
+                0 => (0, 0),
+                _ => (here & backup(|b| b.ok), backup(|b| !b.known())),
+            };
+            let unsaved = here & !saved;
+            found.saved += u64::from(saved.count_ones());
+            found.unsaved += u64::from(unsaved.count_ones());
+            found.undecided += u64::from((unsaved & unknown).count_ones());
+            bad.push(here);
+            rescued.push(saved);
+        }
+        let runs = |set: Vec<u64>| runs_among(rising(set).map(|slot| (slot, Part::Bad)), 0);
+        found.times = runs(rescued).len() as u64;
+        found.longest = runs(bad).iter().map(|r| r.bad as u64).max().unwrap_or(0);
+        found
     }
 }
 
 pub(super) fn gaps(
     ledger: &Ledger,
+    sets: &LedgerSets,
     activity: usize,
     primary: Option<usize>,
     backups: &[usize],
     switch_over_ms: Option<u64>,
 ) -> ActivityGaps {
-    let everywhere = ledger.anywhere(activity);
-    let first: &[Cell] = primary.map_or(&[], |p| ledger.column(p, activity));
-    let columns: Vec<&[Cell]> = backups.iter().map(|b| ledger.column(*b, activity)).collect();
+    let everywhere = &sets.anywhere[activity];
+    let first = primary.map(|p| &sets.links[p][activity]);
+    let columns: Vec<&Sets> = backups.iter().map(|b| &sets.links[*b][activity]).collect();
+    let Bad { saved, unsaved, undecided, times, longest } =
+        first.map(|first| Bad::of(first, &columns)).unwrap_or_default();
     let slot_ms = u64::from(ledger.slot.ms());
     let extent = |slots: u64| Extent { slots, ms: slots * slot_ms };
-
-    let (mut saved, mut unsaved, mut undecided) = (0, 0, 0);
-    let mut counts = Counts::default();
-    let (mut bad, mut rescued) = (Vec::new(), Vec::new());
-    for (slot, cell) in scan::not_ok(first) {
-        counts.add(cell.state());
-        if !cell.state().is_bad() {
-            continue;
-        }
-        bad.push((slot, Part::Bad));
-        let backup = |s: fn(State) -> bool| columns.iter().any(|c| s(c[slot].state()));
-        if backup(|s| s == State::Ok) {
-            saved += 1;
-            rescued.push((slot, Part::Bad));
-        } else {
-            unsaved += 1;
-            undecided += u64::from(backup(|s| !s.is_known()));
-        }
-    }
-    counts.ok = first.len() as u64 - counts.total();
-    let anywhere_slots = scan::counts(everywhere);
+    let anywhere_slots = everywhere.all();
     let rescue = Rescue {
         saved_ms: saved * slot_ms,
         unsaved_ms: unsaved * slot_ms,
         undecided_ms: undecided * slot_ms,
-        times: runs_among(rescued, 0).len() as u64,
+        times,
         switch_over_ms,
         backups: backups.len(),
     };
-    let longest = runs_among(bad, 0).iter().map(|r| r.bad as u64).max().unwrap_or(0);
     ActivityGaps {
         activity: ledger.activities[activity].clone(),
-        primary: counts,
+        primary: first.map(Sets::all).unwrap_or_default(),
         anywhere_slots,
         anywhere: share_of(&anywhere_slots, everywhere),
         saved: extent(saved),

@@ -2,9 +2,12 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Gaps, activity, congestion, hours, incidents, together};
+use super::incidents::Told;
+use super::{Gaps, activity, congestion, hours, together};
 use crate::history::History;
 use crate::ledger::Ledger;
+use crate::ledger::sets::LedgerSets;
+use crate::report::days::days;
 use crate::report::figure::Figure;
 
 /// F: the preferred fixed link, else the preferred link.
@@ -20,35 +23,32 @@ impl Gaps {
         let backups: Vec<usize> = (0..ledger.links.len())
             .filter(|l| ledger.links[*l].technology.is_mobile() && Some(*l) != primary)
             .collect();
-        let links = incidents::of_links(history, ledger);
-        let household = incidents::of_household(history, ledger);
-        let stretches = hours::stretches(ledger, tz);
-        let (places, mut intervals) = (hours::ByHour::of(&stretches), hours::Intervals::default());
-        let activities = 0..ledger.activities.len();
-        let by_hour: Vec<_> =
-            activities.clone().map(|a| hours::counts(ledger.anywhere(a), &stretches)).collect();
+        let sets = LedgerSets::of(ledger);
+        let told = Told::of(history, ledger, &sets);
+        let (links, household) = (told.of_links(), told.of_household());
+        let (calendar, days) = (ledger.calendar(tz), days(ledger.span, tz));
+        let (hours, worst_hours) = hours::of(ledger, &sets, &calendar);
         Self {
             primary: primary.map(|p| ledger.links[p].clone()),
             backups: backups.iter().map(|b| ledger.links[*b].clone()).collect(),
-            worst_hours: activities
-                .clone()
-                .flat_map(|a| hours::worst(ledger, a, &by_hour[a], &places, &mut intervals))
-                .collect(),
-            hours: by_hour,
+            worst_hours,
+            hours,
             congestion: (0..ledger.links.len())
-                .map(|l| congestion::of_link(ledger, l, tz))
+                .map(|l| congestion::of_link(ledger, l, &days, tz))
                 .collect(),
-            activities: activities
-                .map(|a| activity::gaps(ledger, a, primary, &backups, None))
+            activities: (0..ledger.activities.len())
+                .map(|a| activity::gaps(ledger, &sets, a, primary, &backups, None))
                 .collect(),
             incidents: links.incidents,
             incidents_left_off: links.left_off,
             household_incidents: household.incidents,
             household_incidents_left_off: household.left_off,
             shared_fate: primary
-                .map(|p| backups.iter().map(|b| together::shared_fate(ledger, p, *b)).collect())
+                .map(|p| {
+                    backups.iter().map(|b| together::shared_fate(ledger, &sets, p, *b)).collect()
+                })
                 .unwrap_or_default(),
-            backup_need: together::backup_need(ledger, primary, &stretches, tz),
+            backup_need: together::backup_need(ledger, primary, &calendar, &days),
             switch_over: Figure::not_enough(
                 "agents of this version do not observe traffic moving to another link",
                 0,

@@ -24,9 +24,10 @@ use jiff::tz::TimeZone;
 use super::{CongestedHour, Congestion, Segment};
 use crate::history::columns::{FarColumns, LinkColumns, QUARTER_MS, SeriesColumns, known};
 use crate::ledger::{Ledger, State};
-use crate::report::days::{Day, days, local};
+use crate::report::days::{Day, local};
 use crate::report::figure::{Figure, NotEnough, Unit};
 use crate::report::interval::wilson;
+use crate::report::median::median;
 
 const DAYS: usize = 50;
 const QUARTERS: usize = 96;
@@ -106,8 +107,7 @@ fn near(columns: &LinkColumns, role: Role) -> Option<&SeriesColumns> {
 }
 
 /// One link's last days.
-fn read(ledger: &Ledger, link: usize, tz: &TimeZone) -> Vec<ADay> {
-    let all = days(ledger.span, tz);
+fn read(ledger: &Ledger, link: usize, all: &[Day], tz: &TimeZone) -> Vec<ADay> {
     let all = &all[all.len().saturating_sub(DAYS)..];
     let columns = &ledger.columns.links[link];
     let connection = ledger.connection(link);
@@ -272,7 +272,6 @@ fn hour(number: usize, days: &[(usize, bool, Hour)]) -> Option<CongestedHour> {
         return None;
     }
     let mut rises: Vec<f64> = hit().flat_map(|d| &d.2.rises).map(|r| r.0).collect();
-    rises.sort_by(f64::total_cmp);
     let mut segments: Vec<(usize, Segment)> = Vec::new();
     for (_, segment) in hit().flat_map(|d| &d.2.rises) {
         match segments.iter_mut().find(|s| s.1 == *segment) {
@@ -283,7 +282,7 @@ fn hour(number: usize, days: &[(usize, bool, Hour)]) -> Option<CongestedHour> {
     let most = segments.iter().max_by_key(|s| s.0)?;
     // Named if three quarters of the evidence agree.
     let agree = most.0 * 4 >= rises.len() * 3;
-    let rise = rises[rises.len() / 2];
+    let rise = median(&mut rises, f64::total_cmp)?;
     Some(CongestedHour {
         hour: number as u8,
         days: hits,
@@ -295,8 +294,8 @@ fn hour(number: usize, days: &[(usize, bool, Hour)]) -> Option<CongestedHour> {
 }
 
 /// One link's recurring congestion.
-pub(super) fn of_link(ledger: &Ledger, link: usize, tz: &TimeZone) -> Congestion {
-    let days = read(ledger, link, tz);
+pub(super) fn of_link(ledger: &Ledger, link: usize, days: &[Day], tz: &TimeZone) -> Congestion {
+    let days = read(ledger, link, days, tz);
     let named = &ledger.links[link];
     let on_a_device = named.vantage == Vantage::Device && !named.technology.is_mobile();
     let columns = &ledger.columns.links[link];

@@ -8,6 +8,7 @@ use super::{Congestion, Segment};
 use crate::history::History;
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
+use crate::report::days::days;
 use crate::report::days::local;
 use crate::scripted::{START, Script, ScriptLink, What};
 
@@ -16,7 +17,8 @@ const HOUR: i64 = 3_600_000;
 
 fn of(history: &History, zone: &str) -> Congestion {
     let ledger = Ledger::build(history, &Catalogue::built_in());
-    of_link(&ledger, 0, &TimeZone::get(zone).unwrap())
+    let tz = TimeZone::get(zone).unwrap();
+    of_link(&ledger, 0, &days(ledger.span, &tz), &tz)
 }
 
 /// On a router, which sees all that the home sends.

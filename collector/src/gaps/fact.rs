@@ -2,8 +2,10 @@
 //! engineer. The customer's statement says the same facts in the customer's
 //! language.
 
+use std::sync::Arc;
+
 use hearth_proto::DownCause;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Segment;
 use crate::report::names::LinkRef;
@@ -91,6 +93,32 @@ pub(crate) fn cause(cause: DownCause) -> &'static str {
         DownCause::Address => "the system reported no address on the link",
         DownCause::Route => "the system reported no default route over the link",
         DownCause::Interface => "the system reported that the interface was gone",
+    }
+}
+
+/// What speaks for where an incident's trouble lay. In JSON its words.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evidence {
+    /// One by one.
+    pub facts: Vec<Fact>,
+    /// The ledger's, which facts name by their places.
+    links: Arc<[LinkRef]>,
+}
+
+impl Evidence {
+    pub(super) fn new(facts: Vec<Fact>, links: &Arc<[LinkRef]>) -> Self {
+        Self { facts, links: Arc::clone(links) }
+    }
+
+    /// In an engineer's words, one fact each.
+    pub fn words(&self) -> impl Iterator<Item = String> + '_ {
+        self.facts.iter().map(|f| f.words(&self.links))
+    }
+}
+
+impl Serialize for Evidence {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.words())
     }
 }
 

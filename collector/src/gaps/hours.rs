@@ -4,15 +4,12 @@
 //! An hour is that of the wall clock: where clocks go back, one hour of that day
 //! holds two, and where they go forward, one holds none.
 
-use std::ops::Range;
-
-use jiff::tz::TimeZone;
-
-use super::{HOURS_OF_WEEK, WorstHour, scan};
-use crate::ledger::{Cell, Counts, Ledger};
-use crate::report::days::{days, local};
-use crate::report::figure::{Figure, Interval, Unit};
-use crate::report::interval::over_days;
+use super::{HOURS_OF_WEEK, WorstHour};
+use crate::ledger::sets::{LedgerSets, Sets};
+use crate::ledger::{Counts, Ledger};
+use crate::report::calendar::{Calendar, Stretch};
+use crate::report::figure::{Figure, Unit};
+use crate::report::interval::Resampler;
 
 /// The fewest days that an hour of the week is ranked from.
 const DAYS: usize = 2;
@@ -20,64 +17,11 @@ const DAYS: usize = 2;
 /// How many hours are named per activity.
 const WORST: usize = 3;
 
-/// A stretch of slots within one hour of one local day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    /// 0 is Monday's first.
-    pub(crate) hour_of_week: usize,
-    /// Rises by one a day.
-    pub(crate) day: usize,
-    /// Those that start in it.
-    pub(crate) slots: Range<usize>,
-}
-
-/// All stretches of a ledger, by time. Two of one hour and day stand apart only
-/// where clocks change.
-pub(crate) fn stretches(ledger: &Ledger, tz: &TimeZone) -> Vec<Stretch> {
-    const HOUR: i64 = 3_600_000;
-    let ms = i64::from(ledger.slot.ms());
-    let slot = |at: hearth_proto::UnixMs| {
-        let place = -(-at.since(ledger.span.from)).div_euclid(ms);
-        usize::try_from(place).unwrap_or(0).min(ledger.slots())
-    };
-    let mut all = Vec::new();
-    for (number, day) in days(ledger.span, tz).iter().enumerate() {
-        let weekday = usize::from(day.date.weekday().to_monday_zero_offset().unsigned_abs());
-        // On a day that clocks change, hours may begin at any half hour.
-        let even = day.span.to.since(day.span.from) == 24 * HOUR;
-        let step = if even { HOUR } else { HOUR / 2 };
-        let mut from = day.span.from;
-        let mut hour = 0;
-        while from < day.span.to {
-            let to = from.plus(step).min(day.span.to);
-            if !even {
-                hour = usize::from(local(from, tz).hour().unsigned_abs());
-            }
-            let slots = slot(from)..slot(to);
-            if !slots.is_empty() {
-                all.push(Stretch { hour_of_week: weekday * 24 + hour, day: number, slots });
-            }
-            (from, hour) = (to, hour + 1);
-        }
-    }
-    all
-}
-
 /// One activity's counts by hour of the week.
-pub(crate) fn counts(column: &[Cell], stretches: &[Stretch]) -> Vec<Counts> {
+fn counts(column: &Sets, calendar: &Calendar) -> Vec<Counts> {
     let mut hours = vec![Counts::default(); HOURS_OF_WEEK];
-    for s in stretches {
-        hours[s.hour_of_week].ok += s.slots.len() as u64;
-    }
-    let mut at = 0;
-    for (slot, cell) in scan::not_ok(column) {
-        while stretches.get(at).is_some_and(|s| s.slots.end <= slot) {
-            at += 1;
-        }
-        let Some(s) = stretches.get(at).filter(|s| s.slots.start <= slot) else { continue };
-        let hour = &mut hours[s.hour_of_week];
-        hour.ok -= 1;
-        hour.add(cell.state());
+    for s in &calendar.stretches {
+        hours[s.week_hour] += column.counts(&s.slots);
     }
     hours
 }
@@ -86,23 +30,23 @@ fn bad(c: &Counts) -> u64 {
     c.degraded + c.down
 }
 
-/// Stretches by the hour of the week that they are in.
-pub(super) struct ByHour<'s>(Vec<Vec<&'s Stretch>>);
+/// The stretches of a calendar by the hour of the week that they are in.
+struct ByHour<'c>(Vec<Vec<&'c Stretch>>);
 
-impl<'s> ByHour<'s> {
-    pub(super) fn of(stretches: &'s [Stretch]) -> Self {
+impl<'c> ByHour<'c> {
+    fn of(calendar: &'c Calendar) -> Self {
         let mut hours = vec![Vec::new(); HOURS_OF_WEEK];
-        for s in stretches {
-            hours[s.hour_of_week].push(s);
+        for s in &calendar.stretches {
+            hours[s.week_hour].push(s);
         }
         Self(hours)
     }
 
     /// (bad, known) of each day's stretch of one hour of the week.
-    fn days(&self, column: &[Cell], hour: usize) -> Vec<(u64, u64)> {
-        let mut days: Vec<(usize, (u64, u64))> = Vec::new();
+    fn days(&self, column: &Sets, hour: usize) -> Vec<(u64, u64)> {
+        let mut days: Vec<(usize, (u64, u64))> = Vec::with_capacity(self.0[hour].len());
         for s in &self.0[hour] {
-            let c = scan::counts(&column[s.slots.clone()]);
+            let c = column.counts(&s.slots);
             match days.last_mut() {
                 Some((day, sum)) if *day == s.day => *sum = (sum.0 + bad(&c), sum.1 + c.known()),
                 _ => days.push((s.day, (bad(&c), c.known()))),
@@ -112,34 +56,33 @@ impl<'s> ByHour<'s> {
     }
 }
 
-/// Intervals by the days that they are of: an outage hits many activities alike.
-#[derive(Default)]
-pub(super) struct Intervals(Vec<(BadOfKnown, Option<Interval>)>);
-
-/// Slots bad and known of each day.
-type BadOfKnown = Vec<(u64, u64)>;
-
-impl Intervals {
-    fn over(&mut self, days: Vec<(u64, u64)>) -> Option<Interval> {
-        if let Some(known) = self.0.iter().find(|k| k.0 == days) {
-            return known.1;
-        }
-        let interval = over_days(&days);
-        self.0.push((days, interval));
-        interval
+/// Each activity's counts by hour of the week, and the worst hours of all.
+pub(super) fn of(
+    ledger: &Ledger,
+    sets: &LedgerSets,
+    calendar: &Calendar,
+) -> (Vec<Vec<Counts>>, Vec<WorstHour>) {
+    let by_hour = ByHour::of(calendar);
+    let mut resampler = Resampler::new();
+    let all: Vec<Vec<Counts>> = sets.anywhere.iter().map(|c| counts(c, calendar)).collect();
+    let mut named = Vec::new();
+    for (a, hours) in all.iter().enumerate() {
+        named.extend(worst(ledger, sets, a, hours, &by_hour, &mut resampler));
     }
+    (all, named)
 }
 
 /// The worst hours of one activity: those bad on two days or more first, then by
 /// their share.
-pub(super) fn worst(
+fn worst(
     ledger: &Ledger,
+    sets: &LedgerSets,
     activity: usize,
     hours: &[Counts],
     by_hour: &ByHour<'_>,
-    intervals: &mut Intervals,
+    resampler: &mut Resampler,
 ) -> Vec<WorstHour> {
-    let column = ledger.anywhere(activity);
+    let column = &sets.anywhere[activity];
     let share = |c: &Counts| bad(c) as f64 / c.known() as f64;
     let mut ranked: Vec<usize> = (0..hours.len()).filter(|h| bad(&hours[*h]) > 0).collect();
     ranked.sort_by(|a, b| share(&hours[*b]).total_cmp(&share(&hours[*a])).then(a.cmp(b)));
@@ -168,7 +111,7 @@ pub(super) fn worst(
     found.truncate(WORST);
     for w in &mut found {
         let hour = usize::from(w.weekday - 1) * 24 + usize::from(w.hour);
-        let interval = intervals.over(by_hour.days(column, hour));
+        let interval = resampler.share(by_hour.days(column, hour).into_iter());
         w.bad = w.bad.clone().within(interval);
     }
     found
@@ -179,8 +122,10 @@ mod tests {
     use super::*;
     use crate::gaps::Gaps;
     use crate::qoe::catalogue::Catalogue;
+    use crate::report::days::local;
     use crate::scripted::{Script, ScriptLink, What};
     use hearth_proto::Technology;
+    use jiff::tz::TimeZone;
 
     const DAY: i64 = 86_400_000;
     const HOUR: i64 = 3_600_000;
@@ -198,21 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn every_slot_lies_in_one_hour_of_the_week_though_clocks_change() {
-        let link = ScriptLink::new("eth0", Technology::Fttp, 20);
-        let (_, ledger) = ledger(&quarters(150, link));
+    fn hours_count_what_looking_at_each_slot_does() {
+        let fail = |l: ScriptLink, i: i64| {
+            l.trouble(i * 7 * HOUR, i * 7 * HOUR + i * 600_000, What::Access)
+        };
+        let link = (1..90).fold(ScriptLink::new("eth0", Technology::Fttp, 20), fail);
+        let (_, ledger) = ledger(&quarters(40, link));
         for zone in ["Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"] {
             let tz = TimeZone::get(zone).unwrap();
-            let all = stretches(&ledger, &tz);
-            let mut next = 0;
-            for s in &all {
-                assert_eq!(s.slots.start, next, "{zone}");
-                next = s.slots.end;
-                let at = local(ledger.at(s.slots.start), &tz);
+            let column = ledger.anywhere(0);
+            let mut each = vec![Counts::default(); HOURS_OF_WEEK];
+            for (slot, cell) in column.iter().enumerate() {
+                let at = local(ledger.at(slot), &tz);
                 let weekday = at.weekday().to_monday_zero_offset() as usize;
-                assert_eq!(s.hour_of_week, weekday * 24 + at.hour() as usize, "{zone}");
+                each[weekday * 24 + at.hour() as usize].add(cell.state());
             }
-            assert_eq!(next, ledger.slots(), "{zone}");
+            assert_eq!(counts(&Sets::of(column), &ledger.calendar(&tz)), each, "{zone}");
         }
     }
 

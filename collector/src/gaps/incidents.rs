@@ -3,16 +3,19 @@
 //! outage does not blur the outage's start and end. An outage is any time judged
 //! down, a part of a slot too.
 
-use hearth_proto::{Event, EventKind, UnixMs};
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::fact::Fact;
-use super::runs::{BRIDGE, Part, Run, runs_among};
-use super::scan::{self, Slots};
-use super::segment::Witness;
+use hearth_proto::{Event, EventKind, Merger, UnixMs};
+
+use super::fact::{Evidence, Fact};
+use super::runs::{BRIDGE, Part, Run, outages, runs_among};
+use super::witness::Witness;
 use super::{Edge, Incident, IncidentKind, MOST_INCIDENTS, Segment};
 use crate::history::{History, LinkHistory, Span};
-use crate::ledger::{Cell, Ledger, Limit, State};
-use crate::report::names::ActivityRef;
+use crate::ledger::sets::{BLOCK, LedgerSets, Sets, rising};
+use crate::ledger::{Ledger, State};
+use crate::report::names::LinkRef;
 
 /// All incidents of one kind of place, the listed ones and how many more.
 pub(super) struct Listed {
@@ -49,32 +52,21 @@ struct Found {
 }
 
 /// The runs of both kinds in a column of the connection and those of activities.
-fn find(connection: &[Cell], activities: &[&[Cell]]) -> Vec<Found> {
-    let out = |c: Cell| c.limit() == Limit::Outage;
-    // Outages and exclusions, which no degradation reaches over.
-    let mut barriers = Slots::none(connection.len());
-    let mut outage = Vec::new();
-    for (slot, cell) in scan::not_ok(connection) {
-        let excluded = cell.state() == State::Excluded;
-        if excluded || out(cell) {
-            barriers.put(slot);
-            outage.push((slot, if excluded { Part::Barrier } else { Part::Bad }));
-        }
-    }
-    let mut marked = barriers.clone();
+fn find(connection: &Sets, activities: &[Sets]) -> Vec<Found> {
+    // No degradation reaches over an outage or an exclusion.
+    let barriers = |i: usize| connection.blocks[i].outage | connection.blocks[i].excluded;
+    let mut marked: Vec<u64> = (0..connection.blocks.len()).map(barriers).collect();
     for column in activities {
-        for (slot, cell) in scan::not_ok(column) {
-            if cell.state() == State::Degraded && !out(cell) {
-                marked.put(slot);
-            }
+        for (marked, block) in marked.iter_mut().zip(&column.blocks) {
+            *marked |= block.degraded & !block.outage;
         }
     }
-    let degradation = marked
-        .rising()
-        .map(|slot| (slot, if barriers.holds(slot) { Part::Barrier } else { Part::Bad }));
+    let is_barrier = |slot: usize| barriers(slot / BLOCK) >> (slot % BLOCK) & 1 == 1;
+    let degradation =
+        rising(marked).map(|slot| (slot, if is_barrier(slot) { Part::Barrier } else { Part::Bad }));
     let found = |kind| move |run| Found { kind, run };
     let mut all: Vec<Found> =
-        runs_among(outage, BRIDGE).into_iter().map(found(IncidentKind::Outage)).collect();
+        outages(connection).into_iter().map(found(IncidentKind::Outage)).collect();
     all.extend(runs_among(degradation, BRIDGE).into_iter().map(found(IncidentKind::Degradation)));
     all
 }
@@ -91,13 +83,17 @@ fn keep(mut all: Vec<Found>) -> (Vec<Found>, u64) {
 }
 
 impl Run {
+    fn slots(self) -> Range<usize> {
+        self.first..self.last + 1
+    }
+
     fn span(self, ledger: &Ledger) -> Span {
         Span { from: ledger.at(self.first), to: ledger.at(self.last + 1) }
     }
 }
 
-fn edge(at: UnixMs, source: &str) -> Edge {
-    Edge { at, to_the_probe: false, source: source.to_owned() }
+fn edge(at: UnixMs, source: &'static str) -> Edge {
+    Edge { at, to_the_probe: false, source }
 }
 
 const PROBE: &str = "the first probe that showed the change";
@@ -117,7 +113,7 @@ fn outage_edges(
         let ms = link.map_or(0, |l| ledger.columns.links[l].down_ms[slot]);
         i64::from(ms).min(slot_ms)
     };
-    let probe = |at| Edge { at, to_the_probe: true, source: PROBE.to_owned() };
+    let probe = |at| Edge { at, to_the_probe: true, source: PROBE };
     let part = |ms: i64| ms > 0 && ms < slot_ms;
     let start = down.map_or_else(
         || match down_ms(run.first) {
@@ -150,14 +146,17 @@ const BELIEF_MS: i64 = 60_000;
 fn by_events(ledger: &Ledger, run: Run, changes: &[Change]) -> (Option<UnixMs>, Option<UnixMs>) {
     let (first, last) = (ledger.at(run.first), ledger.at(run.last));
     let slot_ms = i64::from(ledger.slot.ms());
-    let within = |c: &&Change, from: UnixMs| c.at >= from && c.at <= from.plus(slot_ms);
+    let before = |at| changes.partition_point(|c| c.at < at);
+    let within = |slot: UnixMs| {
+        let end = changes.partition_point(|c| c.at <= slot.plus(slot_ms));
+        &changes[before(slot)..end]
+    };
     let led_there = || {
         let earliest = first.plus(-BELIEF_MS.max(2 * slot_ms));
-        let before = changes.iter().rev().find(|c| c.at < first);
-        before.filter(|c| c.down && c.at >= earliest)
+        changes[..before(first)].last().filter(|c| c.down && c.at >= earliest)
     };
-    let down = changes.iter().filter(|c| c.down).find(|c| within(c, first)).or_else(led_there);
-    let up = changes.iter().rev().find(|c| within(c, last)).filter(|c| !c.down);
+    let down = within(first).iter().find(|c| c.down).or_else(led_there);
+    let up = within(last).last().filter(|c| !c.down);
     let down = down.map(|c| c.at);
     (down, up.map(|c| c.at).filter(|up| down.is_none_or(|down| *up >= down)))
 }
@@ -168,130 +167,146 @@ fn slot_edges(ledger: &Ledger, run: Run) -> (Edge, Option<Edge>) {
     (edge(from, "the start of its first slot"), end)
 }
 
-fn hit(ledger: &Ledger, run: Run, columns: &[&[Cell]]) -> Vec<ActivityRef> {
-    let bad = |c: &[Cell]| scan::any_bad(&c[run.first..=run.last]);
-    let hit = columns.iter().zip(&ledger.activities).filter(|(c, _)| bad(c));
-    hit.map(|(_, activity)| activity.clone()).collect()
+/// What an incident is told from: a link's columns or the home's.
+struct Sheet<'s> {
+    ledger: &'s Ledger,
+    connection: &'s Sets,
+    activities: &'s [Sets],
 }
 
-fn assemble(
-    ledger: &Ledger,
-    found: &Found,
-    edges: (Edge, Option<Edge>),
-    columns: &[&[Cell]],
-    connection: &[Cell],
-) -> Incident {
-    let run = found.run;
-    let (start, end) = edges;
-    let until = end.as_ref().map_or(ledger.at(run.last + 1), |e| e.at);
-    let down = connection[run.first..=run.last].iter().any(|c| c.state() == State::Down);
-    Incident {
-        link: None,
-        kind: found.kind,
-        length_ms: until.since(start.at).max(0) as u64,
-        start,
-        end,
-        slots: run.bad as u64,
-        worst: if down { State::Down } else { State::Degraded },
-        activities: hit(ledger, run, columns),
-        segment: Segment::CannotTell,
-        evidence: Vec::new(),
-        facts: Vec::new(),
-        worked_on: Vec::new(),
+impl Sheet<'_> {
+    /// Activities that were bad in some slots.
+    fn hit<'a>(&'a self, slots: &'a Range<usize>) -> impl Iterator<Item = usize> + 'a {
+        let all = self.activities.iter().enumerate();
+        all.filter(|(_, column)| column.any_bad(slots)).map(|(a, _)| a)
     }
-}
 
-fn words(facts: &[Fact], ledger: &Ledger) -> Vec<String> {
-    facts.iter().map(|f| f.words(&ledger.links)).collect()
-}
-
-/// Each link's incidents.
-pub(super) fn of_links(history: &History, ledger: &Ledger) -> Listed {
-    let witnesses = Witness::all(history, ledger);
-    let mut incidents = Vec::new();
-    let mut left_off = 0;
-    for (l, link) in ledger.links.iter().enumerate() {
-        let columns: Vec<&[Cell]> =
-            (0..ledger.activities.len()).map(|a| ledger.column(l, a)).collect();
-        let connection = ledger.connection(l);
-        let changes = changes(history, &history.links[l]);
-        let (kept, more) = keep(find(connection, &columns));
-        left_off += more;
-        for found in kept {
-            let edges = match found.kind {
-                IncidentKind::Outage => {
-                    let (down, up) = by_events(ledger, found.run, &changes);
-                    outage_edges(ledger, found.run, down, up, Some(l))
-                }
-                IncidentKind::Degradation => slot_edges(ledger, found.run),
-            };
-            let mut incident = assemble(ledger, &found, edges, &columns, connection);
-            (incident.segment, incident.facts) = witnesses[l].segment(found.run, &witnesses);
-            incident.evidence = words(&incident.facts, ledger);
-            incident.worked_on = worked_on(ledger, found.run, l);
-            incident.link = Some(link.clone());
-            incidents.push(incident);
+    fn assemble(&self, found: &Found, (start, end): (Edge, Option<Edge>)) -> Incident {
+        let (ledger, slots) = (self.ledger, found.run.slots());
+        let until = end.as_ref().map_or(ledger.at(slots.end), |e| e.at);
+        let down = self.connection.over(&slots).any(|(block, meant)| block.down & meant != 0);
+        Incident {
+            link: None,
+            kind: found.kind,
+            length_ms: until.since(start.at).max(0) as u64,
+            start,
+            end,
+            slots: found.run.bad as u64,
+            worst: if down { State::Down } else { State::Degraded },
+            activities: self.hit(&slots).map(|a| ledger.activities[a].clone()).collect(),
+            segment: Segment::CannotTell,
+            evidence: Evidence::default(),
+            worked_on: Vec::new(),
         }
     }
-    incidents.sort_by_key(|i| (i.start.at, i.kind));
-    Listed { incidents, left_off }
 }
 
-/// Links on which some activity that was bad on `link` was OK in at least half of
-/// the run's slots.
-fn worked_on(ledger: &Ledger, run: Run, link: usize) -> Vec<crate::report::names::LinkRef> {
-    let slots = run.first..=run.last;
-    let enough = slots.clone().count().div_ceil(2);
-    let carried = |other: usize| {
-        (0..ledger.activities.len()).any(|a| {
-            let own = &ledger.column(link, a)[slots.clone()];
-            let theirs = &ledger.column(other, a)[slots.clone()];
-            scan::any_bad(own) && scan::counts(theirs).ok as usize >= enough
-        })
-    };
-    let others = (0..ledger.links.len()).filter(|o| *o != link && carried(*o));
-    others.map(|o| ledger.links[o].clone()).collect()
+/// What the incidents of the links and of the home are both told from.
+pub(super) struct Told<'h> {
+    ledger: &'h Ledger,
+    sets: &'h LedgerSets,
+    witnesses: Vec<Witness<'h>>,
+    /// By link.
+    changes: Vec<Vec<Change>>,
+    links: Arc<[LinkRef]>,
 }
 
-/// When some activity worked on no link.
-pub(super) fn of_household(history: &History, ledger: &Ledger) -> Listed {
-    let witnesses = Witness::all(history, ledger);
-    let columns: Vec<&[Cell]> = (0..ledger.activities.len()).map(|a| ledger.anywhere(a)).collect();
-    let changes: Vec<Vec<Change>> = history.links.iter().map(|l| changes(history, l)).collect();
-    let (kept, left_off) = keep(find(ledger.home(), &columns));
-    let incidents = kept
-        .into_iter()
-        .map(|found| {
+impl<'h> Told<'h> {
+    pub(super) fn of(history: &'h History, ledger: &'h Ledger, sets: &'h LedgerSets) -> Self {
+        let changes = history.links.iter().map(|l| changes(history, l)).collect();
+        let links = ledger.links.clone().into();
+        Self { ledger, sets, witnesses: Witness::all(history, ledger), changes, links }
+    }
+
+    /// Each link's incidents.
+    pub(super) fn of_links(&self) -> Listed {
+        let (ledger, sets) = (self.ledger, self.sets);
+        let mut incidents = Vec::new();
+        let mut left_off = 0;
+        let mut times = Merger::new();
+        for (l, link) in ledger.links.iter().enumerate() {
+            let (connection, activities) = (&sets.connections[l], &sets.links[l]);
+            let sheet = Sheet { ledger, connection, activities };
+            let (kept, more) = keep(find(connection, activities));
+            left_off += more;
+            for found in kept {
+                let edges = match found.kind {
+                    IncidentKind::Outage => {
+                        let (down, up) = by_events(ledger, found.run, &self.changes[l]);
+                        outage_edges(ledger, found.run, down, up, Some(l))
+                    }
+                    IncidentKind::Degradation => slot_edges(ledger, found.run),
+                };
+                let mut incident = sheet.assemble(&found, edges);
+                let (segment, facts) =
+                    self.witnesses[l].segment(found.run, &self.witnesses, &mut times);
+                (incident.segment, incident.evidence) =
+                    (segment, Evidence::new(facts, &self.links));
+                incident.worked_on = worked_on(&sheet, sets, &found.run.slots(), l);
+                incident.link = Some(link.clone());
+                incidents.push(incident);
+            }
+        }
+        incidents.sort_by_key(|i| (i.start.at, i.kind));
+        Listed { incidents, left_off }
+    }
+
+    /// When some activity worked on no link.
+    pub(super) fn of_household(&self) -> Listed {
+        let (ledger, sets) = (self.ledger, self.sets);
+        let sheet = Sheet { ledger, connection: &sets.home, activities: &sets.anywhere };
+        let (kept, left_off) = keep(find(sheet.connection, sheet.activities));
+        let mut times = Merger::new();
+        let incident = |found: Found| {
             let run = found.run;
             let edges = match found.kind {
                 IncidentKind::Outage => {
                     // The home is down once its last link is, and up with its first.
-                    let edges: Vec<_> = changes.iter().map(|c| by_events(ledger, run, c)).collect();
+                    let edges: Vec<_> =
+                        self.changes.iter().map(|c| by_events(ledger, run, c)).collect();
                     let down = edges.iter().filter_map(|e| e.0).max();
                     let up = edges.iter().filter_map(|e| e.1).min();
                     outage_edges(ledger, run, down, up, None)
                 }
                 IncidentKind::Degradation => slot_edges(ledger, run),
             };
-            let mut incident = assemble(ledger, &found, edges, &columns, ledger.home());
-            let mut segments = Vec::new();
-            for (l, own) in witnesses.iter().enumerate() {
-                let slots = &ledger.connection(l)[run.first..=run.last];
-                if slots.iter().any(|c| c.state().is_known()) {
-                    let (segment, facts) = own.segment(run, &[]);
+            let mut incident = sheet.assemble(&found, edges);
+            let (mut segments, mut facts) = (Vec::new(), Vec::new());
+            for (own, connection) in self.witnesses.iter().zip(&sets.connections) {
+                let link = own.link.index;
+                let mut blocks = connection.over(&run.slots());
+                facts.push(if blocks.any(|(block, meant)| block.known() & meant != 0) {
+                    let (segment, facts) = own.segment(run, &[], &mut times);
                     segments.push(segment);
-                    incident.facts.push(Fact::OnLink { link: l, segment, facts });
+                    Fact::OnLink { link, segment, facts }
                 } else {
-                    incident.facts.push(Fact::LinkNotMeasured(l));
-                }
+                    Fact::LinkNotMeasured(link)
+                });
             }
-            incident.evidence = words(&incident.facts, ledger);
+            incident.evidence = Evidence::new(facts, &self.links);
             segments.dedup();
             if let [one] = segments[..] {
                 incident.segment = one;
             }
             incident
-        })
-        .collect();
-    Listed { incidents, left_off }
+        };
+        Listed { incidents: kept.into_iter().map(incident).collect(), left_off }
+    }
+}
+
+/// Links on which some activity that was bad on `link` was OK in at least half of
+/// the slots.
+fn worked_on(
+    sheet: &Sheet<'_>,
+    sets: &LedgerSets,
+    slots: &Range<usize>,
+    link: usize,
+) -> Vec<LinkRef> {
+    let enough = slots.len().div_ceil(2);
+    let carried = |other: usize| {
+        let mut hit = sheet.hit(slots);
+        hit.any(|a| sets.links[other][a].ok(slots) >= enough)
+    };
+    let others = (0..sets.links.len()).filter(|o| *o != link && carried(*o));
+    others.map(|o| sheet.ledger.links[o].clone()).collect()
 }

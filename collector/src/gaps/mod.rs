@@ -2,28 +2,28 @@
 //! and what would have helped. Definitions: section 4 of the method.
 //!
 //! Read in this order: the model here; `activity` (anywhere, saved, unsaved,
-//! rescue); `scan`, `runs`, `incidents` and `segment`; `together` (shared fate, backup
+//! rescue); `runs`, `incidents`, `witness` and `segment`; `together` (shared fate, backup
 //! need) and `caps` (that need beside what was sold); `congestion` and `hours`
 //! (what recurs); `build`, which puts them together.
 
-pub(crate) mod activity;
-pub(crate) mod build;
+mod activity;
+mod build;
 mod caps;
 mod congestion;
 #[cfg(test)]
 mod congestion_tests;
 pub mod fact;
-pub(crate) mod hours;
+mod hours;
 mod incidents;
 pub(crate) mod runs;
-pub(crate) mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;
 mod together;
+mod witness;
 
-pub use fact::Fact;
 pub(crate) use fact::cause as down_cause_words;
+pub use fact::{Evidence, Fact};
 use hearth_proto::UnixMs;
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +166,7 @@ pub struct Edge {
     /// Known to the probe, from the agent's own event, not to the slot.
     pub to_the_probe: bool,
     /// What it is taken from, in words.
-    pub source: String,
+    pub source: &'static str,
 }
 
 /// A run of bad slots.
@@ -190,11 +190,8 @@ pub struct Incident {
     pub activities: Vec<ActivityRef>,
     /// Where the trouble lay.
     pub segment: Segment,
-    /// What speaks for that, one fact each.
-    pub evidence: Vec<String>,
-    /// The same facts, for whoever says them in other words than `evidence`.
-    #[serde(skip)]
-    pub facts: Vec<Fact>,
+    /// What speaks for that.
+    pub evidence: Evidence,
     /// Links on which at least one of `activities` worked meanwhile.
     pub worked_on: Vec<LinkRef>,
 }

@@ -1,5 +1,7 @@
 //! Runs of bad slots.
 
+use crate::ledger::sets::{BLOCK, Sets, rising};
+
 /// The most slots that are not bad within one run.
 pub(crate) const BRIDGE: usize = 2;
 
@@ -8,8 +10,6 @@ pub(crate) const BRIDGE: usize = 2;
 pub(crate) enum Part {
     /// Of it.
     Bad,
-    /// Bridged, if there are few.
-    Other,
     /// Never bridged.
     Barrier,
 }
@@ -22,12 +22,16 @@ pub(crate) struct Run {
     pub(crate) bad: usize,
 }
 
-/// All runs, by start.
-pub(crate) fn runs(parts: impl IntoIterator<Item = Part>, bridge: usize) -> Vec<Run> {
-    runs_among(parts.into_iter().enumerate(), bridge)
+/// A connection's outages: any time judged down, a part of a slot too.
+pub(crate) fn outages(connection: &Sets) -> Vec<Run> {
+    let barrier = |slot: usize| connection.blocks[slot / BLOCK].excluded >> (slot % BLOCK) & 1 == 1;
+    let looked_at = rising(connection.blocks.iter().map(|b| b.outage | b.excluded));
+    let part = |slot| (slot, if barrier(slot) { Part::Barrier } else { Part::Bad });
+    runs_among(looked_at.map(part), BRIDGE)
 }
 
-/// All runs, by start, of slots that rise; those left out are [`Part::Other`].
+/// All runs, by start, of slots that rise; those left out are
+/// bridged, if there are few.
 pub(crate) fn runs_among(
     parts: impl IntoIterator<Item = (usize, Part)>,
     bridge: usize,
@@ -37,7 +41,6 @@ pub(crate) fn runs_among(
     for (slot, part) in parts {
         match part {
             Part::Barrier => open = false,
-            Part::Other => {}
             Part::Bad => match runs.last_mut() {
                 Some(run) if open && slot - run.last <= bridge + 1 => {
                     (run.last, run.bad) = (slot, run.bad + 1);
@@ -57,12 +60,12 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Vec<(usize, usize, usize)> {
-        let parts = text.chars().map(|c| match c {
-            'x' => Part::Bad,
-            '|' => Part::Barrier,
-            _ => Part::Other,
+        let parts = text.chars().enumerate().filter_map(|(slot, c)| match c {
+            'x' => Some((slot, Part::Bad)),
+            '|' => Some((slot, Part::Barrier)),
+            _ => None,
         });
-        runs(parts, BRIDGE).iter().map(|r| (r.first, r.last, r.bad)).collect()
+        runs_among(parts, BRIDGE).iter().map(|r| (r.first, r.last, r.bad)).collect()
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! Whether links fail together, and what a backup would have carried.
 
 use hearth_proto::UnixMs;
-use jiff::tz::TimeZone;
 
-use super::hours::Stretch;
 use super::runs::{BRIDGE, Part, Run, runs_among};
-use super::scan::{self, Slots};
 use super::{BackupNeed, SHARED_FATE, SharedFate};
 use crate::history::Span;
-use crate::ledger::{Cell, Ledger, Limit};
-use crate::report::days::{Day, days};
+use crate::ledger::Ledger;
+use crate::ledger::sets::{BLOCK, LedgerSets, rising};
+use crate::report::calendar::Calendar;
+use crate::report::days::Day;
 use crate::report::figure::{Figure, Unit};
 
 /// The fewest distinct incidents that a shared fate is read from.
@@ -18,28 +17,28 @@ const INCIDENTS: u64 = 5;
 /// The fewest whole months that a monthly need is read from.
 const MONTHS: u64 = 3;
 
-fn is_out(cell: Cell) -> bool {
-    cell.state().is_bad() && cell.limit() == Limit::Outage
-}
-
 /// Over slots that are known on both links; others are as if they were not there.
-pub(super) fn shared_fate(ledger: &Ledger, primary: usize, backup: usize) -> SharedFate {
-    let columns = [ledger.connection(primary), ledger.connection(backup)];
-    let mut looked_at = Slots::none(ledger.slots());
-    for (slot, _) in columns.iter().flat_map(|c| scan::not_ok(c)) {
-        looked_at.put(slot);
-    }
+pub(super) fn shared_fate(
+    ledger: &Ledger,
+    sets: &LedgerSets,
+    primary: usize,
+    backup: usize,
+) -> SharedFate {
+    let of = |link: usize| sets.connections[link].blocks.iter();
+    // Slots in which one of them was out, or one is not known.
+    let looked_at = of(primary).zip(of(backup)).map(|(f, m)| !(f.ok & m.ok));
+    let is = |set: u64, slot: usize| set >> (slot % BLOCK) & 1 == 1;
     let mut left_out = 0;
     let (mut either, mut first, mut both) = (Vec::new(), Vec::new(), Vec::new());
     let mut second = 0;
-    for slot in looked_at.rising() {
-        let [f, m] = columns.map(|c| c[slot]);
-        if !(f.state().is_known() && m.state().is_known()) {
+    for slot in rising(looked_at).take_while(|slot| *slot < ledger.slots()) {
+        let [f, m] = [primary, backup].map(|l| &sets.connections[l].blocks[slot / BLOCK]);
+        if !is(f.known() & m.known(), slot) {
             left_out += 1;
             continue;
         }
         let place = slot - left_out;
-        let (f, m) = (is_out(f), is_out(m));
+        let [f, m] = [f, m].map(|block| is(block.bad() & block.outage, slot));
         second += usize::from(m);
         for (list, yes) in [(&mut either, f || m), (&mut first, f), (&mut both, f && m)] {
             if yes {
@@ -85,12 +84,12 @@ struct Uses {
 }
 
 impl Uses {
-    fn of(ledger: &Ledger, primary: usize, stretches: &[Stretch]) -> Self {
+    fn of(ledger: &Ledger, primary: usize, calendar: &Calendar) -> Self {
         let columns = &ledger.columns.links[primary];
         let connection = ledger.connection(primary);
         let mut uses = Self { slots: 0, hours: [(0, 0); 24], down: Vec::new() };
-        for s in stretches {
-            let hour = s.hour_of_week % 24;
+        for s in &calendar.stretches {
+            let hour = s.hour();
             for slot in s.slots.clone() {
                 if !connection[slot].state().is_known() {
                     continue;
@@ -156,11 +155,10 @@ fn over_months(mut values: Vec<f64>, q: f64, unit: Unit) -> Figure {
 pub(super) fn backup_need(
     ledger: &Ledger,
     primary: Option<usize>,
-    stretches: &[Stretch],
-    tz: &TimeZone,
+    calendar: &Calendar,
+    days: &[Day],
 ) -> BackupNeed {
-    let days = days(ledger.span, tz);
-    let uses = primary.map(|p| Uses::of(ledger, p, stretches));
+    let uses = primary.map(|p| Uses::of(ledger, p, calendar));
     let uses = uses.unwrap_or(Uses { slots: 0, hours: [(0, 0); 24], down: Vec::new() });
     let rates = uses.rates();
     // Bytes per slot with the primary down, and whether they can be said at all.
@@ -182,7 +180,7 @@ pub(super) fn backup_need(
     let no_slots = || Figure::not_enough("the primary link was not measured", 0, 1, "slots");
     let known = slots > 0 && rates.mean.is_some();
     let no_use = "the home's own traffic is not counted on the primary link";
-    let months: Vec<(f64, f64)> = whole_months(&days, ledger.span).iter().map(total).collect();
+    let months: Vec<(f64, f64)> = whole_months(days, ledger.span).iter().map(total).collect();
     let hours_by_month: Vec<f64> = months.iter().map(|m| hours(m.0)).collect();
     let bytes_by_month: Vec<f64> =
         if known { months.iter().map(|m| m.1).collect() } else { Vec::new() };

@@ -13,7 +13,7 @@
 //!
 //! An exclusion covers every slot it touches. It hides what was found and keeps it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::column::Judged;
 use super::state::{Cell, Limit};
@@ -131,6 +131,7 @@ impl Ledger {
             anywhere,
             connections,
             home,
+            calendar: OnceLock::new(),
         }
     }
 }

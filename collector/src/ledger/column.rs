@@ -66,16 +66,31 @@ impl<'c> Judged<'c> {
         let far = &link.far;
         let mut unbroken = vec![TOO_FEW; connections.len()];
         let mut decided = Vec::new();
-        for (slot, (up, unbroken)) in connections.iter_mut().zip(&mut unbroken).enumerate() {
-            let (judged_ms, down_ms) = (link.judged_ms[slot], link.down_ms[slot]);
-            *up = connection(judged_ms, down_ms, length_ms);
-            if let Some(cell) = decided_by(*up, judged_ms, down_ms) {
-                *unbroken = cell;
-                if far.tried[slot] > 0 {
-                    decided.push(slot as u32);
+        let blocks = connections.chunks_mut(BLOCK).zip(unbroken.chunks_mut(BLOCK));
+        for (block, (up, unbroken)) in blocks.enumerate() {
+            let at = block * BLOCK..block * BLOCK + up.len();
+            let (judged, down) = (&link.judged_ms[at.clone()], &link.down_ms[at.clone()]);
+            let judged_and_down = judged.iter().zip(down);
+            let odd = judged_and_down.fold(0, |odd, (j, d)| odd | (j ^ length_ms) | d);
+            if odd == 0 {
+                // All judged, and never down.
+                up.fill(OK);
+                for (cell, p50) in unbroken.iter_mut().zip(&far.p50_ms[at]) {
+                    *cell = if *p50 > f32::NEG_INFINITY { OK } else { TOO_FEW };
                 }
-            } else if far.p50_ms[slot].is_finite() {
-                *unbroken = OK;
+                continue;
+            }
+            for (i, (up, unbroken)) in up.iter_mut().zip(unbroken).enumerate() {
+                let (judged_ms, down_ms, slot) = (judged[i], down[i], at.start + i);
+                *up = connection(judged_ms, down_ms, length_ms);
+                if let Some(cell) = decided_by(*up, judged_ms, down_ms) {
+                    *unbroken = cell;
+                    if far.tried[slot] > 0 {
+                        decided.push(slot as u32);
+                    }
+                } else if far.p50_ms[slot].is_finite() {
+                    *unbroken = OK;
+                }
             }
         }
         let greatest = (far.p50_ms.chunks(BLOCK).zip(far.p95_ms.chunks(BLOCK)))
@@ -176,5 +191,13 @@ impl<'c> Judged<'c> {
 }
 
 fn greatest(figures: &[f32]) -> f32 {
-    figures.iter().fold(f32::NEG_INFINITY, |greatest, f| if *f > greatest { *f } else { greatest })
+    const LANES: usize = 8;
+    let greater = |a: f32, b: f32| if b > a { b } else { a };
+    let (whole, rest) = figures.as_chunks::<LANES>();
+    // Side by side: one after the other, each would wait for the one before.
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for chunk in whole {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, f)| *lane = greater(*lane, *f));
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |greatest, f| greater(greatest, *f))
 }

@@ -11,15 +11,17 @@ mod column;
 mod explain;
 #[cfg(test)]
 mod properties;
+pub(crate) mod sets;
 mod state;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod throughput;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hearth_proto::{HouseholdId, SlotLength, UnixMs};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 pub use crate::history::grid::MOST_SLOTS;
@@ -33,6 +35,7 @@ pub use throughput::Source;
 use crate::history::Span;
 use crate::history::columns::Columns;
 use crate::history::grid::Grid;
+use crate::report::calendar::Calendar;
 use crate::report::names::{ActivityRef, LinkRef};
 
 /// A household's ledger over a span: columns of one byte per slot.
@@ -60,6 +63,8 @@ pub struct Ledger {
     // Columns by link.
     connections: Vec<Cell>,
     home: Vec<Cell>,
+    /// Its slots in the local time asked for first.
+    calendar: OnceLock<(TimeZone, Arc<Calendar>)>,
 }
 
 impl PartialEq for Ledger {
@@ -108,6 +113,17 @@ impl Ledger {
     /// The household's: OK where any link was up.
     pub fn home(&self) -> &[Cell] {
         &self.home
+    }
+
+    /// Its slots by local day and hour. All judges of a report ask for the same zone,
+    /// and the first one's is kept.
+    pub(crate) fn calendar(&self, tz: &TimeZone) -> Arc<Calendar> {
+        let new = || {
+            let slot_ms = i64::from(self.slot.ms());
+            Arc::new(Calendar::over(self.at(0), slot_ms, self.slots(), tz))
+        };
+        let (of, calendar) = self.calendar.get_or_init(|| (tz.clone(), new()));
+        if of == tz { Arc::clone(calendar) } else { new() }
     }
 
     /// The link in use: the one the system prefers. `None` without links.

@@ -1,5 +1,7 @@
 //! The ledger's states and how a cell holds one in a byte.
 
+use std::ops::AddAssign;
+
 use serde::{Deserialize, Serialize};
 
 /// What one activity found on one link in one slot.
@@ -212,12 +214,23 @@ impl Cell {
         a.len() == b.len() && a.chunks(MANY).zip(b.chunks(MANY)).all(alike)
     }
 
-    /// Whether all of these are OK, in one comparison.
-    pub(crate) fn all_ok(cells: [Self; 8]) -> bool {
-        let word = u64::from_ne_bytes(cells.map(|c| c.0));
-        // Of each byte, the state found and whether it is excluded.
-        let state = u64::from_ne_bytes([FOUND | EXCLUDED; 8]);
-        word & state == u64::from_ne_bytes([OK; 8])
+    /// In which sets these are, the first of them the lowest bit.
+    pub(super) fn sets_of(cells: [Self; 8]) -> Eight {
+        let word = u64::from_le_bytes(cells.map(|c| c.0));
+        // One bit of every byte, gathered into one byte: the products don't overlap.
+        let gather = |word: u64| {
+            ((word & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+        };
+        let (low, high, excluded) = (word, word >> 1, word >> 7);
+        let limit = word >> LIMIT_SHIFT;
+        Eight {
+            ok: gather(low & high & !excluded),
+            degraded: gather(!low & high & !excluded),
+            down: gather(low & !high & !excluded),
+            excluded: gather(excluded),
+            outage: gather(limit >> 2 & !(limit >> 1) & !limit),
+            unproven: gather(word >> PROOF_SHIFT & word >> (PROOF_SHIFT + 1)),
+        }
     }
 
     /// What limited it.
@@ -259,6 +272,17 @@ impl Cell {
     }
 }
 
+/// Eight cells as sets: see `Block`, which is made of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Eight {
+    pub(super) ok: u8,
+    pub(super) degraded: u8,
+    pub(super) down: u8,
+    pub(super) excluded: u8,
+    pub(super) outage: u8,
+    pub(super) unproven: u8,
+}
+
 /// How many slots were in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
@@ -272,6 +296,16 @@ pub struct Counts {
     pub unknown: u64,
     /// EXCLUDED.
     pub excluded: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.degraded += other.degraded;
+        self.down += other.down;
+        self.unknown += other.unknown;
+        self.excluded += other.excluded;
+    }
 }
 
 impl Counts {

@@ -18,16 +18,22 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn of(cells: &[Cell]) -> Self {
-        let mut tally = Self::default();
         if let Some(first) = cells.first()
             && Cell::are_alike(cells)
         {
-            tally.add(*first, cells.len() as u64);
-            return tally;
+            return Self::all(*first, cells.len() as u64);
         }
+        let mut tally = Self::default();
         for run in cells.chunk_by(|a, b| a == b) {
             tally.add(run[0], run.len() as u64);
         }
+        tally
+    }
+
+    /// So many of one kind.
+    fn all(cell: Cell, n: u64) -> Self {
+        let mut tally = Self::default();
+        tally.add(cell, n);
         tally
     }
 
@@ -54,15 +60,20 @@ impl Tally {
 
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
-        let (c, o) = (&mut self.counts, other.counts);
-        c.ok += o.ok;
-        c.degraded += o.degraded;
-        c.down += o.down;
-        c.unknown += o.unknown;
-        c.excluded += o.excluded;
+        self.counts += other.counts;
         self.unproven += other.unproven;
         self.undecided += other.undecided;
     }
+}
+
+/// A column by the calendar's days.
+pub(crate) fn by_day(cells: &[Cell], calendar: &Calendar) -> Vec<Tally> {
+    let mut days = vec![Tally::default(); calendar.days.len()];
+    for of_day in calendar.stretches.chunk_by(|a, b| a.day == b.day) {
+        let (Some(first), Some(last)) = (of_day.first(), of_day.last()) else { continue };
+        days[first.day] += Tally::of(&cells[first.slots.start..last.slots.end]);
+    }
+    days
 }
 
 /// One of the two peaks of a day.
@@ -121,14 +132,21 @@ impl Column {
             week: vec![WeekHour { tally: Tally::default(), range: None }; WEEK_HOURS],
             limits: [0; Limit::ALL.len()],
         };
-        for stretch in &calendar.stretches {
-            column.add(stretch, &cells[stretch.slots.clone()]);
+        for of_day in calendar.stretches.chunk_by(|a, b| a.day == b.day) {
+            let (Some(first), Some(last)) = (of_day.first(), of_day.last()) else { continue };
+            let day = &cells[first.slots.start..last.slots.end];
+            // Most days are alike from end to end.
+            let alike = day.first().filter(|_| Cell::are_alike(day));
+            for stretch in of_day {
+                let cells = &cells[stretch.slots.clone()];
+                let all_of = |cell: &Cell| Tally::all(*cell, cells.len() as u64);
+                column.add(stretch, cells, alike.map_or_else(|| Tally::of(cells), all_of));
+            }
         }
         column
     }
 
-    fn add(&mut self, stretch: &Stretch, cells: &[Cell]) {
-        let tally = Tally::of(cells);
+    fn add(&mut self, stretch: &Stretch, cells: &[Cell], tally: Tally) {
         self.total += tally;
         self.days[stretch.day] += tally;
         if let Some(peak) = Peak::of(stretch.hour()) {
@@ -182,6 +200,7 @@ mod tests {
             let column = Column::of(&cells, &calendar);
             let counted = Counts::of(cells.iter().map(|c| c.state()));
             prop_assert_eq!(column.total.counts, counted);
+            prop_assert_eq!(&by_day(&cells, &calendar), &column.days);
             let sum = |tallies: &[Tally]| tallies.iter().fold(Tally::default(), |mut sum, t| {
                 sum += *t;
                 sum

@@ -1,7 +1,7 @@
 //! What a link delivered: beside what was sold, and in its busy hours beside its
 //! quiet ones.
 
-use hearth_proto::{DirectionFigures, Figures, Merger, TestKind, TestResult};
+use hearth_proto::{DirectionFigures, Figures, TestKind, TestResult};
 use serde::Serialize;
 
 use super::BusyProfile;
@@ -9,7 +9,6 @@ use super::build::Inputs;
 use super::link::Slots;
 use super::series::{Gathered, loss, percentile};
 use super::trials::{FEWEST, P5, goodput, rank, telling};
-use crate::history::columns::{HOUR_MS, Tally};
 use crate::homes::{Sold, SoldSpeed};
 use crate::ledger::Ledger;
 use crate::report::calendar::Calendar;
@@ -195,34 +194,6 @@ fn ranges(
     all
 }
 
-/// One series over ranges that are whole UTC hours; `None` where they are not, as in a
-/// zone that is half an hour off.
-fn whole_hours(
-    ledger: &Ledger,
-    link: usize,
-    place: usize,
-    ranges: &[std::ops::Range<usize>],
-) -> Option<Tally> {
-    let hours = &ledger.columns.links[link].series[place].hours;
-    let number = |slot: usize| {
-        let at = ledger.at(slot).0;
-        (at.rem_euclid(HOUR_MS) == 0).then(|| at.div_euclid(HOUR_MS))
-    };
-    let mut sum = Tally::default();
-    let mut times = Merger::new();
-    for range in ranges {
-        let (from, to) = (number(range.start)?, number(range.end)?);
-        let first = hours.partition_point(|h| h.number < from);
-        for hour in hours[first..].iter().take_while(|h| h.number < to) {
-            times.add(&hour.tally.times);
-            sum.answered += hour.tally.answered;
-            sum.lost_up += hour.tally.lost_up;
-        }
-    }
-    sum.times = times.finish();
-    Some(sum)
-}
-
 fn of_hours(
     given: &Inputs<'_>,
     calendar: &Calendar,
@@ -236,8 +207,7 @@ fn of_hours(
     let tally = far.and_then(|far| {
         let place = columns.links[link].series.iter().position(|s| s.key == *far.key)?;
         let ranges = ranges(calendar, slots, hours);
-        whole_hours(ledger, link, place, &ranges)
-            .or_else(|| columns.over(given.history, link, &ranges).into_iter().nth(place))
+        columns.over_of(given.history, link, &[place], &ranges).pop()
     });
     let rtt = |q| tally.as_ref().map_or_else(nothing_far, |t| percentile(&t.times, q));
     let (_, tests) = telling(given.history, ledger, link);

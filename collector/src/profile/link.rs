@@ -8,10 +8,11 @@ use super::build::Inputs;
 use super::frameworks::{Inputs as Scored, scores};
 use super::series::Gathered;
 use super::{BusyProfile, LinkProfile, LinkTime, delivered, steady};
-use crate::gaps::runs::{BRIDGE, Part, runs};
+use crate::gaps::runs::outages;
 use crate::history::History;
 use crate::history::columns::BusyColumns;
-use crate::ledger::{Cell, Ledger, Limit, State};
+use crate::ledger::Ledger;
+use crate::ledger::sets::{BLOCK, Sets, rising};
 use crate::report::calendar::Calendar;
 use crate::report::figure::{Figure, Unit};
 
@@ -21,11 +22,14 @@ pub(super) struct Slots {
     pub(super) counts: Vec<bool>,
     /// The same as ranges, rising.
     pub(super) ranges: Vec<Range<usize>>,
+    /// None is left out.
+    pub(super) are_all: bool,
 }
 
 impl Slots {
-    fn of(connection: &[Cell]) -> Self {
-        let counts: Vec<bool> = connection.iter().map(|c| c.state() != State::Excluded).collect();
+    fn of(connection: &Sets, slots: usize) -> Self {
+        let mut counts = vec![true; slots];
+        rising(connection.blocks.iter().map(|b| b.excluded)).for_each(|slot| counts[slot] = false);
         let mut ranges = Vec::new();
         let mut at = 0;
         for run in counts.chunk_by(|a, b| a == b) {
@@ -34,30 +38,46 @@ impl Slots {
             }
             at += run.len();
         }
-        Self { counts, ranges }
+        let are_all = ranges.iter().map(Range::len).sum::<usize>() == counts.len();
+        Self { counts, ranges, are_all }
     }
 
     /// The values of a column that count.
-    fn values<'c, T>(&'c self, column: &'c [T]) -> impl Iterator<Item = &'c T> {
+    pub(super) fn values<'c, T>(&'c self, column: &'c [T]) -> impl Iterator<Item = &'c T> {
         self.ranges.iter().flat_map(|range| &column[range.clone()])
+    }
+
+    /// The sum of those, as far as there is room for it.
+    fn sum(&self, column: &[u64]) -> u64 {
+        let parts = self.ranges.iter().map(|range| sum(&column[range.clone()]));
+        parts.fold(0, u64::saturating_add)
     }
 }
 
-fn time(ledger: &Ledger, link: usize) -> LinkTime {
+/// The sum, or the greatest number.
+fn sum(values: &[u64]) -> u64 {
+    let (any, sum) =
+        values.iter().fold((0, 0_u64), |(any, sum), v| (any | v, sum.wrapping_add(*v)));
+    // Checked at each step, it takes several times as long.
+    if any.leading_zeros() >= usize::BITS - values.len().leading_zeros() {
+        return sum;
+    }
+    values.iter().fold(0, |sum, v| sum.saturating_add(*v))
+}
+
+fn time(ledger: &Ledger, link: usize, connection: &Sets) -> LinkTime {
     let slot_ms = u64::from(ledger.slot.ms());
-    let (connection, columns) = (ledger.connection(link), &ledger.columns.links[link]);
+    let columns = &ledger.columns.links[link];
+    let all = columns.judged_ms.chunks(BLOCK).zip(columns.down_ms.chunks(BLOCK));
     let mut time = LinkTime::default();
-    for (cell, (judged, down)) in
-        connection.iter().zip(columns.judged_ms.iter().zip(&columns.down_ms))
-    {
-        match cell.state() {
-            State::Excluded => time.excluded_ms += slot_ms,
-            State::Unknown => {}
-            State::Ok | State::Degraded | State::Down => {
-                time.down_ms += u64::from(*down);
-                time.up_ms += u64::from(judged.saturating_sub(*down));
-            }
+    for (block, (judged, down)) in connection.blocks.iter().zip(all) {
+        let known = block.known();
+        for (i, (judged, down)) in judged.iter().zip(down).enumerate() {
+            let counts = known >> i & 1;
+            time.down_ms += counts * u64::from(*down);
+            time.up_ms += counts * u64::from(judged.saturating_sub(*down));
         }
+        time.excluded_ms += u64::from(block.excluded.count_ones()) * slot_ms;
     }
     let all = ledger.slots() as u64 * slot_ms;
     time.unknown_ms = all.saturating_sub(time.excluded_ms + time.up_ms + time.down_ms);
@@ -73,14 +93,12 @@ fn busy(busy: &BusyColumns, slots: &Slots) -> BusyProfile {
         }
         Figure::new(value as f64, unit, n, "slots")
     };
-    let within = |column: &[u64], add: fn(u64, u64) -> u64| {
-        slots.values(column).fold(0, |sum, value| add(sum, *value))
-    };
+    let most = |column: &[u64]| slots.values(column).copied().max().unwrap_or(0);
     BusyProfile {
-        rx_bytes: figure(within(&busy.rx_bytes, u64::saturating_add), Unit::Bytes),
-        tx_bytes: figure(within(&busy.tx_bytes, u64::saturating_add), Unit::Bytes),
-        rx_peak_bps: figure(within(&busy.rx_peak_bps, u64::max), Unit::Bps),
-        tx_peak_bps: figure(within(&busy.tx_peak_bps, u64::max), Unit::Bps),
+        rx_bytes: figure(slots.sum(&busy.rx_bytes), Unit::Bytes),
+        tx_bytes: figure(slots.sum(&busy.tx_bytes), Unit::Bytes),
+        rx_peak_bps: figure(most(&busy.rx_peak_bps), Unit::Bps),
+        tx_peak_bps: figure(most(&busy.tx_peak_bps), Unit::Bps),
     }
 }
 
@@ -115,8 +133,9 @@ fn best(series: &[Gathered<'_>]) -> Option<usize> {
 
 pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> LinkProfile {
     let (history, ledger) = (given.history, given.ledger);
-    let (connection, columns) = (ledger.connection(link), &ledger.columns.links[link]);
-    let slots = Slots::of(connection);
+    let columns = &ledger.columns.links[link];
+    let connection = Sets::of(ledger.connection(link));
+    let slots = Slots::of(&connection, ledger.slots());
     let tallies = ledger.columns.over(history, link, &slots.ranges);
     let series: Vec<Gathered<'_>> = columns
         .series
@@ -132,27 +151,22 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
     for (i, g) in series.iter().enumerate() {
         match (g.key.probe, g.key.role) {
             (ProbeKind::Stamp | ProbeKind::Icmp, role) if role.is_far() => {
-                let figures = g.rtt(&slots.counts);
+                let figures = g.rtt(&slots);
                 if best == Some(i) {
                     scored = Some(Scored::of(g.key, &figures));
                 }
                 rtt.push(figures);
             }
-            (_, Role::Gateway | Role::FirstHop) => near.push(g.rtt(&slots.counts)),
+            (_, Role::Gateway | Role::FirstHop) => near.push(g.rtt(&slots)),
             _ => phases.push(g.phase()),
         }
     }
-    let time = time(ledger, link);
+    let time = time(ledger, link, &connection);
     let judged = time.up_ms + time.down_ms;
-    let out = connection.iter().map(|c| match (c.state(), c.limit()) {
-        (State::Excluded, _) => Part::Barrier,
-        (_, Limit::Outage) => Part::Bad,
-        _ => Part::Other,
-    });
-    let outages = runs(out, BRIDGE);
-    let known = connection.iter().filter(|c| c.state().is_known()).count() as u64;
+    let outages = outages(&connection);
+    let known = connection.all().known();
     let tests = super::trials::gather(history, ledger, link);
-    let own = |column: &[u64]| slots.values(column).fold(0, |sum: u64, n| sum.saturating_add(*n));
+    let own = |column: &[u64]| slots.sum(column);
     let far = best.map(|b| &series[b]);
     let busy = busy(&columns.busy, &slots);
     let delivered = delivered::delivered(given, link, &busy, far);
@@ -169,7 +183,7 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
         rtt,
         near,
         phases,
-        steady: steady::steady(ledger, link, &time, &outages, far),
+        steady: steady::steady(ledger, &connection, &time, &outages, far),
         delivered,
         busy_hour: delivered::busy_hour(given, calendar, link, &slots, far),
         busy,
@@ -182,5 +196,23 @@ pub(super) fn link(given: &Inputs<'_>, calendar: &Calendar, link: usize) -> Link
         own_tx_bytes: own(&columns.own_tx_bytes),
         budget: budget(history, link),
         frameworks: scores(&scored),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_sum_stops_at_the_greatest_number(
+            values in prop::collection::vec((any::<u64>(), 0..64_u32), 0..20),
+        ) {
+            let values: Vec<u64> = values.into_iter().map(|(v, by)| v >> by).collect();
+            let exact: u128 = values.iter().map(|v| u128::from(*v)).sum();
+            prop_assert_eq!(u128::from(sum(&values)), exact.min(u128::from(u64::MAX)));
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::ledger::Cell;
 use crate::qoe::catalogue::{Activity, Domain};
 use crate::report::calendar::Calendar;
 use crate::report::figure::{Figure, Interval, Unit};
-use crate::report::interval::over_days;
+use crate::report::interval::Resampler;
 use crate::report::names::ActivityRef;
 
 /// The share from which a need is met: method and statement call it 'works'.
@@ -98,6 +98,7 @@ fn when_it_matters(
     calendar: &Calendar,
     domains: &[Domain],
     slot_ms: u64,
+    resampler: &mut Resampler,
 ) -> Figure {
     let mut days = vec![(0_u64, 0_u64); calendar.days.len()];
     let mut whole = Tally::default();
@@ -118,7 +119,8 @@ fn when_it_matters(
     }
     let (ok, all) = days.iter().fold((0, 0), |sum, d| (sum.0 + d.0, sum.1 + d.1));
     let value = ok as f64 / all as f64;
-    let interval = over_days(&days).filter(Interval::has_width).unwrap_or_else(|| {
+    let over_days = resampler.share(days.iter().copied());
+    let interval = over_days.filter(Interval::has_width).unwrap_or_else(|| {
         let bounds = unknown_bounds(&whole);
         Interval { low: bounds.low.min(value), high: bounds.high.max(value), ..bounds }
     });
@@ -172,6 +174,7 @@ fn need(
     a: usize,
     activity: &Activity,
     links: &[LinkProfile],
+    resampler: &mut Resampler,
 ) -> Need {
     let ledger = given.ledger;
     let figure = when_it_matters(
@@ -179,6 +182,7 @@ fn need(
         calendar,
         &activity.domains,
         u64::from(ledger.slot.ms()),
+        resampler,
     );
     let mut why = too_slow(given, activity, links);
     let slow = !why.is_empty();
@@ -208,13 +212,18 @@ fn need(
     }
 }
 
-pub(super) fn needs(given: &Inputs<'_>, calendar: &Calendar, links: &[LinkProfile]) -> Needs {
+pub(super) fn needs(
+    given: &Inputs<'_>,
+    calendar: &Calendar,
+    links: &[LinkProfile],
+    resampler: &mut Resampler,
+) -> Needs {
     let declared: &[String] = given.home.map_or(&[], |home| &home.does);
     let activities = given.catalogue.activities.iter().enumerate();
     Needs {
         needs: activities
             .filter(|(_, activity)| declared.contains(&activity.id))
-            .map(|(a, activity)| need(given, calendar, a, activity, links))
+            .map(|(a, activity)| need(given, calendar, a, activity, links, resampler))
             .collect(),
         unknown: declared.iter().filter(|id| given.catalogue.get(id).is_none()).cloned().collect(),
     }

@@ -7,6 +7,7 @@ use hearth_proto::{Cell, Layer, Technology, Wifi};
 use serde::Serialize;
 
 use crate::report::figure::{Figure, Unit};
+use crate::report::median;
 
 /// The fewest slots that a median is read from.
 const FEWEST: usize = 3;
@@ -66,8 +67,8 @@ fn median(values: impl Iterator<Item = f64>, unit: Unit, what: &str) -> Figure {
         let why = format!("too few readings of {what}");
         return Figure::not_enough(why, n as u64, FEWEST as u64, "slots");
     }
-    values.sort_by(f64::total_cmp);
-    Figure::new(values[n.div_ceil(2) - 1], unit, n as u64, "slots")
+    let median = median::median(&mut values, f64::total_cmp).unwrap_or_default();
+    Figure::new(median, unit, n as u64, "slots")
 }
 
 fn technology(cells: &[(u32, Cell)]) -> Technology {

@@ -4,10 +4,12 @@
 
 use hearth_proto::{Cause, Distribution, SeriesKey, UnixMs};
 
+use super::link::Slots;
 use super::{CauseCount, PhaseProfile, RttProfile};
 use crate::history::columns::{SeriesColumns, Tally};
 use crate::report::figure::{Figure, Unit};
 use crate::report::interval;
+use crate::report::median::median;
 
 /// The fewest probes or pairs that a mean or a ratio is read from.
 const FEWEST: u64 = 5;
@@ -16,12 +18,12 @@ const FEWEST: u64 = 5;
 pub(super) struct Gathered<'h> {
     pub(super) key: &'h SeriesKey,
     pub(super) tally: Tally,
-    pdv_ms: &'h [f32],
+    columns: &'h SeriesColumns,
 }
 
 impl<'h> Gathered<'h> {
     pub(super) fn new(series: &'h SeriesColumns, tally: Tally) -> Self {
-        Self { key: &series.key, tally, pdv_ms: &series.pdv_ms }
+        Self { key: &series.key, tally, columns: series }
     }
 
     fn failures(&self) -> Vec<CauseCount> {
@@ -37,26 +39,27 @@ impl<'h> Gathered<'h> {
         }
     }
 
-    /// The median over the slots that `counts`.
-    fn pdv(&self, counts: &[bool]) -> Figure {
-        let slots = self.pdv_ms.iter().zip(counts);
-        let mut pdv: Vec<f32> =
-            slots.filter(|(ms, counts)| **counts && ms.is_finite()).map(|(ms, _)| *ms).collect();
-        if pdv.is_empty() {
-            return Figure::not_enough("no slot had enough answers for its p95", 0, 1, "slots");
+    /// The median over the slots that count.
+    fn pdv(&self, slots: &Slots) -> Figure {
+        let found = if slots.are_all {
+            self.columns.pdv_median
+        } else {
+            let pdv = slots.values(&self.columns.pdv_ms).copied();
+            let mut pdv: Vec<f32> = pdv.filter(|ms| ms.is_finite()).collect();
+            median(&mut pdv, f32::total_cmp).map(|ms| (ms, pdv.len() as u64))
+        };
+        match found {
+            Some((ms, n)) => Figure::new(f64::from(ms), Unit::Ms, n, "slots"),
+            None => Figure::not_enough("no slot had enough answers for its p95", 0, 1, "slots"),
         }
-        let middle = pdv.len().div_ceil(2) - 1;
-        let (_, median, _) = pdv.select_nth_unstable_by(middle, f32::total_cmp);
-        let median = f64::from(*median);
-        Figure::new(median, Unit::Ms, pdv.len() as u64, "slots")
     }
 
     fn extent(&self) -> (UnixMs, UnixMs) {
         self.tally.extent.unwrap_or_default()
     }
 
-    /// `counts` says of each slot whether it counts.
-    pub(super) fn rtt(&self, counts: &[bool]) -> RttProfile {
+    /// Over the slots that count.
+    pub(super) fn rtt(&self, slots: &Slots) -> RttProfile {
         let t = &self.tally;
         let direction = |n| {
             let why = "the far end does not tell the directions apart";
@@ -85,7 +88,7 @@ impl<'h> Gathered<'h> {
                 sent => Figure::new(f64::from(t.longest_failure_run), Unit::Probes, sent, "probes"),
             },
             ipdv_mean_v1: self.ipdv_mean(),
-            pdv_p95_v1: self.pdv(counts),
+            pdv_p95_v1: self.pdv(slots),
             sent: t.sent,
             answered: t.answered,
             lost: t.lost,

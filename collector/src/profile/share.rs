@@ -5,7 +5,7 @@ use super::columns::{Column, Peak, Tally};
 use super::{Confidence, LimitShare, PeakShare, Peaks, Share, Week};
 use crate::ledger::{Counts, Limit};
 use crate::report::calendar::Calendar;
-use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
+use crate::report::figure::{Figure, Interval, Unit};
 use crate::report::interval::Resampler;
 
 /// The least evidence that any share of time rests on, in milliseconds. A run of a
@@ -39,12 +39,10 @@ pub(super) fn coverage(counts: &Counts) -> Figure {
 pub(crate) fn unknown_bounds(tally: &Tally) -> Interval {
     let Tally { counts, undecided, .. } = tally;
     let all = (counts.known() + counts.unknown).max(1) as f64;
-    Interval {
-        low: counts.ok as f64 / all,
-        high: (counts.ok + counts.unknown + undecided) as f64 / all,
-        level: None,
-        method: IntervalMethod::UnknownAsBadThenGood,
-    }
+    Interval::unknown_as_bad_then_good(
+        counts.ok as f64 / all,
+        (counts.ok + counts.unknown + undecided) as f64 / all,
+    )
 }
 
 /// A share with a bootstrap over days where there are two that differ, else with

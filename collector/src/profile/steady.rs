@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::LinkTime;
 use super::series::Gathered;
 use crate::gaps::runs::Run;
-use crate::ledger::{Ledger, Limit};
+use crate::ledger::Ledger;
+use crate::ledger::sets::{Sets, rising};
 use crate::report::figure::{Figure, Unit};
 
 /// How steady a link was over the span.
@@ -39,22 +40,22 @@ fn spread(far: Option<&Gathered<'_>>, q: f64) -> Figure {
 
 pub(super) fn steady(
     ledger: &Ledger,
-    link: usize,
+    connection: &Sets,
     time: &LinkTime,
     outages: &[Run],
     far: Option<&Gathered<'_>>,
 ) -> SteadyProfile {
     let slot_ms = u64::from(ledger.slot.ms());
-    let (mut longest, mut run) = (0_u64, 0_u64);
-    for cell in ledger.connection(link) {
-        let up = cell.state().is_known() && cell.limit() != Limit::Outage;
-        run = if up { run + 1 } else { 0 };
-        longest = longest.max(run);
+    let not_up = rising(connection.blocks.iter().map(|b| !(b.known() & !b.outage)));
+    let (mut longest, mut up_from) = (0, 0);
+    for slot in not_up.take_while(|slot| *slot < ledger.slots()).chain([ledger.slots()]) {
+        longest = longest.max(slot - up_from);
+        up_from = slot + 1;
     }
     let gone = outages.iter().map(|r| (r.last - r.first + 1) as u64).max().unwrap_or(0);
     let n = outages.len() as u64;
     SteadyProfile {
-        longest_up_ms: longest * slot_ms,
+        longest_up_ms: longest as u64 * slot_ms,
         longest_outage_ms: gone * slot_ms,
         up_per_outage: match n {
             0 => Figure::not_enough("it was never out", 0, 1, "outages"),

@@ -4,11 +4,10 @@
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::columns::{Column, Tally};
+use super::columns::{Column, Tally, by_day};
 use super::share::{LEAST_SHARE_MS, slots_of, worked};
 use crate::history::Span;
 use crate::ledger::Ledger;
-use crate::report::calendar::Calendar;
 use crate::report::figure::{Figure, Unit};
 use crate::report::interval::Resampler;
 use crate::report::names::LinkRef;
@@ -39,8 +38,8 @@ struct Earlier {
 impl Previous {
     /// Of an earlier period's ledger, local days by `tz`.
     pub fn of(ledger: &Ledger, tz: &TimeZone) -> Self {
-        let calendar = Calendar::of(ledger, tz);
-        let days = |column| Column::of(column, &calendar).days;
+        let calendar = ledger.calendar(tz);
+        let days = |column| by_day(column, &calendar);
         Self {
             span: ledger.span,
             catalogue: ledger.catalogue.clone(),

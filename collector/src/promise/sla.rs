@@ -10,7 +10,7 @@ use crate::qoe::sla::Outage;
 use crate::qoe::units::Percent;
 use crate::report::LinkRef;
 use crate::report::days::whole_length;
-use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
+use crate::report::figure::{Figure, Interval, Unit};
 
 const VERSION: &str = "sla_v2";
 
@@ -102,12 +102,10 @@ pub(super) fn judge(line: &Line<'_>, home: &Home, target_percent: f64) -> Verdic
         return verdict;
     };
     let slots = line.ledger.slots() as u64;
-    let interval = Interval {
-        low: most.availability() / 100.0,
-        high: least.availability() / 100.0,
-        level: None,
-        method: IntervalMethod::UnknownAsBadThenGood,
-    };
+    let interval = Interval::unknown_as_bad_then_good(
+        most.availability() / 100.0,
+        least.availability() / 100.0,
+    );
     verdict.evidence = vec![
         Evidence::new(
             "availability: time without an outage that was seen",

@@ -5,7 +5,7 @@
 //! What fails on the way to the home's own router would fail on the way to a backup too:
 //! where the gateway itself was bad, a backup saves nothing.
 
-use super::replay::{Mark, Replay};
+use super::replay::{Mark, Marks, Replay};
 use super::thresholds as at;
 use super::wifi::Gateway;
 use super::{Remedy, RemedyKind, Verdict};
@@ -24,9 +24,9 @@ struct Bad {
     unknown: u64,
 }
 
-fn bad(replay: &Replay<'_>, marks: &[Vec<Option<Mark>>]) -> Bad {
+fn bad(replay: &Replay<'_>, marks: &Marks) -> Bad {
     let mut bad = Bad::default();
-    for mark in replay.deciding().flat_map(|a| marks[a].iter().flatten()) {
+    for (_, mark) in replay.deciding().flat_map(|a| &marks[a]) {
         *match mark {
             Mark::Stays => &mut bad.failed,
             Mark::Perhaps => &mut bad.unknown,
@@ -71,7 +71,11 @@ fn names(links: &[LinkRef]) -> String {
     links.iter().map(|l| l.label.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
-pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
+pub(super) fn remedy(
+    replay: &mut Replay<'_>,
+    gaps: &Gaps,
+    gateway: Option<&Gateway<'_>>,
+) -> Remedy {
     let ledger = replay.ledger();
     let backups: Vec<&LinkRef> = ledger
         .links
@@ -82,9 +86,8 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
         let why = "no mobile link was measured";
         return Remedy::new(KIND, Verdict::CannotSay, why);
     }
-    let gateway = Gateway::of(replay);
     // A mute gateway may be a dead box, which a backup with its own outlives.
-    let in_home = |slot: usize| match &gateway {
+    let in_home = |slot: usize| match gateway {
         Some(g) if g.is_mute(slot) => Mark::Perhaps,
         Some(g) if g.is_bad(slot, &replay.far(slot)) => Mark::Stays,
         _ => Mark::Surely,

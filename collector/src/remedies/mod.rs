@@ -32,7 +32,9 @@ use crate::gaps::Gaps;
 use crate::profile::{Inputs, Profile};
 use crate::report::figure::Figure;
 use crate::report::names::{ActivityRef, LinkRef};
+use line::Line;
 use replay::Replay;
+use wifi::Gateway;
 
 /// What would help a household, and what would not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -201,18 +203,19 @@ impl Remedies {
             return Self { link: None, decided_by, declared, remedies };
         };
         let mut replay = Replay::new(given, profile, link, &decided_by);
-        let mut remedies = match replay.too_short() {
-            Some(why) => {
-                let kinds = RemedyKind::ALL.into_iter().filter(|k| *k != RemedyKind::Nothing);
-                kinds.map(|kind| Remedy::new(kind, Verdict::CannotSay, why.clone())).collect()
-            }
-            None => vec![
-                wifi::remedy(&mut replay),
-                queue::remedy(&mut replay),
+        let mut remedies = if let Some(why) = replay.too_short() {
+            let kinds = RemedyKind::ALL.into_iter().filter(|k| *k != RemedyKind::Nothing);
+            kinds.map(|kind| Remedy::new(kind, Verdict::CannotSay, why.clone())).collect()
+        } else {
+            let (line, gateway) = (Line::of(&replay), Gateway::of(&replay));
+            let gateway = gateway.as_ref();
+            vec![
+                wifi::remedy(&mut replay, gateway),
+                queue::remedy(&mut replay, &line, gateway),
                 upload::remedy(&mut replay, declared),
-                backup::remedy(&mut replay, gaps),
-                repair::remedy(&mut replay, gaps),
-            ],
+                backup::remedy(&mut replay, gaps, gateway),
+                repair::remedy(&mut replay, gaps, &line),
+            ]
         };
         remedies.push(nothing::remedy(&replay, &remedies));
         Self { link: Some(ledger.links[link].clone()), decided_by, declared, remedies }

@@ -62,16 +62,17 @@ fn mark(
     }
 }
 
-pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
-    let slow = |a: usize| {
-        let bad = |c: &&Cell| c.state() == State::Degraded && c.limit() == Limit::Latency;
-        replay.cells(a).iter().filter(bad).count()
-    };
-    if replay.deciding().map(slow).sum::<usize>() == 0 {
+pub(super) fn remedy(
+    replay: &mut Replay<'_>,
+    line: &Line,
+    gateway: Option<&Gateway<'_>>,
+) -> Remedy {
+    let is_slow =
+        |c: (usize, Cell)| c.1.state() == State::Degraded && c.1.limit() == Limit::Latency;
+    if !replay.deciding().any(|a| replay.bad(a).any(is_slow)) {
         return Remedy::new(KIND, Verdict::WouldNotHelp, "nothing failed for delay");
     }
-    let line = Line::of(replay);
-    let Line { down_bps, up_bps, .. } = line;
+    let Line { down_bps, up_bps, .. } = *line;
     if down_bps.is_none() && up_bps.is_none() {
         let why = format!(
             "it is not known when the line was full: under {} tests told its speed",
@@ -98,10 +99,8 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
                    a queue";
         return Remedy::new(KIND, Verdict::CannotSay, why);
     };
-    let idle = Idle { line, ms };
-    let gateway = Gateway::of(replay);
-    let marks =
-        replay.marks_of_bad(|a, slot, cell| mark(replay, &idle, gateway.as_ref(), (a, slot, cell)));
+    let idle = Idle { line: *line, ms };
+    let marks = replay.marks_of_bad(|a, slot, cell| mark(replay, &idle, gateway, (a, slot, cell)));
     let gains = replay.gains(&marks);
     let untold = "delay rose, and it is not known whether the line was full: not all of the \
                   home's traffic is counted here, or its speed is not known";

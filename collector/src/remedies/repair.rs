@@ -4,10 +4,12 @@
 //! line, and in the hours at which the network is full again and again; where it is not
 //! known whether the line was full, loss tells nothing.
 
+use std::ops::Range;
+
 use hearth_proto::Vantage;
 
 use super::line::Line;
-use super::replay::{Mark, Replay};
+use super::replay::{Mark, Marks, Replay};
 use super::thresholds as at;
 use super::{Remedy, RemedyKind, Verdict};
 use crate::gaps::{Gaps, Incident, Segment};
@@ -16,14 +18,16 @@ use crate::ledger::Limit;
 
 const KIND: RemedyKind = RemedyKind::AccessRepair;
 
+fn touched(replay: &Replay<'_>, incident: &Incident) -> Range<usize> {
+    let to = incident.start.at.plus(incident.length_ms as i64);
+    replay.ledger().grid.touched(Span { from: incident.start.at, to })
+}
+
 /// By slot: whether it lies in an incident.
 fn within(replay: &Replay<'_>, incidents: &[&Incident]) -> Vec<bool> {
-    let ledger = replay.ledger();
-    let mut within = vec![false; ledger.slots()];
+    let mut within = vec![false; replay.ledger().slots()];
     for incident in incidents {
-        let to = incident.start.at.plus(incident.length_ms as i64);
-        let touched = ledger.grid.touched(Span { from: incident.start.at, to });
-        within[touched].fill(true);
+        within[touched(replay, incident)].fill(true);
     }
     within
 }
@@ -41,15 +45,14 @@ fn congested(replay: &Replay<'_>, gaps: &Gaps) -> Vec<bool> {
 }
 
 /// Of incidents, those in which a deciding activity has such a mark.
-fn with_mark(
-    replay: &Replay<'_>,
-    incidents: &[&Incident],
-    marks: &[Vec<Option<Mark>>],
-    mark: Mark,
-) -> u64 {
+fn with_mark(replay: &Replay<'_>, incidents: &[&Incident], marks: &Marks, mark: Mark) -> u64 {
     let has = |i: &&&Incident| {
-        let slots = within(replay, &[**i]);
-        let of = |a: usize| slots.iter().zip(&marks[a]).any(|(yes, m)| *yes && *m == Some(mark));
+        let slots = touched(replay, i);
+        let place = |marks: &[(u32, Mark)], at| marks.partition_point(|m| (m.0 as usize) < at);
+        let of = |a: usize| {
+            let within = place(&marks[a], slots.start)..place(&marks[a], slots.end);
+            marks[a][within].iter().any(|m| m.1 == mark)
+        };
         replay.deciding().any(of)
     };
     incidents.iter().filter(has).count() as u64
@@ -65,7 +68,7 @@ fn evidence(vantage: Vantage) -> &'static str {
     }
 }
 
-pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
+pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps, line: &Line) -> Remedy {
     let link = &replay.ledger().links[replay.link];
     if link.technology.is_mobile() {
         let why = "the main link is a mobile one: there is no line to repair";
@@ -77,7 +80,7 @@ pub(super) fn remedy(replay: &mut Replay<'_>, gaps: &Gaps) -> Remedy {
     };
     let (access, unclear) = (of(Segment::Access), of(Segment::CannotTell));
     let (sure, perhaps) = (within(replay, &access), within(replay, &unclear));
-    let (line, congested) = (Line::of(replay), congested(replay, gaps));
+    let congested = congested(replay, gaps);
     let queued = std::cell::Cell::new(false);
     let marks = replay.marks_of_bad(|_, slot, cell| {
         let most = match cell.limit() {

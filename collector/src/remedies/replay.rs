@@ -2,6 +2,8 @@
 //! marks become shares with bounds here and nowhere else, so that no remedy can make
 //! anything worse than it was.
 
+use std::sync::Arc;
+
 use hearth_proto::{DirectionFigures, Figures, TestKind};
 
 use super::Gain;
@@ -9,7 +11,8 @@ use super::thresholds as at;
 use super::verdict::Reckoned;
 use crate::history::columns::{LinkColumns, known};
 use crate::homes::Sold;
-use crate::ledger::{Cell, Ledger, State};
+use crate::ledger::sets::{Block, Sets, rising};
+use crate::ledger::{Cell, Ledger};
 use crate::profile::columns::Tally;
 use crate::profile::share::unknown_bounds;
 use crate::profile::trials::{goodput, telling};
@@ -19,6 +22,7 @@ use crate::report::calendar::Calendar;
 use crate::report::days::length;
 use crate::report::figure::{Figure, Interval, Unit};
 use crate::report::interval::Resampler;
+use crate::report::median::median;
 use crate::report::names::ActivityRef;
 
 /// What a remedy makes of a bad slot.
@@ -33,6 +37,10 @@ pub(super) enum Mark {
     /// It would have worked even on a cautious reckoning.
     Surely,
 }
+
+/// By activity: the slots that a remedy was asked of, rising. What has no mark and has
+/// evidence worked as it was.
+pub(super) type Marks = Vec<Vec<(u32, Mark)>>;
 
 /// Round trips in ms at p50, p95 and p99, −∞ where unknown, and loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,8 +72,12 @@ pub(super) struct Replay<'a> {
     pub(super) profile: &'a Profile,
     /// The main link.
     pub(super) link: usize,
-    pub(super) calendar: Calendar,
+    pub(super) calendar: Arc<Calendar>,
     pub(super) decided_by: &'a [ActivityRef],
+    /// By activity.
+    sets: Vec<Sets>,
+    /// By activity, then the calendar's days: as if all with evidence had worked.
+    days: Vec<Vec<Day>>,
     resampler: Resampler,
 }
 
@@ -76,8 +88,12 @@ impl<'a> Replay<'a> {
         link: usize,
         decided_by: &'a [ActivityRef],
     ) -> Self {
-        let calendar = Calendar::of(given.ledger, given.tz);
-        Self { given, profile, link, calendar, decided_by, resampler: Resampler::new() }
+        let calendar = given.ledger.calendar(given.tz);
+        let activities = 0..given.ledger.activities.len();
+        let sets: Vec<Sets> = activities.map(|a| Sets::of(given.ledger.column(link, a))).collect();
+        let days = sets.iter().map(|column| days(column, &calendar)).collect();
+        let resampler = Resampler::new();
+        Self { given, profile, link, calendar, decided_by, sets, days, resampler }
     }
 
     pub(super) fn ledger(&self) -> &'a Ledger {
@@ -139,7 +155,8 @@ impl<'a> Replay<'a> {
 
     /// The share of an activity as it was.
     pub(super) fn share_now(&self, activity: usize) -> Option<f64> {
-        let (ok, known) = Tally::of(self.cells(activity)).ok_of_known();
+        let counts = self.sets[activity].all();
+        let (ok, known) = (counts.ok, counts.known());
         (known > 0).then(|| ok as f64 / known as f64)
     }
 
@@ -166,9 +183,7 @@ impl<'a> Replay<'a> {
         if values.len() < fewest.max(1) {
             return None;
         }
-        let middle = values.len().div_ceil(2) - 1;
-        let (_, median, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-        known(*median)
+        median(&mut values, f32::total_cmp).and_then(known)
     }
 
     /// What the link's far end is like at `of_use` slots: the medians of its figures,
@@ -191,60 +206,53 @@ impl<'a> Replay<'a> {
         if speeds.len() < at::SPEED_TESTS {
             return None;
         }
-        speeds.sort_by(f64::total_cmp);
-        let median = speeds[speeds.len().div_ceil(2) - 1];
-        let best = speeds.last().copied().unwrap_or(median);
+        let median = median(&mut speeds, f64::total_cmp)?;
+        let best = speeds.iter().copied().fold(median, f64::max);
         Some((kind?, Speed { median, best, tests: speeds.len() }))
     }
 
-    /// What a remedy makes of every slot with evidence, activity by activity; `None`: it
+    /// An activity's bad slots, rising.
+    pub(super) fn bad(&self, activity: usize) -> impl Iterator<Item = (usize, Cell)> + '_ {
+        let cells = self.cells(activity);
+        rising(self.sets[activity].blocks.iter().map(Block::bad)).map(|slot| (slot, cells[slot]))
+    }
+
+    /// What a remedy makes of the slots with evidence, activity by activity; `None`: it
     /// worked as it was.
-    pub(super) fn marks(
-        &self,
-        mark: impl Fn(usize, usize, Cell) -> Option<Mark>,
-    ) -> Vec<Vec<Option<Mark>>> {
-        (0..self.ledger().activities.len())
-            .map(|a| {
-                let cells = self.cells(a).iter().enumerate();
-                let of = |(slot, cell): (usize, &Cell)| mark(a, slot, *cell);
-                cells.map(|c| if c.1.state().is_known() { of(c) } else { None }).collect()
-            })
-            .collect()
+    pub(super) fn marks(&self, mark: impl Fn(usize, usize, Cell) -> Option<Mark>) -> Marks {
+        let of = |a: usize| {
+            let cells = self.cells(a);
+            let known = rising(self.sets[a].blocks.iter().map(Block::known));
+            known.filter_map(|slot| Some((slot as u32, mark(a, slot, cells[slot])?))).collect()
+        };
+        (0..self.sets.len()).map(of).collect()
     }
 
     /// The same where only slots that the ledger calls bad may change.
-    pub(super) fn marks_of_bad(
-        &self,
-        mark: impl Fn(usize, usize, Cell) -> Mark,
-    ) -> Vec<Vec<Option<Mark>>> {
-        self.marks(|a, slot, cell| cell.state().is_bad().then(|| mark(a, slot, cell)))
+    pub(super) fn marks_of_bad(&self, mark: impl Fn(usize, usize, Cell) -> Mark) -> Marks {
+        let of =
+            |a: usize| self.bad(a).map(|(slot, cell)| (slot as u32, mark(a, slot, cell))).collect();
+        (0..self.sets.len()).map(of).collect()
     }
 
     /// What a remedy does for each activity.
-    pub(super) fn gains(&mut self, marks: &[Vec<Option<Mark>>]) -> Vec<Reckoned> {
+    pub(super) fn gains(&mut self, marks: &Marks) -> Vec<Reckoned> {
         marks.iter().enumerate().map(|(a, marks)| self.gain(a, marks)).collect()
     }
 
-    fn gain(&mut self, activity: usize, marks: &[Option<Mark>]) -> Reckoned {
-        let cells = self.cells(activity);
-        let mut days = vec![Day::default(); self.calendar.days.len()];
-        for stretch in &self.calendar.stretches {
-            let day = &mut days[stretch.day];
-            for slot in stretch.slots.clone() {
-                let state = cells[slot].state();
-                day.unknown += u64::from(state == State::Unknown);
-                if !state.is_known() {
-                    continue;
-                }
-                day.known += 1;
-                let Some(mark) = marks[slot] else {
-                    day.ok += 1;
-                    continue;
-                };
-                day.perhaps += u64::from(mark >= Mark::Perhaps);
-                day.saved += u64::from(mark >= Mark::Saved);
-                day.surely += u64::from(mark == Mark::Surely);
+    fn gain(&mut self, activity: usize, marks: &[(u32, Mark)]) -> Reckoned {
+        let mut days = self.days[activity].clone();
+        let mut stretches = self.calendar.stretches.iter();
+        let mut stretch = stretches.next();
+        for (slot, mark) in marks {
+            while stretch.is_some_and(|s| s.slots.end <= *slot as usize) {
+                stretch = stretches.next();
             }
+            let Some(day) = stretch.and_then(|s| days.get_mut(s.day)) else { break };
+            day.ok -= 1;
+            day.perhaps += u64::from(*mark >= Mark::Perhaps);
+            day.saved += u64::from(*mark >= Mark::Saved);
+            day.surely += u64::from(*mark == Mark::Surely);
         }
         self.figures(activity, &days)
     }
@@ -289,6 +297,18 @@ impl<'a> Replay<'a> {
         let untold = sum.perhaps - sum.saved;
         Reckoned { gain, surely: sum.surely, untold, may: share(sum.perhaps) }
     }
+}
+
+fn days(column: &Sets, calendar: &Calendar) -> Vec<Day> {
+    let mut days = vec![Day::default(); calendar.days.len()];
+    for stretch in &calendar.stretches {
+        let counts = column.counts(&stretch.slots);
+        let day = &mut days[stretch.day];
+        day.ok += counts.known();
+        day.known += counts.known();
+        day.unknown += counts.unknown;
+    }
+    days
 }
 
 /// Slots of a day.

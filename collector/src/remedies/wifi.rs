@@ -127,7 +127,7 @@ fn mark(replay: &Replay<'_>, gateway: &Gateway<'_>, a: usize, slot: usize, cell:
     }
 }
 
-pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
+pub(super) fn remedy(replay: &mut Replay<'_>, gateway: Option<&Gateway<'_>>) -> Remedy {
     let link = &replay.ledger().links[replay.link];
     if link.vantage == Vantage::Router {
         let why = "it is measured at the router, and the Wi-Fi lies behind it";
@@ -137,11 +137,11 @@ pub(super) fn remedy(replay: &mut Replay<'_>) -> Remedy {
         let why = "the main link is a mobile one, which does not go over the Wi-Fi measured";
         return Remedy::new(KIND, Verdict::CannotSay, why);
     }
-    let Some(gateway) = Gateway::of(replay) else {
+    let Some(gateway) = gateway else {
         let why = "the router never answers, so that the Wi-Fi can't be told from the line";
         return Remedy::new(KIND, Verdict::CannotSay, why);
     };
-    let marks = replay.marks_of_bad(|a, slot, cell| mark(replay, &gateway, a, slot, cell));
+    let marks = replay.marks_of_bad(|a, slot, cell| mark(replay, gateway, a, slot, cell));
     let on_wifi = is_on_wifi(replay);
     let gains = replay.gains(&marks);
     let mut remedy = replay.judge(

@@ -9,7 +9,8 @@ use jiff::{Timestamp, ToSpan as _};
 use std::ops::Range;
 
 use super::days::local;
-use crate::ledger::Ledger;
+use crate::history::DAY_MS;
+use crate::history::columns::HOUR_MS;
 
 /// Hours of a week: Monday from midnight to one is the first.
 pub(crate) const WEEK_HOURS: usize = 168;
@@ -32,7 +33,7 @@ impl Stretch {
     }
 }
 
-/// All slots of a ledger by local day and hour.
+/// Slots by local day and hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Calendar {
     /// By rising slot; together they hold every slot once.
@@ -42,27 +43,30 @@ pub(crate) struct Calendar {
 }
 
 impl Calendar {
-    /// Of a ledger's slots.
-    pub(crate) fn of(ledger: &Ledger, tz: &TimeZone) -> Self {
-        Self::over(ledger.at(0), i64::from(ledger.slot.ms()), ledger.slots(), tz)
-    }
-
+    /// Of slots of one length from an instant on. A ledger has its own: see
+    /// [`Ledger::calendar`](crate::ledger::Ledger).
     pub(crate) fn over(from: UnixMs, slot_ms: i64, slots: usize, tz: &TimeZone) -> Self {
-        let mut calendar = Self { stretches: Vec::new(), days: Vec::new() };
+        let hours = slots as i64 * slot_ms / HOUR_MS;
+        let room = usize::try_from(hours).unwrap_or(0) + 2;
+        let mut calendar = Self { stretches: Vec::with_capacity(room), days: Vec::new() };
         let mut slot = 0;
-        let mut change = Change::default();
+        let mut clock = Clock::at(from, tz);
         while slot < slots {
             let at = from.plus(slot as i64 * slot_ms);
-            let here = local(at, tz);
-            let into_hour = i64::from(here.minute()) * 60_000
-                + i64::from(here.second()) * 1_000
-                + i64::from(here.millisecond());
-            let until = at.plus(3_600_000 - into_hour).0.min(change.after(at, tz));
+            if at.0 >= clock.until {
+                clock = Clock::at(at, tz);
+            }
+            let here = clock.local(at);
+            let until = (at.0 + HOUR_MS - here.rem_euclid(HOUR_MS)).min(clock.until);
             let first_after = (until.saturating_sub(from.0) + slot_ms - 1) / slot_ms;
             let end = usize::try_from(first_after).unwrap_or(slots).clamp(slot + 1, slots);
-            let weekday = usize::from(here.weekday().to_monday_zero_offset().unsigned_abs());
-            let week_hour = weekday * 24 + usize::from(here.hour().unsigned_abs());
-            calendar.add(slot..end, here.date(), week_hour);
+            let (day, hour) = (here.div_euclid(DAY_MS), here.rem_euclid(DAY_MS) / HOUR_MS);
+            // 1 January 1970 was a Thursday.
+            let weekday = (day + 3).rem_euclid(7) as usize;
+            if clock.date.0 != day {
+                clock.date = (day, local(at, tz).date());
+            }
+            calendar.add(slot..end, clock.date.1, weekday * 24 + hour as usize);
             slot = end;
         }
         calendar
@@ -90,30 +94,40 @@ impl Calendar {
     }
 }
 
-/// When the clocks next change.
-#[derive(Default)]
-struct Change {
-    known: Option<i64>,
+/// The clocks of a zone until they change: as far ahead of UTC all the time.
+struct Clock {
+    ahead_ms: i64,
+    /// When they change; the end of time where they never do.
+    until: i64,
+    /// The last day asked for, by its number and as a date.
+    date: (i64, Date),
 }
 
-impl Change {
-    /// In milliseconds; the end of time where they never do.
-    fn after(&mut self, at: UnixMs, tz: &TimeZone) -> i64 {
-        if self.known.is_none_or(|ms| ms <= at.0) {
-            let next = Timestamp::from_millisecond(at.0)
-                .ok()
-                .and_then(|at| tz.following(at).next())
-                .map(|t| t.timestamp().as_millisecond());
-            self.known = Some(next.filter(|ms| *ms > at.0).unwrap_or(i64::MAX));
+impl Clock {
+    fn at(at: UnixMs, tz: &TimeZone) -> Self {
+        let here = local(at, tz);
+        let ahead_ms = i64::from(here.offset().seconds()) * 1000;
+        let next = Timestamp::from_millisecond(at.0)
+            .ok()
+            .and_then(|at| tz.following(at).next())
+            .map(|t| t.timestamp().as_millisecond());
+        let day = at.0.saturating_add(ahead_ms).div_euclid(DAY_MS);
+        Self {
+            ahead_ms,
+            until: next.filter(|ms| *ms > at.0).unwrap_or(i64::MAX),
+            date: (day, here.date()),
         }
-        self.known.unwrap_or(i64::MAX)
+    }
+
+    /// Local time in milliseconds, as if it were UTC.
+    fn local(&self, at: UnixMs) -> i64 {
+        at.0.saturating_add(self.ahead_ms)
     }
 }
 
 /// The span of the same length before one, in local time: as many local days where
 /// it is whole days long, so that a change of clocks does not shift it.
 pub(crate) fn period_before(span: crate::history::Span, tz: &TimeZone) -> crate::history::Span {
-    const DAY_MS: i64 = 86_400_000;
     let (from, to) = (local(span.from, tz), local(span.to, tz));
     let length = span.to.since(span.from);
     let days = (length + DAY_MS / 2) / DAY_MS;

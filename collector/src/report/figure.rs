@@ -61,6 +61,11 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// What is not known leaves open: a share with it taken as bad, then as good.
+    pub fn unknown_as_bad_then_good(low: f64, high: f64) -> Self {
+        Self { low, high, level: None, method: IntervalMethod::UnknownAsBadThenGood }
+    }
+
     /// Whether its ends lie apart by as much as a reader would see: 0.01 %.
     pub fn has_width(&self) -> bool {
         self.high - self.low >= 0.0001

@@ -1,6 +1,8 @@
 //! Interval estimates: Wilson for independent tests, a bootstrap over whole days
 //! for shares of time.
 
+use std::collections::HashMap;
+
 use super::figure::{Interval, IntervalMethod};
 
 /// Two-sided 95 % of the normal distribution.
@@ -27,18 +29,14 @@ pub(crate) fn wilson(hits: u64, n: u64) -> Option<Interval> {
     })
 }
 
-/// The 95 % interval of a share from its days' (hits, slots), by resampling whole
-/// days. `None` for under two days with evidence.
-pub(crate) fn over_days(days: &[(u64, u64)]) -> Option<Interval> {
-    Resampler::new().share(days.iter().copied())
-}
-
 /// Draws of whole days, each made once for all shares over as many days: a profile
 /// has hundreds of shares over the same month.
 #[derive(Debug, Default)]
 pub(crate) struct Resampler {
     // By the number of days, and by which of two independent draws.
     draws: Vec<((usize, u64), Draws)>,
+    // By the days: activities with like needs fare alike.
+    known: HashMap<Vec<(u64, u64)>, Interval>,
 }
 
 /// How often each day was drawn in each resample: day by day, resample by resample.
@@ -149,8 +147,12 @@ impl Resampler {
             let method = IntervalMethod::BootstrapOverDays;
             return Some(Interval { low: found, high: found, level: Some(0.95), method });
         }
-        let shares = self.shares(&days, 0);
-        Some(middle(shares, found))
+        if let Some(known) = self.known.get(&days) {
+            return Some(*known);
+        }
+        let interval = middle(self.shares(&days, 0), found);
+        self.known.insert(days, interval);
+        Some(interval)
     }
 
     /// The 95 % interval of how much greater one period's share is than another's.
@@ -194,6 +196,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn over_days(days: &[(u64, u64)]) -> Option<Interval> {
+        Resampler::new().share(days.iter().copied())
+    }
+
     #[test]
     fn wilson_agrees_with_a_published_value() {
         // Brown, Cai, DasGupta (2001) style check: 8 of 10.
@@ -230,6 +236,9 @@ mod tests {
         ) {
             let days: Vec<_> = days.into_iter().map(|(a, b)| (a.min(b), b)).collect();
             let (hits, n) = days.iter().fold((0, 0), |(h, n), d| (h + d.0, n + d.1));
+            let mut known = Resampler::new();
+            let again = [(); 2].map(|()| known.share(days.iter().copied()));
+            prop_assert_eq!(again, [over_days(&days); 2], "what is known is what is found anew");
             for i in [over_days(&days), wilson(hits, n)].into_iter().flatten() {
                 let p = hits as f64 / n as f64;
                 prop_assert!(0.0 <= i.low && i.low <= p && p <= i.high && i.high <= 1.0);

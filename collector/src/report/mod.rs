@@ -5,6 +5,7 @@ pub(crate) mod calendar;
 pub(crate) mod days;
 pub mod figure;
 pub(crate) mod interval;
+pub(crate) mod median;
 pub mod names;
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ impl IncidentView {
             IncidentKind::Outage => "outage",
             IncidentKind::Degradation => "degradation",
         };
-        let mut evidence = incident.evidence.clone();
+        let mut evidence: Vec<String> = incident.evidence.words().collect();
         evidence.push(format!("start: {}", incident.start.source));
         if let Some(end) = &incident.end {
             evidence.push(format!("end: {}", end.source));
@@ -105,11 +105,11 @@ pub(super) fn more(left_off: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gaps::Edge;
+    use crate::gaps::{Edge, Evidence};
     use hearth_proto::UnixMs;
 
     fn incident(at: i64, minutes: u64, kind: IncidentKind, over: bool) -> Incident {
-        let edge = |at| Edge { at: UnixMs(at), to_the_probe: true, source: "a test".into() };
+        let edge = |at| Edge { at: UnixMs(at), to_the_probe: true, source: "a test" };
         Incident {
             link: None,
             kind,
@@ -121,8 +121,7 @@ mod tests {
             activities: Vec::new(),
             worked_on: Vec::new(),
             segment: Segment::CannotTell,
-            evidence: Vec::new(),
-            facts: Vec::new(),
+            evidence: Evidence::default(),
         }
     }
 

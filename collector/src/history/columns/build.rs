@@ -1,7 +1,5 @@
 //! Records in, columns out.
 
-use std::ops::Range;
-
 use hearth_proto::{Busy, Distribution, LinkSlot, Merger, Role, Series, SeriesKey, UnixMs};
 
 use super::tally::{Tally, Tallying};
@@ -13,6 +11,7 @@ use crate::history::grid::Grid;
 use crate::history::merge::judged_ms;
 use crate::history::{History, LinkHistory};
 use crate::qoe::activity::{MIN_SAMPLES, loss_lower_bound};
+use crate::report::median::median;
 
 impl Columns {
     /// Of a history. Records before its span serve to prove throughput alone.
@@ -35,84 +34,6 @@ impl Columns {
     /// The slot that holds an instant; negative before the first.
     pub(crate) fn place(&self, at: UnixMs) -> i64 {
         self.grid.place(at)
-    }
-
-    /// What each series of a link measured in `ranges` of slots, which rise and
-    /// do not overlap; in the order of [`LinkColumns::series`]. `history` is the
-    /// one that these columns are of.
-    pub fn over(&self, history: &History, link: usize, ranges: &[Range<usize>]) -> Vec<Tally> {
-        let columns = &self.links[link];
-        if ranges.iter().any(|r| *r == (0..self.slots())) {
-            return columns.series.iter().map(|s| s.whole.clone()).collect();
-        }
-        let mut all: Vec<Tallying> = columns.series.iter().map(|_| Tallying::default()).collect();
-        for range in ranges.iter().filter(|r| !r.is_empty()) {
-            let hour_of = |slot| self.at(slot).0.div_euclid(HOUR_MS);
-            let (first, last) =
-                (self.hour(hour_of(range.start)), self.hour(hour_of(range.end - 1)));
-            let whole_from = if first.start >= range.start { first.start } else { first.end };
-            let whole_to = if last.end <= range.end { last.end } else { last.start };
-            if whole_from >= whole_to {
-                self.add_records(history, link, range.clone(), &mut all);
-                continue;
-            }
-            self.add_records(history, link, range.start..whole_from, &mut all);
-            self.add_records(history, link, whole_to..range.end, &mut all);
-            let hours = hour_of(whole_from)..=hour_of(whole_to - 1);
-            for (tallying, series) in all.iter_mut().zip(&columns.series) {
-                let from = series.hours.partition_point(|h| h.number < *hours.start());
-                let within = series.hours[from..].iter().take_while(|h| hours.contains(&h.number));
-                within.for_each(|hour| tallying.add(&hour.tally));
-            }
-        }
-        all.iter_mut().map(Tallying::take).collect()
-    }
-
-    /// The slots of a UTC hour.
-    fn hour(&self, number: i64) -> Range<usize> {
-        let first_at_or_after = |ms: i64| {
-            let from = ms.saturating_sub(self.grid.from.0);
-            let length = i64::from(self.grid.length.ms());
-            let slot = from.div_euclid(length) + i64::from(from.rem_euclid(length) > 0);
-            slot.clamp(0, self.slots() as i64) as usize
-        };
-        first_at_or_after(number * HOUR_MS)..first_at_or_after((number + 1) * HOUR_MS)
-    }
-
-    fn add_records(
-        &self,
-        history: &History,
-        link: usize,
-        slots: Range<usize>,
-        all: &mut [Tallying],
-    ) {
-        if slots.is_empty() {
-            return;
-        }
-        let (from, to) = (self.at(slots.start), self.at(slots.end));
-        let columns = &self.links[link];
-        let records = &history.links[link].slots;
-        let mut found: Vec<&LinkSlot>;
-        if columns.in_order {
-            let first = records.partition_point(|s| s.start < from);
-            let last = records.partition_point(|s| s.start < to);
-            found = records[first..last.max(first)].iter().collect();
-        } else {
-            found = records.iter().filter(|s| (from..to).contains(&s.start)).collect();
-            found.sort_by_key(|s| s.start);
-        }
-        self.grid.walk_sorted(&found, |_, record| {
-            for (i, series) in record.series.iter().enumerate() {
-                let Ok(at) = columns.series.binary_search_by(|s| s.key.cmp(&series.key)) else {
-                    continue;
-                };
-                let begun = record.series[..i].iter().any(|s| s.key == series.key);
-                all[at].count(record, series, begun);
-                if !series.after_idle {
-                    all[at].add_times(&series.distribution);
-                }
-            }
-        });
     }
 }
 
@@ -154,6 +75,7 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
             c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
         }
     });
+    c.before_grid = link.slots.iter().filter(|s| s.start < grid.from).count();
     c.last_record = link.slots.iter().map(|s| s.start).filter(|s| *s >= grid.from).max();
     finish(&mut c, gathering);
     c
@@ -247,6 +169,8 @@ impl Gathering {
                 p50_ms: vec![f32::NAN; slots],
                 p95_ms: vec![f32::NAN; slots],
                 pdv_ms: vec![f32::NAN; slots],
+                pdv_median: None,
+                lost_apart: Vec::new(),
                 quarters: Vec::new(),
                 hours: Vec::new(),
                 whole: Tally::default(),
@@ -297,11 +221,22 @@ impl Gathering {
         if let Some(quarter) = &mut self.quarter {
             quarter.lost += lost;
         }
+        self.add_apart(slot, series.lost() - lost);
         if !series.after_idle {
             self.add_times(slot, &series.distribution);
         }
         self.in_hour.count(record, series, self.last_slot == Some(slot));
         self.last_slot = Some(slot);
+    }
+
+    fn add_apart(&mut self, slot: usize, lost: u32) {
+        if lost == 0 && self.columns.tried[slot] > 0 {
+            return;
+        }
+        match self.columns.lost_apart.last_mut() {
+            Some(last) if last.0 == slot as u32 => last.1 += lost,
+            _ => self.columns.lost_apart.push((slot as u32, lost)),
+        }
     }
 
     fn add_times(&mut self, slot: usize, times: &Distribution) {
@@ -340,6 +275,10 @@ impl Gathering {
         self.end_quarter();
         self.end_hour();
         self.columns.whole = self.whole.take();
+        let mut pdv: Vec<f32> =
+            self.columns.pdv_ms.iter().copied().filter(|ms| ms.is_finite()).collect();
+        let median = median(&mut pdv, f32::total_cmp);
+        self.columns.pdv_median = median.map(|ms| (ms, pdv.len() as u64));
         self.columns
     }
 }

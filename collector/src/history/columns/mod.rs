@@ -23,12 +23,16 @@
 //! - Not known is `NAN` in figures ([`known`] reads them) and −∞ in
 //!   [`FarColumns`], where the judge compares with limits.
 //!
-//! Read in this order: the model here; [`tally`] (what adds up); `build`.
+//! Read in this order: the model here; [`tally`] (what adds up); `build`; `over`
+//! (any stretch of slots).
 
 mod build;
+mod over;
 pub mod tally;
 #[cfg(test)]
 mod tests;
+
+use std::ops::{Range, RangeInclusive};
 
 use hearth_proto::{Cell, DownCause, SeriesKey, UnixMs, Wifi};
 
@@ -86,6 +90,8 @@ pub struct LinkColumns {
     pub last_record: Option<UnixMs>,
     /// Whether the history's records are in order, so that they can be searched.
     pub(crate) in_order: bool,
+    /// How many of them lie before the grid.
+    pub(crate) before_grid: usize,
 }
 
 /// What the series that speaks for a link shows; see the history's `evidence`
@@ -159,12 +165,57 @@ pub struct SeriesColumns {
     pub p95_ms: Vec<f32>,
     /// p95 − least, `pdv_p95_v1` of the slot; `NAN` with under 20.
     pub pdv_ms: Vec<f32>,
+    /// The median of all that are known, and how many are.
+    pub pdv_median: Option<(f32, u64)>,
+    /// Losses that `lost` leaves out, with their slots, rising: those while the link
+    /// was down, and those of a host that only ever refuses. 0 where it was probed
+    /// and nothing answered or was lost.
+    pub lost_apart: Vec<(u32, u32)>,
     /// Quarters of UTC hours with a record of it, rising.
     pub quarters: Vec<Quarter>,
     /// UTC hours with a record of it, rising.
     pub hours: Vec<Hour>,
     /// All of the grid.
     pub whole: Tally,
+}
+
+/// How a series fared in a stretch of slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Answered, also by a path whose radio had been idle.
+    pub answered: u64,
+    /// Lost, also while the link was down.
+    pub lost: u64,
+}
+
+impl SeriesColumns {
+    /// How it fared in some slots; `None`: it was not probed in them.
+    pub fn heard(&self, slots: &Range<usize>) -> Option<Heard> {
+        let sum = |column: &[u32]| column[slots.clone()].iter().map(|n| u64::from(*n)).sum::<u64>();
+        let place = |slot: usize| self.lost_apart.partition_point(|l| (l.0 as usize) < slot);
+        let apart = &self.lost_apart[place(slots.start)..place(slots.end)];
+        let (tried, lost) = (sum(&self.tried), sum(&self.lost));
+        let lost_apart: u64 = apart.iter().map(|l| u64::from(l.1)).sum();
+        let heard = Heard { answered: tried - lost, lost: lost + lost_apart };
+        (tried > 0 || !apart.is_empty()).then_some(heard)
+    }
+
+    /// The hours of some numbers that it was measured in.
+    pub(crate) fn within(&self, hours: &RangeInclusive<i64>) -> &[Hour] {
+        let from = self.hours.partition_point(|h| h.number < *hours.start());
+        let to = self.hours.partition_point(|h| h.number <= *hours.end());
+        &self.hours[from..to]
+    }
+
+    /// The place of the first quarter from a number on.
+    pub(crate) fn quarter(&self, number: i64) -> usize {
+        // Mostly there is every one.
+        let guess = self.quarters.first().and_then(|q| usize::try_from(number - q.number).ok());
+        match guess {
+            Some(guess) if self.quarters.get(guess).is_some_and(|q| q.number == number) => guess,
+            _ => self.quarters.partition_point(|q| q.number < number),
+        }
+    }
 }
 
 /// A quarter of a UTC hour. A slot belongs to the one that it starts in.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hearth_proto::{Distribution, SlotLength, Technology};
+use hearth_proto::{Cause, Distribution, SlotLength, Technology};
 use proptest::prelude::*;
 
 use super::*;
@@ -35,6 +35,43 @@ fn histories() -> impl Strategy<Value = History> {
     })
 }
 
+/// The same with what is seldom: probes that found a radio idle, beside others or
+/// alone; a host that only refuses; probes that never left.
+fn odd() -> impl Strategy<Value = History> {
+    let changes = prop::collection::vec((0..MINUTES as usize, 0..4_usize, 0..4_u8), 0..30);
+    (histories(), changes).prop_map(|(mut history, changes)| {
+        for (slot, series, change) in changes {
+            let Some(record) = history.links[0].slots.get_mut(slot) else { continue };
+            let at = series % record.series.len();
+            let of = &mut record.series[at];
+            match change {
+                0 => of.after_idle = true,
+                1 if !of.after_idle => {
+                    let mut twin = of.clone();
+                    twin.after_idle = true;
+                    record.series.push(twin);
+                }
+                2 => {
+                    of.failures = vec![(Cause::Refused, 3), (Cause::Timeout, of.sent.max(4) - 3)];
+                    (of.sent, of.distribution) = (of.sent.max(4), Distribution::new());
+                }
+                _ => {
+                    of.failures = vec![(Cause::NoRoute, of.sent)];
+                    of.distribution = Distribution::new();
+                }
+            }
+            let mut seen = Vec::new();
+            record.series.retain(|s| {
+                let key = (s.key.clone(), s.after_idle);
+                let is_new = !seen.contains(&key);
+                seen.push(key);
+                is_new
+            });
+        }
+        history
+    })
+}
+
 /// The merged times of every series, straight from the records.
 fn merged(link: &LinkHistory, span: Span) -> BTreeMap<SeriesKey, Distribution> {
     let mut all: BTreeMap<SeriesKey, Distribution> = BTreeMap::new();
@@ -61,6 +98,11 @@ proptest! {
             prop_assert_eq!(link.series.len(), raw.len());
             for series in &link.series {
                 prop_assert_eq!(&series.whole.times, &raw[&series.key]);
+                let mut pdv: Vec<f32> =
+                    series.pdv_ms.iter().copied().filter(|ms| ms.is_finite()).collect();
+                pdv.sort_by(f32::total_cmp);
+                let middle = pdv.get(pdv.len().div_ceil(2).max(1) - 1);
+                prop_assert_eq!(series.pdv_median, middle.map(|ms| (*ms, pdv.len() as u64)));
                 let hours: Vec<_> = series.hours.iter().map(|h| &h.tally.times).collect();
                 prop_assert_eq!(&Distribution::merge_all(hours), &raw[&series.key]);
                 for hour in &series.hours {
@@ -133,6 +175,43 @@ proptest! {
                 both.merge(&apart[1][i]);
                 prop_assert_eq!(&together[i], &both);
             }
+        }
+    }
+
+    #[test]
+    fn what_was_heard_in_a_stretch_is_what_its_records_say(
+        history in odd(), cut in (0..=200_usize, 0..=200_usize), shuffled in any::<bool>(),
+    ) {
+        let mut history = history;
+        if shuffled {
+            history.links.iter_mut().for_each(|l| l.slots.reverse());
+        }
+        let columns = Columns::of(&history);
+        let slots = cut.0.min(cut.1).min(columns.slots())..cut.0.max(cut.1).min(columns.slots());
+        let span = Span { from: columns.at(slots.start), to: columns.at(slots.end) };
+        for (l, (link, records)) in columns.links.iter().zip(&history.links).enumerate() {
+            let times = merged(records, span);
+            for (place, series) in link.series.iter().enumerate() {
+                let inside = records.slots.iter().filter(|s| span.holds(s.start));
+                let own = inside.flat_map(|s| &s.series).filter(|s| s.key == series.key);
+                let each = own.map(|s| Heard {
+                    answered: u64::from(s.answered()),
+                    lost: u64::from(s.lost()),
+                });
+                let sum = each.reduce(|a, b| Heard {
+                    answered: a.answered + b.answered,
+                    lost: a.lost + b.lost,
+                });
+                prop_assert_eq!(series.heard(&slots), sum);
+                let mut found = hearth_proto::Merger::new();
+                columns.add_times(&history, l, &[place], &slots, &mut found);
+                prop_assert_eq!(found.finish(), times.get(&series.key).cloned().unwrap_or_default());
+            }
+            let all: Vec<usize> = (0..link.series.len()).rev().collect();
+            let ranges = [slots.clone()];
+            let mut over = columns.over_of(&history, l, &all, &ranges);
+            over.reverse();
+            prop_assert_eq!(over, columns.over(&history, l, &ranges));
         }
     }
 

@@ -167,7 +167,7 @@ fn incident(i: &Incident, ledger: &Ledger) -> StatementIncident {
         activities: i.activities.iter().filter_map(|a| place(&a.id)).collect(),
         worked_on: i.worked_on.iter().map(|l| l.index).collect(),
         segment: i.segment,
-        facts: i.facts.clone(),
+        facts: i.evidence.facts.clone(),
     }
 }
 
