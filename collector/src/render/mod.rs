@@ -6,6 +6,7 @@ mod delivered;
 pub mod explain;
 mod figures;
 mod gaps;
+mod json;
 mod measured;
 mod needs;
 mod profile;
@@ -17,13 +18,12 @@ pub mod table;
 mod trials;
 mod weekly;
 
-use serde::Serialize;
-
 pub use areas::areas;
 pub use explain::explain;
 pub use figures::figure;
 pub(crate) use figures::points;
 pub use gaps::gaps;
+pub use json::json;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use promises::promises;
@@ -69,12 +69,4 @@ impl Style {
 pub(crate) fn columns(of: &impl std::os::fd::AsFd) -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|c| *c > 0);
     said.or_else(|| terminal_size::terminal_size_of(of).map(|(width, _)| width.0.into()))
-}
-
-/// Any report as JSON, indented, with a newline at the end.
-pub fn json(report: &impl Serialize) -> String {
-    // The reports have string keys only and no fallible Serialize of their own.
-    let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
-    text.push('\n');
-    text
 }
