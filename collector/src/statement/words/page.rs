@@ -21,9 +21,10 @@ pub(super) struct Print {
     gist: f64,
     /// A line of the two columns, their heading, and what is above them.
     pair: (f64, f64, f64),
-    /// Characters on a line, in a row's sentence, on a line of the two columns, and of
-    /// the headline.
-    width: [usize; 4],
+    /// Characters on a line, in a row's sentence, and on a line of the headline.
+    width: [usize; 3],
+    /// On a line of each of the two columns.
+    pair_width: [usize; 2],
     /// All that is always there: the head, the table's, the times, the foot.
     frame: f64,
 }
@@ -36,7 +37,8 @@ pub(super) const USUAL: Print = Print {
     row: (5.2, 11.3),
     gist: 14.7,
     pair: (10.8, 14.8, 15.0),
-    width: [96, 56, 52, 80],
+    width: [96, 56, 80],
+    pair_width: [63, 41],
     frame: 155.0,
 };
 
@@ -48,7 +50,8 @@ pub(super) const DENSE: Print = Print {
     row: (3.2, 10.0),
     gist: 13.3,
     pair: (8.8, 11.7, 12.0),
-    width: [119, 63, 60, 88],
+    width: [119, 63, 88],
+    pair_width: [72, 47],
     frame: 140.0,
 };
 
@@ -77,17 +80,13 @@ impl Print {
         small: [&Section; 2],
     ) -> f64 {
         let row = |r: &Row| lines(&r.sentence, self.width[1]) * self.row.1 + self.row.0;
-        let small: f64 = small
-            .iter()
-            .map(|s| {
-                let items = s.lines.iter();
-                let items = items.map(|t| lines(t, self.width[2]) * self.pair.0 + self.item);
-                self.pair.1 + items.sum::<f64>()
-            })
-            .sum();
-        // The two columns seldom break where it would be best.
-        let small = small / 2.0 + self.pair.2 + self.pair.0;
-        let gist = lines(gist, self.width[3]) * self.gist;
+        let column = |(s, width): (&Section, usize)| {
+            let items = s.lines.iter().map(|t| lines(t, width) * self.pair.0 + self.item);
+            self.pair.1 + items.sum::<f64>()
+        };
+        let small = small.into_iter().zip(self.pair_width).map(column).fold(0.0, f64::max);
+        let small = small + self.pair.2;
+        let gist = lines(gist, self.width[2]) * self.gist;
         let across: f64 = across.iter().map(|s| self.section(s)).sum();
         let taken = self.frame + gist + rows.iter().map(row).sum::<f64>() + across + small;
         PAGE - taken - self.heading - self.line
