@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use build::Inputs;
 pub use delivered::{Beside, BusyHour, DeliveredProfile, HourFigures};
+pub(crate) use limits::evidence;
 pub use limits::{Factor, LimitShare};
 pub use needs::{Need, NeedVerdict, Needs};
 pub use radio::{LayerProfile, RadioProfile, WifiProfile};
