@@ -188,8 +188,8 @@ impl Tally {
         Some(format!("{name}, {:.0} %", 100.0 * found.slots as f64 / all as f64))
     }
 
-    /// The worst figure of the factor that decided most often, such as "RTT p99 up to
-    /// 212 ms".
+    /// The factor that decided most often with its worst figure, such as "RTT p99 (at
+    /// worst 212 ms)".
     pub fn worst(&self) -> Option<String> {
         let ranked = self.ranked();
         let (factor, found) = ranked.first()?;
@@ -197,16 +197,16 @@ impl Tally {
         Some(if figure.is_empty() {
             self.name(*factor).to_owned()
         } else {
-            format!("{} {figure}", self.name(*factor))
+            format!("{} ({figure})", self.name(*factor))
         })
     }
 
     fn figure(&self, factor: Factor, found: Found) -> String {
         match factor {
             Factor::RttP50 | Factor::RttP95 | Factor::RttP99 => {
-                format!("up to {}", words::ms(found.worst))
+                format!("at worst {}", words::ms(found.worst))
             }
-            Factor::Loss => format!("of at least {}", words::percent(found.worst)),
+            Factor::Loss => format!("at worst {}", words::percent(found.worst)),
             Factor::Outage | Factor::Throughput => String::new(),
         }
     }
@@ -230,12 +230,17 @@ impl Tally {
         }
     }
 
-    /// All that held it down, with figures: "RTT p99 up to 212 ms (OK up to 160 ms)",
-    /// each with its slots where there are several. Empty where nothing did.
+    /// All that held it down. Empty where nothing did.
     pub fn full(&self) -> String {
+        self.parts().join("; ")
+    }
+
+    /// Each factor with its figures: "RTT p99, at worst 212 ms (OK up to 160 ms)", and
+    /// with its slots where there are several. The loss is what is certain of it.
+    pub fn parts(&self) -> Vec<String> {
         let ranked = self.ranked();
         let several = ranked.len() > 1;
-        let parts: Vec<String> = ranked
+        ranked
             .into_iter()
             .map(|(factor, found)| {
                 let mut text = self.name(factor).to_owned();
@@ -245,15 +250,14 @@ impl Tally {
                 }
                 let figure = self.figure(factor, found);
                 if !figure.is_empty() {
-                    text += &format!(" {figure}");
+                    text += &format!(", {figure}");
                 }
                 match self.bears(factor) {
                     Some(bears) => format!("{text} ({bears})"),
                     None => text,
                 }
             })
-            .collect();
-        parts.join("; ")
+            .collect()
     }
 }
 
@@ -309,7 +313,7 @@ mod tests {
         }
         let full = over(Place::Link(0), 10..15).full();
         assert!(full.starts_with("RTT p") && full.contains(" (OK up to "), "{full}");
-        assert!(full.contains(" up to 4"), "{full}");
+        assert!(full.contains(", at worst 4"), "{full}");
     }
 
     #[test]
@@ -318,7 +322,7 @@ mod tests {
         assert!(tally.brief().unwrap().starts_with("RTT p"), "{tally:?}");
         assert!(tally.brief().unwrap().ends_with(", 38 %"), "{:?}", tally.brief());
         let full = tally.full();
-        assert!(full.contains("loss in 5 slots of at least "), "{full}");
+        assert!(full.contains("loss in 5 slots, at worst "), "{full}");
         assert!(full.ends_with("outages in 3 slots"), "{full}");
     }
 

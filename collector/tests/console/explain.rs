@@ -84,7 +84,7 @@ async fn what_held_a_link_down_stands_beside_its_strip_and_agrees_with_the_expla
             // The cell itself, its row in the table and the row's figures.
             let said = format!(". Held down by {}", expected.replace('L', "l"));
             assert!(activity.contains(&said), "{id}: {said}");
-            assert!(activity.contains(&format!("<td>{expected} ")), "{id}");
+            assert!(activity.contains(&format!("<td>{expected}, at worst ")), "{id}");
             assert!(activity.contains("(OK up to "), "{id}");
         }
     }
@@ -99,7 +99,7 @@ async fn what_holds_a_home_down_is_in_the_list_the_gaps_and_the_scores() {
     let gaps = get(console.at, "/households/larch-30/gaps").await.body;
     html::check(&gaps, false);
     assert!(gaps.contains("Primary held down by"), "{gaps}");
-    assert!(gaps.contains("Held down by loss of at least ") || gaps.contains("Held down by RTT p"));
+    assert!(gaps.contains("Held down by loss (at worst ") || gaps.contains("Held down by RTT p"));
     let href = gaps.split("href=\"").filter_map(|rest| rest.split_once('"')).map(|(href, _)| href);
     let first: Vec<String> =
         href.filter(|h| h.contains("/explain?")).map(|h| h.replace("&#38;", "&")).collect();

@@ -47,7 +47,7 @@ pub(super) struct RescueRow {
     pub(super) rescue: Shown,
     pub(super) longest: String,
     /// What held the primary link down.
-    pub(super) held: String,
+    pub(super) held: Vec<String>,
 }
 
 /// `GET /households/{household}/gaps`
@@ -162,7 +162,7 @@ pub(super) fn rescue(gaps: &Gaps, held: Held<'_>) -> Vec<RescueRow> {
             Shown::of(&a.rescue)
         },
         longest: extent(a.longest),
-        held: primary.map_or_else(String::new, |p| words::sentence(&held.throughout(p, i).full())),
+        held: primary.map_or_else(Vec::new, |p| held.throughout(p, i).parts()),
     };
     gaps.activities.iter().enumerate().map(row).collect()
 }

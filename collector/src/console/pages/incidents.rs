@@ -104,8 +104,8 @@ fn hit(incident: &Incident, activities: usize) -> String {
     }
 }
 
-/// What held down the activities that a degradation hit: "RTT p99 up to 212 ms for game;
-/// loss of at least 4.0 % for video call". An outage says it by being one.
+/// What held down the activities that a degradation hit: "RTT p99 (at worst 212 ms) for
+/// game; loss (at worst 4.0 %) for video call". An outage says it by being one.
 fn held_down(incident: &Incident, ledger: &Ledger, held: Held<'_>) -> Option<String> {
     if incident.kind == IncidentKind::Outage {
         return None;
