@@ -5,8 +5,8 @@
 //! (draft-ietf-ippm-responsiveness-09, "Server-Side Influence"). That delay is the
 //! sender's and not the link's. But a sender that holds little is woken often, which
 //! a fast link can't bear. So a sender holds what its connection carries in a few
-//! milliseconds, whatever its rate. Its congestion control is named too, or what a link's
-//! queue looks like under load would depend on the sender's system.
+//! milliseconds, whatever its rate. Its congestion control is its system's own, as that of
+//! what the household sends is.
 
 mod shallow;
 
@@ -30,12 +30,6 @@ const RECORD_COST: usize = 5 + 1 + 16;
 const FRAME_HEADER: usize = 9;
 /// The most full records in a frame.
 const MOST_RECORDS: usize = 4;
-
-/// The congestion controls that a load asks for, the first that the system allows: CUBIC
-/// (RFC 9438), as most of what a household receives uses it, then Reno (RFC 5681). With
-/// BBR, where that is the system's own, a sender that holds little was seen to lose every
-/// fourth packet on a short queue, and to fill a long one.
-pub const CONGESTION_CONTROLS: [&str; 2] = ["cubic", "reno"];
 
 /// The most payload octets that [`SendDepth::frame`] puts in one HTTP/2 DATA frame.
 pub const MOST_FRAME: usize = MOST_RECORDS * RECORD - FRAME_HEADER;

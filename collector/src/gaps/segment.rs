@@ -46,8 +46,11 @@ pub(super) struct Witness<'h> {
 /// What one point answered during an incident and around it.
 struct Point {
     during: Answers,
-    /// The median of the quarters of an hour around it; none if it never answered.
+    /// The median of the quarters of an hour around it; none if none of them answered.
     around_ms: Option<f64>,
+    /// Whether it answered in the quarters around it or in the incident's own, in which
+    /// the incident may be all that is dark.
+    answers_near: bool,
 }
 
 #[derive(Default)]
@@ -119,7 +122,21 @@ impl<'h> Witness<'h> {
                 p95_ms,
             },
             around_ms: self.around(columns(), &slots),
+            answers_near: columns().any(|s| self.near(s, &slots).iter().any(|q| q.answered > 0)),
         }
+    }
+
+    /// The quarters of an hour that a run lies in, and those around them.
+    fn near<'s>(&self, series: &'s SeriesColumns, slots: &Range<usize>) -> &'s [Quarter] {
+        let [first, last] = self.quarters(slots);
+        let place = |number| series.quarters.partition_point(|q| q.number < number);
+        &series.quarters[place(first - AROUND as i64)..place(last + AROUND as i64 + 1)]
+    }
+
+    /// The numbers of the first and the last quarter that a run lies in.
+    fn quarters(&self, slots: &Range<usize>) -> [i64; 2] {
+        let until = self.ledger.at(slots.end).0 - 1;
+        [self.ledger.at(slots.start).0, until].map(|at| at.div_euclid(QUARTER_MS))
     }
 
     /// The median of the medians of the quarters of an hour before and after.
@@ -128,8 +145,7 @@ impl<'h> Witness<'h> {
         series: impl Iterator<Item = &'s SeriesColumns>,
         slots: &Range<usize>,
     ) -> Option<f64> {
-        let first = self.ledger.at(slots.start).0.div_euclid(QUARTER_MS);
-        let last = (self.ledger.at(slots.end).0 - 1).div_euclid(QUARTER_MS);
+        let [first, last] = self.quarters(slots);
         let mut medians: Vec<f64> = Vec::with_capacity(4 * AROUND);
         for s in series {
             let from = s.quarters.partition_point(|q| q.number < first);
@@ -180,7 +196,7 @@ impl Point {
     }
 
     fn never_answers(&self) -> bool {
-        self.during.answered == 0 && self.around_ms.is_none()
+        self.during.answered == 0 && !self.answers_near
     }
 
     fn found(&self, far_rise_ms: Option<f64>) -> Found {

@@ -163,6 +163,16 @@ fn a_mute_gateway_tells_nothing_and_blames_no_home() {
 }
 
 #[test]
+fn a_gateway_that_answers_but_in_the_outage_is_no_mute_one() {
+    // All within one quarter of an hour, and no slot of the outage has an answer.
+    for (vantage, near) in [(Vantage::Router, Segment::Access), (Vantage::Device, Segment::Home)] {
+        let link = fttp().trouble(20_000, 35_000, What::Gateway);
+        let gaps = gaps(&Script { vantage, ..Script::seconds(60, vec![link]) });
+        assert_eq!(only(&gaps.incidents).segment, near, "{:?}", gaps.incidents[0].evidence);
+    }
+}
+
+#[test]
 fn no_near_evidence_cannot_tell() {
     let mut history =
         Script::minutes(30, vec![fttp().trouble(600_000, 900_000, What::Access)]).history();

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use hearth_proto::load::CONGESTION_CONTROLS;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
@@ -27,12 +26,11 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Sends at once, by the congestion control of a load where the system allows it. The
-/// answer is how many bytes a segment carries. Buffer sizes are the kernel's to tune.
+/// Sends at once. The answer is how many bytes a segment carries. Buffer sizes and
+/// congestion control are the system's.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<usize> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    CONGESTION_CONTROLS.iter().any(|name| socket.set_tcp_congestion(name.as_bytes()).is_ok());
     Ok(socket.tcp_mss()? as usize)
 }
 

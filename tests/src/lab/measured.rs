@@ -68,6 +68,8 @@ pub struct MeasuredOutage {
     pub interval: Interval,
     /// Home, access, …
     pub segment: String,
+    /// What speaks for it.
+    pub evidence: Vec<String>,
 }
 
 /// One activity.
@@ -138,6 +140,10 @@ fn outages(gaps: &Value, name: &str) -> anyhow::Result<Vec<MeasuredOutage>> {
         outages.push(MeasuredOutage {
             interval: Interval { from_unix_ms: from, until_unix_ms: until },
             segment: incident["segment"].as_str().unwrap_or_default().to_owned(),
+            evidence: list(incident, "evidence")?
+                .iter()
+                .filter_map(|words| Some(words.as_str()?.to_owned()))
+                .collect(),
         });
     }
     outages.sort_by_key(|outage| outage.interval.from_unix_ms);
@@ -199,7 +205,7 @@ mod tests {
             "incidents": [
                 {"kind": "degradation", "link": {"link": "fttp"}, "start": {"at": 1}, "end": null},
                 {"kind": "outage", "link": {"link": "fttp"}, "segment": "access",
-                 "start": {"at": 1000}, "end": null, "length_ms": 500},
+                 "evidence": ["gateway: 0 of 1"], "start": {"at": 1000}, "end": null, "length_ms": 500},
             ],
         });
         let read = interpret(&profile, &gaps).unwrap();

@@ -148,10 +148,11 @@ fn outage(real: &OutageTruth, found: &MeasuredOutage) -> Option<String> {
     let placed = segments.contains(&found.segment.as_str());
     (!(starts && ends && placed)).then(|| {
         format!(
-            "outage from {} to {} in {}, in truth from {} to {} in {}",
+            "outage from {} to {} in {} ({}), in truth from {} to {} in {}",
             seen.from_unix_ms,
             seen.until_unix_ms,
             found.segment,
+            found.evidence.join("; "),
             truth.from_unix_ms,
             truth.until_unix_ms,
             segments.join(" or ")

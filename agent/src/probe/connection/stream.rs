@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use hearth_proto::load::{CONGESTION_CONTROLS, SendDepth};
+use hearth_proto::load::SendDepth;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -115,15 +115,12 @@ impl Counted {
     }
 
     /// Lets no more octets wait in the socket than the connection carries in a few
-    /// milliseconds, from now on, and asks for the congestion control of a load. The
-    /// answer is how many octets a frame of the load may have, kept up to date.
+    /// milliseconds, from now on. The answer is how many octets a frame of the load may have, kept up to date.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn hold_little(&mut self) -> io::Result<Arc<AtomicUsize>> {
         let socket = SockRef::from(&self.inner);
-        // Where the system allows none of them, its own is used.
-        CONGESTION_CONTROLS.iter().any(|name| socket.set_tcp_congestion(name.as_bytes()).is_ok());
         let segment = socket.tcp_mss()?;
         let depth = SendDepth::new(segment as usize);
         let frame = Arc::new(AtomicUsize::new(depth.frame()));
