@@ -296,7 +296,7 @@ annex-check = Wie man diese Auskunft prüft
 annex-check-records = Sie beruht auf { $count } Sätzen Daten. Geordnet, einer je Zeile, haben sie den SHA-256-Wert { $digest }.
 annex-check-key = Sie ist mit dem Ed25519-Schlüssel { $key } signiert.
 annex-check-unsigned = Sie ist nicht signiert: Der Wert zeigt, ob die Daten noch die alten sind, nicht, wer dies schrieb.
-annex-check-how = Die signierten Zahlen stecken in dieser Datei. Der Befehl „hearth-collector verify DATEI“ zeichnet den ganzen Text neu aus ihnen und sagt, ob auch nur ein Zeichen anders ist.
+annex-check-how = Die signierten Zahlen stecken in dieser Datei. Der Befehl „hearth-collector verify DATEI --key SCHLÜSSEL“ zeichnet den ganzen Text neu aus ihnen und sagt, ob auch nur ein Zeichen anders ist. SCHLÜSSEL ist eine Datei mit dem Schlüssel, den Ihr Anbieter öffentlich macht: Ohne ihn kann es auch jemand anders signiert haben.
 annex-check-none = Sie hat keinen Wert ihrer Daten und ist nicht signiert. Sie ist zum Lesen gedacht.
 
 head-activity = Wofür

@@ -298,7 +298,7 @@ annex-check = How to check this statement
 annex-check-records = It rests on { $count } records. Put in order, one a line, their SHA-256 digest is { $digest }.
 annex-check-key = It is signed with the Ed25519 key { $key }.
 annex-check-unsigned = It is not signed: the digest shows if the records changed, not who wrote this.
-annex-check-how = The signed figures are inside this file. The command “hearth-collector verify FILE” draws the whole text again from them, and tells if one sign of it is not the same.
+annex-check-how = The signed figures are inside this file. The command “hearth-collector verify FILE --key KEY” draws the whole text again from them, and tells if one sign of it is not the same. KEY is a file with the key that your provider makes public: without it, someone else may have signed.
 annex-check-none = It holds no digest of its records and is not signed. It was drawn to be read at once.
 
 head-activity = Use

@@ -6,9 +6,11 @@ mod areas;
 mod exclude;
 mod explain;
 mod export;
+mod files;
 mod home;
 mod households;
 mod keygen;
+mod keys;
 mod plan;
 mod promise;
 mod quickstart;
@@ -31,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::homes::NotAgreed;
 use crate::store::StoreError;
 
 /// Exit status of a wrong command line (`EX_USAGE`).
@@ -41,6 +44,10 @@ const DATA: u8 = 65;
 const CONFIG: u8 = 78;
 /// Exit status where something that is needed isn't free (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
+/// Exit status where a household has not agreed to what is asked (`EX_NOPERM`).
+const NOT_AGREED: u8 = 77;
+/// Exit status of a statement that nothing speaks against, and that is not proven.
+const UNPROVEN: u8 = 2;
 
 /// Receives what agents measure and judges what works in a home.
 #[derive(Debug, Parser)]
@@ -65,7 +72,7 @@ enum Command {
     /// What is told of a home: its place, what it was sold, what it does and agrees to.
     Home(home::HomeArgs),
     /// What works in a household, and what each link measured.
-    Profile(report::ReportArgs),
+    Profile(report::ProfileArgs),
     /// What did not work, on which link, for how long, and what another saved.
     Gaps(report::GapsArgs),
     /// Gaps of areas and of all homes, and what hit many of them at once.
@@ -77,6 +84,11 @@ enum Command {
     /// A household's statement, in plain words.
     Statement(statement::StatementArgs),
     /// Check a statement's file: its signature, what it shows, and its records.
+    ///
+    /// Exit status: 0 where it holds: it is signed by the key given, shows what was
+    /// signed, and every check asked for was made; 2 where nothing speaks against it but
+    /// that is not shown, as without --key; 65 where a check fails, as it does for what is
+    /// not signed.
     Verify(verify::VerifyArgs),
     /// Make a pair of keys to sign statements with.
     Keygen(keygen::KeygenArgs),
@@ -139,6 +151,12 @@ pub(crate) enum CliError {
     /// An input file's content is not accepted.
     #[error("{0}")]
     Data(String),
+    /// A household has not agreed to what is asked.
+    #[error(transparent)]
+    NotAgreed(#[from] NotAgreed),
+    /// A statement is not proven: what it says of it is printed.
+    #[error("the statement is not proven")]
+    Unproven,
     /// The store can't answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -167,6 +185,8 @@ impl CliError {
         match self {
             Self::Usage(_) | Self::Store(StoreError::UnknownHousehold(_)) => USAGE,
             Self::Data(_) => DATA,
+            Self::NotAgreed(_) => NOT_AGREED,
+            Self::Unproven => UNPROVEN,
             Self::Store(e) if needs_config(e) => CONFIG,
             Self::Config(_) | Self::Serve(crate::serve::ServeError::Tls(_)) => CONFIG,
             Self::Lock(_) => UNAVAILABLE,
@@ -187,11 +207,16 @@ fn needs_config(error: &StoreError) -> bool {
     )
 }
 
-/// Prints to standard output. Whoever stopped reading has had enough: that is
-/// no failure.
+/// Prints to standard output.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    print_octets(text.as_bytes())
+}
+
+/// Writes to standard output. Whoever stopped reading has had enough: that is
+/// no failure.
+fn print_octets(octets: &[u8]) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(octets).and_then(|()| out.flush()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|source| CliError::Io {
             doing: "writing to standard output".to_owned(),

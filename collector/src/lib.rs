@@ -1,5 +1,6 @@
 //! Receives what agents measure and judges what works in a home.
 
+pub mod anonymity;
 pub mod api;
 pub mod areas;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod homes;
 pub mod ingest;
 pub mod ledger;
 pub mod lock;
+mod over_homes;
 pub mod plans;
 pub mod profile;
 pub mod promise;

@@ -2,7 +2,7 @@
 //! threads as there are cores. What is held meanwhile is one history a thread and
 //! the roll-up.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::convert::Infallible;
 
 use hearth_proto::HouseholdId;
 use jiff::tz::TimeZone;
@@ -10,7 +10,9 @@ use jiff::tz::TimeZone;
 use crate::areas::{Contribution, RollUp};
 use crate::gaps::Gaps;
 use crate::history::Span;
+use crate::homes::{Audience, Home};
 use crate::ledger::Ledger;
+use crate::over_homes::over_homes;
 use crate::qoe::catalogue::Catalogue;
 use crate::store::{Store, StoreError};
 
@@ -26,18 +28,19 @@ pub struct Survey {
 fn contribute(
     store: &dyn Store,
     household: &HouseholdId,
+    home: &Home,
     span: Span,
     catalogue: &Catalogue,
     tz: &TimeZone,
 ) -> Result<Contribution, StoreError> {
     let history = store.history_with_lead(household, span)?;
-    let home = store.home(household)?;
     let ledger = Ledger::build(&history, catalogue);
     let gaps = Gaps::build(&history, &ledger, &home.zone_or(tz));
-    Ok(Contribution::of(&home, &history, &ledger, &gaps))
+    Ok(Contribution::of(home, &history, &ledger, &gaps))
 }
 
-/// Surveys `store` over a span; local times of homes without a zone are in `tz`.
+/// Surveys `store` over a span for an audience; local times of homes without a zone are
+/// in `tz`. Homes that the audience may not see are not even read.
 ///
 /// # Errors
 /// As the store's, where not even the homes can be listed.
@@ -46,34 +49,29 @@ pub fn survey(
     span: Span,
     catalogue: &Catalogue,
     tz: &TimeZone,
+    audience: Audience,
 ) -> Result<Survey, StoreError> {
-    let homes = store.households()?;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (next, unread) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let work = || {
-        let mut part = RollUp::new(span, catalogue, tz);
-        while let Some(home) = homes.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match contribute(store, &home.household, span, catalogue, tz) {
-                Ok(contribution) => part.add(&contribution),
-                Err(e) => {
-                    let error = crate::error_chain(&e);
-                    tracing::warn!(household = %home.household, error, "left out of the roll-up");
-                    unread.fetch_add(1, Ordering::Relaxed);
-                }
+    let homes: Vec<HouseholdId> = store.households()?.into_iter().map(|h| h.household).collect();
+    let empty = || RollUp::new(span, catalogue, tz).for_audience(audience);
+    let each = |part: &mut Survey, household: &HouseholdId| {
+        let contribution = store.home(household).and_then(|home| {
+            let sees = audience.may_see(&home);
+            sees.then(|| contribute(store, household, &home, span, catalogue, tz)).transpose()
+        });
+        match contribution {
+            Ok(Some(contribution)) => part.rollup.add(&contribution),
+            Ok(None) => part.rollup.leave_out(),
+            Err(e) => {
+                let error = crate::error_chain(&e);
+                tracing::warn!(%household, error, "left out of the roll-up");
+                part.unread += 1;
             }
         }
-        part
+        Ok::<(), Infallible>(())
     };
-    let parts = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..threads.min(homes.len().max(1))).map(|_| scope.spawn(work)).collect();
-        // A worker that panicked has taken its homes with it: so does the survey.
-        workers
-            .into_iter()
-            .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
-            .collect::<Vec<RollUp>>()
-    });
-    let rollup = parts.into_iter().reduce(RollUp::merge);
-    let rollup = rollup.unwrap_or_else(|| RollUp::new(span, catalogue, tz));
-    Ok(Survey { rollup, unread: unread.into_inner() })
+    let Ok(parts) = over_homes(&homes, || Survey { rollup: empty(), unread: 0 }, each);
+    let whole = parts
+        .into_iter()
+        .reduce(|a, b| Survey { rollup: a.rollup.merge(b.rollup), unread: a.unread + b.unread });
+    Ok(whole.unwrap_or_else(|| Survey { rollup: empty(), unread: 0 }))
 }

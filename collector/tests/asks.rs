@@ -2,11 +2,10 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 use common::client::{Client, batch};
+use common::program::{printed, refused};
 use common::{Agent, Collector, LONG, Process, config, spool};
 use hearth_agent::uplink::Asked;
 use hearth_collector::store::Store;
@@ -19,21 +18,6 @@ use hearth_proto::{
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-fn collector(data: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("USER", "noc")
-        .output()
-        .unwrap()
-}
-
-fn printed(data: &Path, args: &[&str]) -> String {
-    let output = collector(data, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn appeared() -> Record {
     let info = LinkInfo {
@@ -166,8 +150,7 @@ async fn what_can_not_be_ordered_or_planned_is_refused_with_what_can() {
     client.ack().await;
     let run = |more: &[&str]| {
         let usual = ["run-now", "home-1", "--kind", "capacity", "--by", "anna"];
-        let output = collector(data.path(), &[&usual, more].concat());
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        refused(data.path(), &[&usual, more].concat())
     };
     for (more, words) in [
         (&["--link", "lte"][..], "home-1 has wan of router-1"),
@@ -190,9 +173,8 @@ async fn what_can_not_be_ordered_or_planned_is_refused_with_what_can() {
     let file = data.path().join("plan.toml");
     std::fs::write(&file, "[all]\ninterval_ms = 5\n").unwrap();
     let set = ["plan", "set", "--all", file.to_str().unwrap()];
-    let output = collector(data.path(), &set);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(65), "{said}");
+    let (status, said) = refused(data.path(), &set);
+    assert_eq!(status, Some(65), "{said}");
     assert!(said.contains("all.interval_ms 5 is not accepted: 100 to 600000"), "{said}");
     assert_eq!(printed(data.path(), &["plan", "log"]), "");
 }

@@ -2,32 +2,9 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::{Command, Output};
-
+use common::program::{printed, refused};
 use common::{Agent, Process, config, slot, spool};
 use hearth_proto::{Event, EventKind, LinkInfo, Record, Technology, UnixMs};
-
-fn collector(data: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("USER", "noc")
-        .output()
-        .unwrap()
-}
-
-fn printed(data: &Path, args: &[&str]) -> String {
-    let output = collector(data, args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(data: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let output = collector(data, args);
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn households_and_exclusions_are_shown_while_the_collector_serves() {

@@ -3,10 +3,9 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
 
 use common::kept::{appeared, keep};
-use common::{START, slot};
+use common::{START, program, slot};
 use hearth_collector::history::{Exclusion, Span};
 use hearth_collector::store::exclusions::Exclusions as _;
 use hearth_collector::store::sqlite::SqliteStore;
@@ -38,15 +37,9 @@ fn fill(data: &Path) {
 }
 
 fn explain(data: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(["explain", "home-1", "--time-zone", "Europe/Berlin"])
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("COLUMNS", "140")
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    let mut command = program::command(data);
+    command.args(["explain", "home-1", "--time-zone", "Europe/Berlin"]).args(args);
+    program::parts(command.env("COLUMNS", "140").output().unwrap())
 }
 
 #[test]

@@ -2,40 +2,12 @@
 
 mod common;
 
-use std::io::Write as _;
 use std::ops::Range;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use common::kept::{appeared, keep, plain_slot};
+use common::program::{printed_of as printed, refused_of as refused};
 use hearth_collector::store::sqlite::SqliteStore;
 use hearth_proto::{DownCause, Event, EventKind, Record, SlotLength, Technology, UnixMs, Vantage};
-
-fn collector(data: &Path, args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("USER", "noc")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn printed(data: &Path, args: &[&str], input: &str) -> String {
-    let output = collector(data, args, input);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(data: &Path, args: &[&str], input: &str) -> (Option<i32>, String) {
-    let output = collector(data, args, input);
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
 
 fn store() -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
@@ -166,7 +138,8 @@ fn a_breach_pays_exactly_what_the_promise_says() {
     drop(store);
     for (home, area) in [("home-1", "north"), ("home-2", "north"), ("home-3", "south")] {
         let told = format!(
-            "time_zone = \"UTC\"\nplace.area = \"{area}\"\nconsents = {{ areas = true }}\n"
+            "time_zone = \"UTC\"\nplace.area = \"{area}\"\n\
+             consents = {{ areas = true, product = true }}\n"
         );
         printed(data, &["home", "set", home, "-"], &told);
     }
@@ -207,6 +180,23 @@ fn a_breach_pays_exactly_what_the_promise_says() {
     let text = printed(data, &weeks, file);
     assert!(text.contains("Would have been broken in 2 of 6 weeks"), "{text}");
     assert!(text.contains("Would have paid 13.00 EUR"), "{text}");
+
+    // Who takes back that product may see it is in nothing that product is told.
+    let told = "time_zone = \"UTC\"\nplace.area = \"north\"\nconsents = { areas = true }\n";
+    printed(data, &["home", "set", "home-1", "-"], told);
+    let product = json(&[]);
+    assert_eq!((&product["audience"], &product["not_agreed"]), (&"product".into(), &1.into()));
+    assert_eq!(product["whole"]["paid"].as_f64(), Some(5.0), "{product:#}");
+    assert!(!product.to_string().contains("home-1"), "{product:#}");
+    let text = printed(data, &weeks, file);
+    assert!(text.contains("Left out: 1 home that has not agreed"), "{text}");
+    let alone: Vec<&str> = weeks.iter().copied().chain(["--household", "home-1"]).collect();
+    let (status, stderr) = refused(data, &alone, file);
+    assert_eq!(status, Some(77), "{stderr}");
+    // The NOC counts all, and says that it is for the NOC.
+    let noc = json(&["--for", "noc"]);
+    assert_eq!(noc["whole"]["paid"].as_f64(), Some(13.0), "{noc:#}");
+    assert!(noc["limits"].to_string().contains("it is not for these"), "{noc:#}");
 }
 
 #[test]

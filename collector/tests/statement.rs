@@ -4,9 +4,10 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use common::kept::{appeared, keep, plain_slot};
+use common::program::{ended, printed};
 use hearth_collector::store::sqlite::SqliteStore;
 use hearth_proto::{SlotLength, Technology, UnixMs, Vantage};
 
@@ -23,57 +24,55 @@ fn fill(data: &Path) {
     keep(&store, ("home-1", "agent-1"), Vantage::Device, records, UnixMs(START));
 }
 
-fn collector(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .current_dir(folder)
-        .env("HEARTH_DATA", folder)
-        .output()
-        .unwrap()
-}
-
-fn done(folder: &Path, args: &[&str]) -> String {
-    let output = collector(folder, args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let output = collector(folder, args);
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
 #[test]
 fn a_month_is_said_signed_and_checked_and_a_forgery_is_caught() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fill(folder);
-    done(folder, &["keygen", "key"]);
-    done(folder, &["keygen", "other"]);
+    printed(folder, &["keygen", "key"]);
+    printed(folder, &["keygen", "other"]);
     let month = ["statement", "home-1", "--month", "2026-10", "--time-zone", "UTC"];
     let with = |more: &[&'static str]| [&month[..], more].concat();
-    let said = done(folder, &month);
+    let said = printed(folder, &month);
     assert!(said.contains("Statement for home-1, October 2026"), "{said}");
     assert!(said.contains("We measured only 5 h of 31 days."), "{said}");
-    let german = done(folder, &with(&["--lang", "de"]));
+    let german = printed(folder, &with(&["--lang", "de"]));
     assert!(german.contains("Wir maßen nur 5 Std. von 31 Tage"), "{german}");
-    let json: serde_json::Value = serde_json::from_str(&done(folder, &with(&["--json"]))).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&printed(folder, &with(&["--json"]))).unwrap();
     assert_eq!(json["month"], serde_json::json!([2026, 10]));
 
-    done(folder, &with(&["--html", "s.html", "--records", "r.txt", "--sign-key", "key"]));
+    printed(folder, &with(&["--html", "s.html", "--records", "r.txt", "--sign-key", "key"]));
     let check = ["verify", "s.html", "--records", "r.txt", "--key", "key.pub"];
-    let holds = done(folder, &check);
+    let holds = printed(folder, &check);
     assert_eq!(holds.matches("holds ").count(), 5, "{holds}");
-    assert!(!holds.contains("THE SIGNER WAS NOT CHECKED"), "{holds}");
-    // Without a key the last word is that anybody could have signed it.
-    let unsure = done(folder, &["verify", "s.html", "--records", "r.txt"]);
+    assert!(holds.lines().last().unwrap().starts_with("HOLDS: it is by the key given"), "{holds}");
+    // Without a key the last word is that anybody could have signed it, in each way of
+    // saying it.
+    let (status, unsure, stderr) = ended(folder, &["verify", "s.html", "--records", "r.txt"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("not proven"), "{stderr}");
     let last = unsure.lines().last().unwrap();
-    assert!(last.starts_with("THE SIGNER WAS NOT CHECKED"), "{unsure}");
+    assert!(last.starts_with("NOT PROVEN: the signer was not checked"), "{unsure}");
+    for (more, status, verdict, signer) in [
+        (&["--key", "key.pub"][..], 0, "holds", "holds"),
+        (&["--records", "r.txt"], 2, "unproven", "not-checked"),
+        (&["--key", "other.pub"], 65, "fails", "fails"),
+    ] {
+        let (code, json, _) = ended(folder, &[&["verify", "s.html", "--json"], more].concat());
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((code, &json["verdict"]), (Some(status), &verdict.into()), "{json:#}");
+        let checks = json["checks"].as_array().unwrap();
+        let check = checks.iter().find(|c| c["what"] == "signer").unwrap();
+        assert_eq!(check["outcome"], signer, "{json:#}");
+    }
     let signer = holds.lines().find(|l| l.contains("are signed by")).unwrap();
     assert!(last.contains(signer.rsplit(' ').next().unwrap()), "{unsure}");
-    let (status, stdout, _) = refused(folder, &["verify", "s.html", "--key", "other.pub"]);
+    // A statement that somebody altered and signed anew with a key of his own.
+    printed(folder, &with(&["--html", "theirs.html", "--sign-key", "other"]));
+    assert_eq!(ended(folder, &["verify", "theirs.html"]).0, Some(2));
+    assert_eq!(ended(folder, &["verify", "theirs.html", "--key", "key.pub"]).0, Some(65));
+    let (status, stdout, _) = ended(folder, &["verify", "s.html", "--key", "other.pub"]);
     assert_eq!(status, Some(65));
     assert!(stdout.contains("FAILS        signer"), "{stdout}");
 
@@ -88,13 +87,13 @@ fn a_month_is_said_signed_and_checked_and_a_forgery_is_caught() {
 
     let page = std::fs::read_to_string(folder.join("s.html")).unwrap();
     std::fs::write(folder.join("forged.html"), page.replacen("5 h of", "9 h of", 1)).unwrap();
-    let (status, stdout, _) = refused(folder, &["verify", "forged.html"]);
+    let (status, stdout, _) = ended(folder, &["verify", "forged.html"]);
     assert_eq!(status, Some(65));
     assert!(stdout.contains("FAILS        shown text"), "{stdout}");
     let records = std::fs::read_to_string(folder.join("r.txt")).unwrap();
     let lacking: Vec<&str> = records.lines().skip(1).collect();
     std::fs::write(folder.join("lacking.txt"), lacking.join("\n")).unwrap();
-    let (_, stdout, _) = refused(folder, &["verify", "s.html", "--records", "lacking.txt"]);
+    let (_, stdout, _) = ended(folder, &["verify", "s.html", "--records", "lacking.txt"]);
     assert!(stdout.contains("FAILS        records"), "{stdout}");
 
     for (args, status, words) in [
@@ -106,13 +105,13 @@ fn a_month_is_said_signed_and_checked_and_a_forgery_is_caught() {
         (vec!["verify", "r.txt"], 65, "no statement is embedded"),
         (vec!["keygen", "key"], 78, "can't be written"),
     ] {
-        let (code, _, stderr) = refused(folder, &args);
+        let (code, _, stderr) = ended(folder, &args);
         assert_eq!(code, Some(status), "{args:?}: {stderr}");
         assert!(stderr.contains(words), "{args:?}: {stderr}");
     }
     #[cfg(not(feature = "pdf"))]
     {
-        let (code, _, stderr) = refused(folder, &with(&["--pdf", "s.pdf"]));
+        let (code, _, stderr) = ended(folder, &with(&["--pdf", "s.pdf"]));
         assert_eq!(code, Some(64));
         assert!(stderr.contains("--features pdf"), "{stderr}");
     }

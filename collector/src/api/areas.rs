@@ -9,6 +9,7 @@ use crate::console::ConsoleState;
 use crate::console::failure::Failure;
 use crate::console::query::{AreasQuery, Pairs};
 use crate::export::areas::tables;
+use crate::homes::Audience;
 
 /// Seconds after which a roll-up that is being drawn up is worth asking for again.
 const AGAIN_S: u64 = 10;
@@ -17,16 +18,30 @@ pub(super) async fn areas(
     State(state): State<ConsoleState>,
     pairs: Pairs,
 ) -> Result<Response, Failure> {
-    let query = AreasQuery::of(&pairs, state.catalogue())?;
-    let export = Export::of(&pairs)?;
-    let drawn = state.areas(query.range).await?;
+    answer(&state, &pairs, Audience::Noc).await
+}
+
+pub(super) async fn answer(
+    state: &ConsoleState,
+    pairs: &Pairs,
+    audience: Audience,
+) -> Result<Response, Failure> {
+    let query = AreasQuery::of(pairs, state.catalogue())?;
+    let export = Export::of(pairs)?;
+    let drawn = state.areas(audience, query.range).await?;
     let drawn = drawn.ok_or(Failure::NotYet { what: "the roll-up", again_s: AGAIN_S })?;
     let mut report = drawn.report.clone();
     if let Some(activity) = &query.activity {
         report.rank_by(activity);
     }
     match export {
-        Some(export) => export.answer("areas", &tables(&report)),
+        Some(export) => {
+            let name = match audience {
+                Audience::Noc => "areas",
+                Audience::Product => "areas-product",
+            };
+            export.answer(name, &tables(&report))
+        }
         None => Ok(Json(report).into_response()),
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! It is for the operator's NOC, as the console is, and listens on loopback by default:
 //! a home's reports name what it does and needs whether or not it agreed that product
-//! may see that. Put whoever is not of the NOC on the replays and roll-ups, which keep
-//! to consents, not on this.
+//! may see that. What is under `/api/v1/product/` keeps to that consent, and is all that
+//! a proxy may let product and marketing have.
 //!
 //! Errors are problem details (RFC 9457), drawn by the console's failure layer.
 
@@ -13,6 +13,7 @@ mod export;
 mod homes;
 mod ledger;
 mod orders;
+mod product;
 
 pub use orders::Noc;
 
@@ -34,6 +35,10 @@ use export::Export;
 pub fn routes() -> Router<ConsoleState> {
     Router::new()
         .route("/api/v1/areas", get(areas::areas))
+        .route("/api/v1/product/areas", get(product::areas))
+        .route("/api/v1/product/households", get(product::homes))
+        .route("/api/v1/product/households/{household}/profile", get(product::profile))
+        .route("/api/v1/product/households/{household}/remedies", get(product::remedies))
         .route("/api/v1/households", get(homes::homes))
         .route("/api/v1/households/{household}", get(report))
         .route("/api/v1/households/{household}/profile", get(profile))

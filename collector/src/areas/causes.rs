@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use super::rollup::HomeRuns;
-use super::suppress::{BySets, K, showable};
 use super::{AreaKind, Cause, Grouping, Medium};
+use crate::anonymity::{BySets, K, showable_bits};
 
 /// The most candidates that are looked at, and shown.
 const LOOKED_AT: usize = 30;
@@ -97,7 +97,7 @@ pub(super) fn rank(universe: &Universe<'_>, hit: &[usize]) -> Vec<Cause> {
         *homes.entry(*of).or_default() += 1;
     }
     let ranked: Vec<u32> = (0..found.len()).map(|bit| 1 << bit).collect();
-    let shown = showable(&homes, &ranked, universe.k);
+    let shown = showable_bits(&homes, &ranked, universe.k);
     let kept = found.into_iter().enumerate().filter(|(bit, _)| shown & (1 << bit) != 0);
     kept.map(|(_, (cause, _))| cause).take(SHOWN).collect()
 }

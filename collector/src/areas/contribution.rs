@@ -78,6 +78,8 @@ pub struct Contribution {
     pub(super) place: Place,
     /// It agreed to be part of area reports.
     pub(super) consents: bool,
+    /// It agreed that product and marketing may see it.
+    pub(super) product: bool,
     /// Some link was measured, and the primary was.
     pub(super) measured: bool,
     pub(super) primary: bool,
@@ -125,6 +127,7 @@ impl Contribution {
         Self {
             place: home.place.clone(),
             consents: home.consents.areas,
+            product: home.consents.product,
             measured,
             primary,
             backup: primary && !gaps.backups.is_empty(),

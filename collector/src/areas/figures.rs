@@ -8,10 +8,10 @@ use hearth_proto::Technology;
 use super::contribution::{SEGMENTS, Times};
 use super::rollup::sets_shown;
 use super::sums::{ActivitySum, HourSum, Sums, TechnologySum, sets};
-use super::suppress::{K, homes_in};
 use super::{
     Group, GroupActivity, GroupCongestion, GroupHour, GroupNeed, GroupSegment, GroupTechnology,
 };
+use crate::anonymity::{K, homes_in};
 use crate::report::figure::{Figure, Interval, IntervalMethod, Unit};
 use crate::report::interval::wilson;
 use crate::report::names::ActivityRef;

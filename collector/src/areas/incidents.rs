@@ -18,8 +18,8 @@ use hearth_proto::UnixMs;
 
 use super::causes::{self, Universe};
 use super::rollup::HomeRuns;
-use super::suppress::K;
 use super::{AreaIncident, AreaKind, Lost, Medium};
+use crate::anonymity::K;
 use crate::history::Span;
 use crate::report::figure::{Figure, Unit};
 use crate::report::names::ActivityRef;

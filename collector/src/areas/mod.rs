@@ -3,7 +3,7 @@
 //!
 //! Read in this order: the model here; `contribution` (what is kept of one home),
 //! `sums` (what is added up), `rollup` (how homes stream in, and what comes out);
-//! `suppress` (what may be shown); `incidents` and `causes`.
+//! `incidents` and `causes`. What may be shown is decided in [`crate::anonymity`].
 //!
 //! # What is protected
 //! A figure is over a group of homes. None is shown that is over fewer than k
@@ -17,14 +17,12 @@
 //!   certain technology, …) are shown only where every group of homes that they
 //!   tell apart is empty or has k homes. The same holds for the groupings beside an
 //!   area incident. So whatever is reckoned from sums, it is over k homes or more.
+//! - A report for product and marketing holds nothing of a home that did not agree to
+//!   be seen by them, whatever else it agreed to.
 //! - An activity's figures want k homes with evidence for it, and its hours of the
 //!   week are shown all or none.
 //!
-//! # What is not
-//! How many of a group were hit may be any number: of an area of which every home
-//! was out, each home was out. Reports of different spans, or drawn up before and
-//! after a home came, left or changed its consent, may be compared. Who knows
-//! figures of homes from elsewhere may take them off.
+//! What is not protected is said in [`crate::anonymity`].
 
 mod causes;
 mod contribution;
@@ -34,19 +32,19 @@ mod incidents;
 mod properties;
 mod rollup;
 mod sums;
-mod suppress;
 #[cfg(test)]
 mod tests;
 
 use hearth_proto::{Technology, UnixMs};
 use serde::Serialize;
 
+pub use crate::anonymity::K;
 pub use contribution::Contribution;
 pub use rollup::RollUp;
-pub use suppress::K;
 
 use crate::gaps::Segment;
 use crate::history::Span;
+use crate::homes::Audience;
 use crate::report::figure::Figure;
 use crate::report::names::ActivityRef;
 
@@ -66,7 +64,12 @@ pub struct AreasReport {
     pub activities: Vec<ActivityRef>,
     /// The fewest homes that a figure is over.
     pub k: K,
-    /// Homes known to the collector.
+    /// For whom it is drawn up.
+    pub audience: Audience,
+    /// Homes known to the collector that they may not see, as these did not agree: nothing
+    /// here holds anything of them.
+    pub not_agreed: u64,
+    /// All other homes known to the collector.
     pub homes: u64,
     /// Homes that agreed to be part of area reports.
     pub consenting: u64,

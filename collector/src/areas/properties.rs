@@ -70,6 +70,7 @@ fn one() -> impl Strategy<Value = Contribution> {
             Contribution {
                 place,
                 consents,
+                product: read,
                 measured: !technologies.is_empty(),
                 primary,
                 backup: primary && backup,

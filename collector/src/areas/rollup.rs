@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use super::contribution::{Contribution, LostIn, Run};
 use super::figures::Shown;
 use super::sums::{Sums, sets};
-use super::suppress::{K, showable};
 use super::{AreasReport, Group, MOST_INCIDENTS, incidents};
+use crate::anonymity::{K, showable_bits};
 use crate::history::Span;
-use crate::homes::Place;
+use crate::homes::{Audience, Place};
 use crate::qoe::catalogue::Catalogue;
 use crate::report::names::ActivityRef;
 use crate::report::zone;
@@ -65,6 +65,8 @@ pub struct RollUp {
     activities: Vec<ActivityRef>,
     catalogue: String,
     time_zone: String,
+    audience: Audience,
+    not_agreed: u64,
     homes: u64,
     consenting: u64,
     areas: BTreeMap<String, Area>,
@@ -83,6 +85,8 @@ impl RollUp {
                 .collect(),
             catalogue: catalogue.version.clone(),
             time_zone: zone(tz),
+            audience: Audience::Noc,
+            not_agreed: 0,
             homes: 0,
             consenting: 0,
             areas: BTreeMap::new(),
@@ -90,8 +94,22 @@ impl RollUp {
         }
     }
 
-    /// Adds one home, judged over the roll-up's own span.
+    /// For an audience, of homes that it may see; without it, for the NOC.
+    #[must_use]
+    pub fn for_audience(self, audience: Audience) -> Self {
+        Self { audience, ..self }
+    }
+
+    /// Counts a home that the audience may not see; of it nothing else is kept.
+    pub fn leave_out(&mut self) {
+        self.not_agreed += 1;
+    }
+
+    /// Adds one home, judged over the roll-up's own span, if its audience may see it.
     pub fn add(&mut self, home: &Contribution) {
+        if self.audience == Audience::Product && !home.product {
+            return self.leave_out();
+        }
         self.homes += 1;
         self.consenting += u64::from(home.consents);
         match home.area() {
@@ -108,6 +126,7 @@ impl RollUp {
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.homes += other.homes;
+        self.not_agreed += other.not_agreed;
         self.consenting += other.consenting;
         for (name, more) in other.areas {
             let area = self.areas.entry(name).or_default();
@@ -155,6 +174,8 @@ impl RollUp {
             catalogue: self.catalogue.clone(),
             activities: self.activities.clone(),
             k,
+            audience: self.audience,
+            not_agreed: self.not_agreed,
             homes: self.homes,
             consenting: self.consenting,
             left_out,
@@ -184,5 +205,5 @@ pub(super) fn ranked(sums: &Sums) -> Vec<u32> {
 
 /// What of a group's sums may be shown, as bits of its sets.
 pub(super) fn sets_shown(sums: &Sums, k: K) -> u32 {
-    showable(&sums.sets, &ranked(sums), k)
+    showable_bits(&sums.sets, &ranked(sums), k)
 }

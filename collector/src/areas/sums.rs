@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use hearth_proto::Technology;
 
 use super::contribution::{Contribution, HourTimes, SEGMENTS, Times};
-use super::suppress::BySets;
+use crate::anonymity::BySets;
 use crate::gaps::HOURS_OF_WEEK;
 
 /// Sets of homes whose figures may differ from those of the whole group, a bit

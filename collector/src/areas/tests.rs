@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::gaps::Gaps;
 use crate::history::History;
-use crate::homes::{Consents, Home, Place};
+use crate::homes::{Audience, Consents, Home, Place};
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
 use crate::scripted::{START, Script, ScriptLink, What};
@@ -333,4 +333,41 @@ fn a_part_that_few_homes_are_of_is_not_told_apart() {
     assert_eq!(area.technologies.len(), 1);
     // Nor is it said of twelve, if three are left.
     assert_eq!(area.technologies[0].technology, Technology::Fttp);
+}
+
+#[test]
+fn a_report_for_product_holds_nothing_of_a_home_that_did_not_agree_to_it() {
+    let history = |down: bool| {
+        let mut script = script(vec![links().remove(0)]);
+        if down {
+            fail(&mut script, 0, 0, DAY);
+        }
+        script.history()
+    };
+    let (good, bad) = (history(false), history(true));
+    let span = Span { from: START, to: START.plus(DAY) };
+    let product = || {
+        RollUp::new(span, &Catalogue::built_in(), &TimeZone::UTC).for_audience(Audience::Product)
+    };
+    let (mut all, mut agreed, mut noc) = (product(), product(), rollup());
+    for number in 0..24 {
+        let mut home = home("north", number);
+        home.consents.product = number % 2 == 0;
+        let contribution = contribute(&home, if home.consents.product { &good } else { &bad });
+        all.add(&contribution);
+        noc.add(&contribution);
+        if home.consents.product {
+            agreed.add(&contribution);
+        } else {
+            agreed.leave_out();
+        }
+    }
+    let told = all.report(K::default());
+    assert_eq!(told, agreed.report(K::default()));
+    assert_eq!((told.homes, told.not_agreed, told.operator.homes), (12, 12, 12));
+    assert_eq!(told.areas[0].activities[0].lost_ms, 0, "those that fared badly did not agree");
+    // The network is kept running with all of them.
+    let noc = noc.report(K::default());
+    assert_eq!((noc.homes, noc.not_agreed, noc.operator.homes), (24, 0, 24));
+    assert_eq!(noc.areas[0].activities[0].lost_ms, 12 * DAY as u64);
 }

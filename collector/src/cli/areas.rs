@@ -8,6 +8,7 @@ use super::span::SpanArgs;
 use super::{CliError, DataArgs, print, tell};
 use crate::areas::K;
 use crate::export;
+use crate::homes::Audience;
 use crate::render;
 use crate::store::sqlite::SqliteStore;
 use crate::survey::{Survey, survey};
@@ -23,6 +24,9 @@ pub(super) struct AreasArgs {
     /// The fewest homes that any figure is over, 2 to 1000
     #[arg(long, value_name = "HOMES", default_value_t, env = "HEARTH_AREA_K")]
     area_k: K,
+    /// For whom: noc, or product, which sees only homes that agreed to it
+    #[arg(long = "for", value_name = "WHOM", default_value_t)]
+    audience: Audience,
     /// Rank area incidents by what this activity lost alone
     #[arg(long, value_name = "ACTIVITY")]
     activity: Option<String>,
@@ -46,7 +50,8 @@ pub(super) fn run(args: &AreasArgs) -> Result<(), CliError> {
     }
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
     let tz = args.judge.zone();
-    let Survey { rollup, unread } = survey(&store, args.span.span(now())?, &catalogue, &tz)?;
+    let span = args.span.span(now())?;
+    let Survey { rollup, unread } = survey(&store, span, &catalogue, &tz, args.audience)?;
     if unread > 0 {
         tell(&format!("{unread} homes could not be read and are left out"));
     }
@@ -55,7 +60,11 @@ pub(super) fn run(args: &AreasArgs) -> Result<(), CliError> {
         report.rank_by(id);
     }
     if args.export.asked() {
-        args.export.run("areas", &export::areas::tables(&report))
+        let name = match args.audience {
+            Audience::Noc => "areas",
+            Audience::Product => "areas-product",
+        };
+        args.export.run(name, &export::areas::tables(&report))
     } else if args.json {
         print(&render::json(&report))
     } else {

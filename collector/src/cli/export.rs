@@ -1,11 +1,11 @@
 //! `--format`, `--table` and `--out`: reports as tables for other programs.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, print, tell};
+use super::{CliError, files, print, print_octets, tell};
 use crate::export::{self, Format, Table, json};
 
 /// How a report is exported, if it is.
@@ -66,14 +66,7 @@ impl ExportArgs {
             (None, Err(_)) if std::io::stdout().is_terminal() => Err(CliError::Usage(
                 "a Parquet file is not for a terminal: give --out FILE".to_owned(),
             )),
-            (None, Err(_)) => {
-                let mut out = std::io::stdout().lock();
-                let written = out.write_all(bytes).and_then(|()| out.flush());
-                written.map_err(|source| CliError::Io {
-                    doing: "writing to standard output".to_owned(),
-                    source,
-                })
-            }
+            (None, Err(_)) => print_octets(bytes),
         }
     }
 }
@@ -82,13 +75,8 @@ fn bytes(table: &Table, format: Format) -> Result<Vec<u8>, CliError> {
     export::bytes(table, format).map_err(|e| CliError::Data(crate::error_chain(&e)))
 }
 
-/// Whole or not at all: written beside, then renamed.
 fn write(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let refused = |source| CliError::Io { doing: format!("writing {}", file.display()), source };
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".part");
-    std::fs::write(&beside, bytes).map_err(refused)?;
-    std::fs::rename(&beside, file).map_err(refused)?;
+    files::write(file, bytes)?;
     tell(&format!("written to {}", file.display()));
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `home`: what is told of homes, by whom and since when.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -9,7 +8,7 @@ use hearth_proto::HouseholdId;
 use super::exclude::existing;
 use super::households::instant;
 use super::report::{CatalogueArgs, now};
-use super::{CliError, DataArgs, Who, print, tell};
+use super::{CliError, DataArgs, Who, files, print, tell};
 use crate::homes::{HomeEntry, file, list};
 use crate::render;
 use crate::store::Store;
@@ -84,7 +83,7 @@ enum Action {
 pub(super) fn run(args: HomeArgs) -> Result<(), CliError> {
     match args.action {
         Action::Set { household, file, catalogue, who } => {
-            let (text, name) = read(&file)?;
+            let (text, name) = files::text(&file)?;
             let home = file::parse(&text, &name, &catalogue.load()?)
                 .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
             let store = existing(&who.data)?;
@@ -128,7 +127,7 @@ pub(super) fn run(args: HomeArgs) -> Result<(), CliError> {
 }
 
 fn import(path: &Path, catalogue: &CatalogueArgs, who: &Who) -> Result<(), CliError> {
-    let (text, name) = read(path)?;
+    let (text, name) = files::text(path)?;
     let list = list::parse(&text, &name, &catalogue.load()?)
         .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
     let store = existing(&who.data)?;
@@ -144,23 +143,6 @@ fn import(path: &Path, catalogue: &CatalogueArgs, who: &Who) -> Result<(), CliEr
     store.change_homes(&changes)?;
     let same = all - changes.len();
     print(&format!("{} homes told of, {same} were told the same before\n", changes.len()))
-}
-
-/// A file's text, or standard input's, with what errors call it.
-pub(super) fn read(path: &Path) -> Result<(String, String), CliError> {
-    let name = if path.as_os_str() == "-" {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    };
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).map(|_| ())
-    } else {
-        std::fs::read_to_string(path).map(|t| text = t)
-    };
-    read.map_err(|source| CliError::Io { doing: format!("reading {name}"), source })?;
-    Ok((text, name))
 }
 
 /// Says where nothing was ever heard of a household: its id may be mistyped.

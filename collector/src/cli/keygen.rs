@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, print};
-use crate::statement::seal::SigningKey;
+use super::{CliError, keys, print};
 
 #[derive(Debug, Args)]
 pub(super) struct KeygenArgs {
@@ -14,8 +13,7 @@ pub(super) struct KeygenArgs {
 }
 
 pub(super) fn run(args: &KeygenArgs) -> Result<(), CliError> {
-    let (beside, public) =
-        SigningKey::generate(&args.file).map_err(|e| CliError::Config(crate::error_chain(&e)))?;
+    let (beside, public) = keys::generate(&args.file)?;
     print(&format!(
         "private key {}: keep it; whoever has it can sign in your name\npublic key  {}: publish \
          it\nfingerprint {public}\n",

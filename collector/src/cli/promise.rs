@@ -1,16 +1,17 @@
 //! `promise`: history held against a proposed guarantee.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use hearth_proto::HouseholdId;
 use jiff::civil::Date;
 
-use super::home::read;
 use super::report::{JudgeArgs, now, style};
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, files, print};
+use crate::anonymity::K;
+use crate::homes::Audience;
 use crate::ledger::Ledger;
+use crate::over_homes::over_homes;
 use crate::promise::by_day::count_days;
 use crate::promise::guarantee::{self, Guarantee};
 use crate::promise::hours::Stretch;
@@ -50,10 +51,12 @@ pub(super) struct PromiseArgs {
     /// These households only; may be given several times [default: all]
     #[arg(long, value_name = "ID")]
     household: Vec<HouseholdId>,
-    /// The fewest homes that a group is told of by name: 2 to 1000000
-    #[arg(short, long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
-    k: u64,
+    /// The fewest homes that a figure of a group is over, 2 to 1000
+    #[arg(short, long, value_name = "HOMES", default_value_t)]
+    k: K,
+    /// For whom: product, which sees only homes that agreed to it, or noc
+    #[arg(long = "for", value_name = "WHOM", default_value_t = Audience::Product)]
+    audience: Audience,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -61,7 +64,7 @@ pub(super) struct PromiseArgs {
 
 pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     let catalogue = args.judge.catalogue()?;
-    let (text, name) = read(&args.file)?;
+    let (text, name) = files::text(&args.file)?;
     let guarantee = guarantee::parse(&text, &name, &catalogue)
         .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
     let periods = periods(args, &guarantee)?;
@@ -76,12 +79,21 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     }
     let only = catalogue.only(&guarantee.activity, guarantee.score);
     let only = only.ok_or_else(|| CliError::Data(format!("{name}: the score can't be used")))?;
-    let work = Work { store: &store, catalogue: &only, judge: &args.judge, periods: &periods };
-    let replay = work.all(&guarantee, &households)?;
-    let mut told = replay.outcome(&periods, &catalogue.version, args.k);
-    if let [household] = households.as_slice() {
-        told.over_days(&replay, &work.days(&guarantee, household)?);
+    for household in &args.household {
+        args.audience.check(household, &store.home(household)?)?;
     }
+    let work = Work {
+        store: &store,
+        catalogue: &only,
+        judge: &args.judge,
+        periods: &periods,
+        guarantee: &guarantee,
+        audience: args.audience,
+    };
+    let part = work.all(&households)?;
+    let mut told = part.replay.outcome(&periods, &catalogue.version, args.k);
+    // Of several homes it is the homes that are drawn again, not their days.
+    told.over_days(&part.replay, &part.days);
     if args.json {
         return print(&render::json(&told));
     }
@@ -114,72 +126,52 @@ struct Work<'w> {
     catalogue: &'w Catalogue,
     judge: &'w JudgeArgs,
     periods: &'w [Stretch],
+    guarantee: &'w Guarantee,
+    audience: Audience,
+}
+
+/// What one thread keeps of its homes.
+struct Part {
+    replay: Replay,
+    /// A single home's days by period.
+    days: Vec<Vec<Counted>>,
 }
 
 impl Work<'_> {
     /// One home at a time on each core: what is kept of it are sums.
-    fn all(&self, guarantee: &Guarantee, homes: &[HouseholdId]) -> Result<Replay, StoreError> {
-        let next = AtomicUsize::new(0);
-        let part = || {
-            let mut replay = Replay::new(guarantee.clone());
-            while let Some(household) = homes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.one(&mut replay, guarantee, household).inspect_err(|_| {
-                    // The other threads find nothing left to do.
-                    next.store(homes.len(), Ordering::Relaxed);
-                })?;
-            }
-            Ok(replay)
+    fn all(&self, homes: &[HouseholdId]) -> Result<Part, StoreError> {
+        let alone = homes.len() == 1;
+        let begin = || Part {
+            replay: Replay::new(self.guarantee.clone(), self.audience),
+            days: Vec::new(),
         };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let parts: Vec<_> = std::thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(part)).collect();
-            running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-        });
-        let mut whole = Replay::new(guarantee.clone());
-        for part in parts {
-            match part {
-                Ok(part) => whole.merge(part?),
-                Err(panic) => std::panic::resume_unwind(panic),
+        let parts = over_homes(homes, begin, |part, home| self.one(part, home, alone))?;
+        Ok(parts.into_iter().fold(begin(), |mut whole, part| {
+            whole.replay.merge(part.replay);
+            whole.days.extend(part.days);
+            whole
+        }))
+    }
+
+    fn one(&self, part: &mut Part, household: &HouseholdId, alone: bool) -> Result<(), StoreError> {
+        let home = self.store.home(household)?;
+        let mut periods = Vec::with_capacity(self.periods.len());
+        if part.replay.counts(&home) {
+            let tz = self.judge.zone_of(&home);
+            for stretch in self.periods {
+                let Some(span) = stretch.span(&tz) else {
+                    periods.push(None);
+                    continue;
+                };
+                let history = self.store.history_with_lead(household, span)?;
+                let ledger = Ledger::build(&history, self.catalogue);
+                periods.push(count(&ledger, self.guarantee, span, &tz));
+                if alone {
+                    part.days.extend(count_days(&ledger, self.guarantee, span, &tz));
+                }
             }
         }
-        Ok(whole)
-    }
-
-    /// A home's days by period.
-    fn days(
-        &self,
-        guarantee: &Guarantee,
-        household: &HouseholdId,
-    ) -> Result<Vec<Vec<Counted>>, StoreError> {
-        let tz = self.judge.zone_of(&self.store.home(household)?);
-        let mut periods = Vec::with_capacity(self.periods.len());
-        for span in self.periods.iter().filter_map(|stretch| stretch.span(&tz)) {
-            let history = self.store.history_with_lead(household, span)?;
-            let ledger = Ledger::build(&history, self.catalogue);
-            periods.extend(count_days(&ledger, guarantee, span, &tz));
-        }
-        Ok(periods)
-    }
-
-    fn one(
-        &self,
-        replay: &mut Replay,
-        guarantee: &Guarantee,
-        household: &HouseholdId,
-    ) -> Result<(), StoreError> {
-        let home = self.store.home(household)?;
-        let tz = self.judge.zone_of(&home);
-        let mut periods = Vec::with_capacity(self.periods.len());
-        for stretch in self.periods {
-            let Some(span) = stretch.span(&tz) else {
-                periods.push(None);
-                continue;
-            };
-            let history = self.store.history_with_lead(household, span)?;
-            let ledger = Ledger::build(&history, self.catalogue);
-            periods.push(count(&ledger, guarantee, span, &tz));
-        }
-        replay.home(household, &home, &periods);
+        part.replay.home(household, &home, &periods);
         Ok(())
     }
 }

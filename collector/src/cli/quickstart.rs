@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use hearth_proto::HouseholdId;
 
+use super::files::{beside, write};
 use super::report::{JudgeArgs, now, style};
 use super::span::duration;
-use super::statement::{beside, write};
 use super::{CliError, DataArgs, Interrupt, print, run_async, tell};
 use crate::console::statement_html;
 use crate::quickstart::{self, Plan, ReflectorArg, TargetArg};

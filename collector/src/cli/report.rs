@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::export::ExportArgs;
 use super::span::SpanArgs;
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, print, tell};
 use crate::export;
-use crate::homes::Home;
+use crate::homes::{Audience, Home};
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
 use crate::render::{self, Style};
@@ -37,6 +37,15 @@ pub(super) struct ReportArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    /// For whom: noc, or product, which sees only homes that agreed to it
+    #[arg(long = "for", value_name = "WHOM", default_value_t)]
+    audience: Audience,
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +137,11 @@ enum Trends {
 }
 
 fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
+    draw_for(args, trends, Audience::Noc)
+}
+
+/// Of a home that the audience may see.
+fn draw_for(args: &ReportArgs, trends: Trends, audience: Audience) -> Result<Drawn, CliError> {
     let catalogue = args.judge.catalogue()?;
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
     let household = match &args.household {
@@ -135,8 +149,9 @@ fn draw(args: &ReportArgs, trends: Trends) -> Result<Drawn, CliError> {
         None => only(&store)?,
     };
     let now = now();
-    let history = store.history_with_lead(&household, args.span.span(now)?)?;
     let home = store.home(&household)?;
+    audience.check(&household, &home)?;
+    let history = store.history_with_lead(&household, args.span.span(now)?)?;
     let tz = args.judge.zone_of(&home);
     let (ledger, report) = match trends {
         Trends::Left => household_report(&history, &home, &catalogue, &tz, now),
@@ -172,12 +187,16 @@ fn document(report: &Report, name: &str, body: &serde_json::Value) -> serde_json
     })
 }
 
-pub(super) fn profile(args: &ReportArgs) -> Result<(), CliError> {
-    let drawn = draw(args, Trends::Wanted)?;
+pub(super) fn profile(args: &ProfileArgs) -> Result<(), CliError> {
+    let drawn = draw_for(&args.report, Trends::Wanted, args.audience)?;
     let report = &drawn.report;
-    if args.json {
+    if !Audience::Product.may_see(&report.home) {
+        tell("note: for the NOC alone, this home has not agreed that product and marketing see it");
+    }
+    if args.report.json {
         let mut document = document(report, "profile", &json!(report.profile));
         document["remedies"] = json!(report.remedies);
+        document["audience"] = json!(args.audience);
         print(&render::json(&document))?;
     } else {
         print(&render::profile(&report.profile, &drawn.style))?;

@@ -1,11 +1,10 @@
 //! `score`: one framework's score of given figures, for checking it elsewhere.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, print};
+use super::{CliError, files, print};
 use crate::score::{self, Framework};
 
 #[derive(Debug, Args)]
@@ -18,18 +17,9 @@ pub(super) struct ScoreArgs {
 }
 
 pub(super) fn run(args: &ScoreArgs) -> Result<(), CliError> {
-    let mut text = String::new();
-    let read = if args.file.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).map(|_| ())
-    } else {
-        std::fs::read_to_string(&args.file).map(|t| text = t)
-    };
-    read.map_err(|source| CliError::Io {
-        doing: format!("reading {}", args.file.display()),
-        source,
-    })?;
-    let results = score::run(args.framework, &text)
-        .map_err(|e| CliError::Data(format!("{}: {e}", args.file.display())))?;
+    let (text, name) = files::text(&args.file)?;
+    let results =
+        score::run(args.framework, &text).map_err(|e| CliError::Data(format!("{name}: {e}")))?;
     for one in results {
         print(&format!("{one}\n"))?;
     }

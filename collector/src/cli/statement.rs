@@ -6,8 +6,9 @@ use clap::Args;
 use hearth_proto::UnixMs;
 use jiff::tz::TimeZone;
 
+use super::files::write;
 use super::report::{ReportArgs, now, only, style};
-use super::{CliError, print, tell};
+use super::{CliError, keys, print, tell};
 use crate::console::statement_html;
 use crate::history::Span;
 use crate::render;
@@ -15,7 +16,7 @@ use crate::report::household_report;
 use crate::statement::messages::Lang;
 use crate::statement::month_of;
 use crate::statement::records::Records;
-use crate::statement::seal::{Sealed, SigningKey};
+use crate::statement::seal::Sealed;
 use crate::store::Store as _;
 use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
@@ -73,8 +74,7 @@ impl Month {
 
 pub(super) fn run(args: &StatementArgs) -> Result<(), CliError> {
     let draw_pdf = args.pdf.as_deref().map(pdf_engine).transpose()?;
-    let key = args.sign_key.as_deref().map(SigningKey::read).transpose();
-    let key = key.map_err(|e| CliError::Config(crate::error_chain(&e)))?;
+    let key = args.sign_key.as_deref().map(keys::private).transpose()?;
     let report = &args.report;
     let catalogue = report.judge.catalogue()?;
     let store = SqliteStore::open_read_only(&report.data.folder()?)?;
@@ -140,21 +140,6 @@ fn pdf_engine(file: &Path) -> Result<DrawPdf, CliError> {
          write a page with --html and print it",
         file.display()
     )))
-}
-
-/// A file, whole or not at all: written beside, then renamed.
-pub(super) fn write(file: &Path, content: &[u8]) -> Result<(), CliError> {
-    let refused = |source| CliError::Io { doing: format!("writing {}", file.display()), source };
-    let beside = beside(file);
-    std::fs::write(&beside, content).map_err(refused)?;
-    std::fs::rename(&beside, file).map_err(refused)
-}
-
-/// Where a file is written until it is whole.
-pub(super) fn beside(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
 }
 
 #[cfg(test)]

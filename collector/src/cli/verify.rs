@@ -1,15 +1,17 @@
 //! `verify`: checks a statement's file offline.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
 use super::report::CatalogueArgs;
-use super::{CliError, print};
+use super::{CliError, files, keys, print};
 use crate::console::statement_html;
+use crate::render;
 use crate::statement::records::Records;
-use crate::statement::seal::{PublicKey, Sealed};
-use crate::statement::verify::{self, Check, OpenError, Outcome};
+use crate::statement::seal::Sealed;
+use crate::statement::verify::{self, Check, OpenError, Outcome, Verdict, What};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -18,16 +20,15 @@ pub(super) struct VerifyArgs {
     /// The records that it rests on, as `statement --records` wrote them
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
-    /// The signer's public key (PEM)
+    /// The signer's public key (PEM), as the signer publishes it: without it a statement
+    /// is never said to hold, since anybody can alter one and sign it anew
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// As JSON: the `verdict` (holds, unproven or fails) and each check
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     catalogue: CatalogueArgs,
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(file)
-        .map_err(|source| CliError::Io { doing: format!("reading {}", file.display()), source })
 }
 
 fn data(e: &dyn std::error::Error) -> CliError {
@@ -52,7 +53,7 @@ fn open_pdf(_: &[u8]) -> Result<(Sealed, Vec<u8>), CliError> {
 }
 
 pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
-    let shown = read(&args.statement)?;
+    let shown = files::octets(&args.statement)?;
     let (sealed, drawn) = if shown.starts_with(b"%PDF-") {
         open_pdf(&shown)?
     } else {
@@ -61,12 +62,11 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
         let drawn = statement_html(&sealed).into_bytes();
         (sealed, drawn)
     };
-    let key = args.key.as_deref().map(PublicKey::read).transpose();
-    let key = key.map_err(|e| CliError::Config(crate::error_chain(&e)))?;
+    let key = args.key.as_deref().map(keys::public).transpose()?;
     let records = match &args.records {
         None => None,
         Some(file) => {
-            let text = String::from_utf8(read(file)?);
+            let text = String::from_utf8(files::octets(file)?);
             let text = text.map_err(|_| {
                 CliError::Data(format!("{}: is not accepted: lines of text", file.display()))
             })?;
@@ -77,14 +77,37 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
     checks.push(verify::text(&sealed, &shown, &drawn));
     let of_records = verify::records(&sealed, records.as_ref(), &args.catalogue.load()?);
     checks.extend(of_records.map_err(|e| data(&e))?);
-    print(&said(&sealed, &checks, key.is_some()))?;
-    if checks.iter().any(|c| c.outcome == Outcome::Fails) {
-        return Err(CliError::Data("the statement does not hold".to_owned()));
+    let verdict = Verdict::of(&checks, records.is_some());
+    if args.json {
+        print(&render::json(&document(&sealed, &checks, verdict)))?;
+    } else {
+        print(&said(&sealed, &checks, verdict))?;
     }
-    Ok(())
+    match verdict {
+        Verdict::Holds => Ok(()),
+        Verdict::Unproven => Err(CliError::Unproven),
+        Verdict::Fails => Err(CliError::Data("the statement does not hold".to_owned())),
+    }
 }
 
-fn said(sealed: &Sealed, checks: &[Check], with_key: bool) -> String {
+/// What no check can show.
+const BEYOND: &str = "whether the agent measured rightly, and whether what was told of the home \
+                      and of the times left out is true";
+
+fn document(sealed: &Sealed, checks: &[Check], verdict: Verdict) -> serde_json::Value {
+    json!({
+        "household": sealed.statement.household,
+        "span": sealed.statement.span,
+        "language": sealed.lang.tag(),
+        "verdict": verdict,
+        // Whoever's that is, unless the check of the signer holds.
+        "signed_by": sealed.signature.as_ref().map(|s| s.key.to_string()),
+        "checks": checks,
+        "not_checked": BEYOND,
+    })
+}
+
+fn said(sealed: &Sealed, checks: &[Check], verdict: Verdict) -> String {
     let mut text = format!("{}\n", sealed.sheet().of);
     for check in checks {
         let outcome = match check.outcome {
@@ -92,18 +115,24 @@ fn said(sealed: &Sealed, checks: &[Check], with_key: bool) -> String {
             Outcome::Fails => "FAILS",
             Outcome::NotChecked => "not checked",
         };
-        let line = [format!("{outcome:<12} {:<11} ", check.what), check.said.clone()];
+        let line = [format!("{outcome:<12} {:<11} ", check.what.words()), check.said.clone()];
         text.extend(line);
         text.push('\n');
     }
-    text += "Not checked by any of this: whether the agent measured rightly, and whether what was \
-             told of the home and of the times left out is true.\n";
-    if let (false, Some(signature)) = (with_key, &sealed.signature) {
-        text += "\nTHE SIGNER WAS NOT CHECKED: anybody could have altered the statement and signed \
-                 it anew. ";
-        text.extend(["It is the operator's only if ", &signature.key.to_string()]);
-        text += " is the key that the operator publishes: compare the two, or give that key with \
-                 --key FILE.\n";
-    }
+    text.extend(["Not checked by any of this: ", BEYOND, ".\n\n"]);
+    let signer_open =
+        checks.iter().any(|c| c.what == What::Signer && c.outcome == Outcome::NotChecked);
+    let last = match (verdict, &sealed.signature) {
+        (Verdict::Holds, _) => "HOLDS: it is by the key given, and shows what was signed.",
+        (Verdict::Fails, _) => "DOES NOT HOLD.",
+        (Verdict::Unproven, Some(signature)) if signer_open => &format!(
+            "NOT PROVEN: the signer was not checked. Anybody could have altered the statement and \
+             signed it anew. It is the operator's only if {} is the key that the operator \
+             publishes: give that key with --key FILE.",
+            signature.key
+        ),
+        (Verdict::Unproven, _) => "NOT PROVEN: a check that was asked for could not be made.",
+    };
+    text.extend([last, "\n"]);
     text
 }

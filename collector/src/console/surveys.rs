@@ -12,6 +12,7 @@ use super::ConsoleState;
 use super::failure::Failure;
 use crate::areas::AreasReport;
 use crate::history::Span;
+use crate::homes::Audience;
 use crate::survey::{Survey, survey};
 
 /// Ranges offered, with their length in milliseconds.
@@ -45,11 +46,14 @@ pub struct Drawn {
 
 #[derive(Debug, Default)]
 struct Kept {
-    drawn: BTreeMap<&'static str, Arc<Drawn>>,
+    drawn: BTreeMap<Which, Arc<Drawn>>,
     running: bool,
 }
 
-/// Roll-ups kept, one a range.
+/// For whom, and the range.
+type Which = (Audience, &'static str);
+
+/// Roll-ups kept, one a range and audience.
 #[derive(Debug, Default)]
 pub struct Surveys(Mutex<Kept>);
 
@@ -68,11 +72,10 @@ impl Surveys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is kept of a range, and whether it has to be drawn up now; whoever is
-    /// told so does it.
-    fn claim(&self, range: &'static str, now: UnixMs) -> (Option<Arc<Drawn>>, bool) {
+    /// What is kept, and whether it has to be drawn up now; whoever is told so does it.
+    fn claim(&self, which: Which, now: UnixMs) -> (Option<Arc<Drawn>>, bool) {
         let mut kept = self.kept();
-        let drawn = kept.drawn.get(range).cloned();
+        let drawn = kept.drawn.get(&which).cloned();
         let fresh = |d: &Arc<Drawn>| now.since(d.at) <= FRESH_MS.max(d.took_ms * REST);
         let due = !kept.running && !drawn.as_ref().is_some_and(fresh);
         kept.running |= due;
@@ -81,14 +84,20 @@ impl Surveys {
 }
 
 impl ConsoleState {
-    /// A range's roll-up, as far as there is one; `None`: it is being drawn up.
-    pub async fn areas(&self, range: &'static str) -> Result<Option<Arc<Drawn>>, Failure> {
-        let (kept, due) = self.surveys.claim(range, self.now());
+    /// A range's roll-up for an audience, as far as there is one; `None`: it is being
+    /// drawn up.
+    pub async fn areas(
+        &self,
+        audience: Audience,
+        range: &'static str,
+    ) -> Result<Option<Arc<Drawn>>, Failure> {
+        let which = (audience, range);
+        let (kept, due) = self.surveys.claim(which, self.now());
         if !due {
             return Ok(kept);
         }
         let running = Running(self.clone());
-        let work = tokio::task::spawn_blocking(move || running.0.survey(range));
+        let work = tokio::task::spawn_blocking(move || running.0.survey(which));
         // One that is old is shown at once; else there may be so few homes that the
         // wait is short. The work goes on by itself.
         if kept.is_some() {
@@ -101,15 +110,15 @@ impl ConsoleState {
         }
     }
 
-    fn survey(&self, range: &'static str) -> Result<Arc<Drawn>, Failure> {
+    fn survey(&self, (audience, range): Which) -> Result<Arc<Drawn>, Failure> {
         let length = RANGES.iter().find(|r| r.0 == range).map_or(24 * HOUR, |r| r.2);
         let at = self.now();
         let span = Span { from: at.plus(-length), to: at };
-        let done = survey(&*self.store, span, &self.catalogue, &self.zone);
+        let done = survey(&*self.store, span, &self.catalogue, &self.zone, audience);
         let Survey { rollup, unread } = done.map_err(|e| Failure::internal(&e))?;
         let report = rollup.report(self.areas_k);
         let drawn = Arc::new(Drawn { at, took_ms: self.now().since(at), unread, report });
-        self.surveys.kept().drawn.insert(range, drawn.clone());
+        self.surveys.kept().drawn.insert((audience, range), drawn.clone());
         Ok(drawn)
     }
 }
@@ -124,17 +133,20 @@ mod tests {
     #[test]
     fn one_is_drawn_up_at_a_time_and_again_once_it_is_old() {
         let surveys = Surveys::default();
-        let (none, due) = surveys.claim("7d", UnixMs(0));
+        let week = (Audience::Noc, "7d");
+        let (none, due) = surveys.claim(week, UnixMs(0));
         assert!(none.is_none() && due);
-        assert!(!surveys.claim("24h", UnixMs(0)).1, "another is running");
+        assert!(!surveys.claim((Audience::Noc, "24h"), UnixMs(0)).1, "another is running");
         let span = Span { from: UnixMs(0), to: UnixMs(1) };
         let rollup = RollUp::new(span, &Catalogue::built_in(), &TimeZone::UTC);
         let report = rollup.report(K::default());
         let drawn = Drawn { at: UnixMs(0), took_ms: 60_000, unread: 0, report };
-        surveys.kept().drawn.insert("7d", Arc::new(drawn));
+        surveys.kept().drawn.insert(week, Arc::new(drawn));
         surveys.kept().running = false;
-        let (kept, due) = surveys.claim("7d", UnixMs(10 * 60_000));
+        let (kept, due) = surveys.claim(week, UnixMs(10 * 60_000));
         assert!(kept.is_some() && !due, "it took a minute: ten minutes are not old");
-        assert!(surveys.claim("7d", UnixMs(10 * 60_000 + 1)).1);
+        assert!(surveys.claim(week, UnixMs(10 * 60_000 + 1)).1);
+        let product = surveys.claim((Audience::Product, "7d"), UnixMs(0)).0;
+        assert!(product.is_none(), "another audience has its own");
     }
 }

@@ -5,6 +5,8 @@ use hearth_proto::UnixMs;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+pub(crate) use crate::report::wording::{capital as sentence, count};
+
 /// Stands where there is no figure; never a 0.
 pub const NONE: &str = "–";
 
@@ -114,19 +116,6 @@ pub fn bytes(v: f64) -> String {
     }
 }
 
-/// A count, its thousands set apart.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// "a", "a and b", "a, b and c".
 pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     match items {
@@ -137,12 +126,6 @@ pub fn list<S: AsRef<str>>(items: &[S]) -> String {
             format!("{} and {}", head.join(", "), last.as_ref())
         }
     }
-}
-
-/// The text with its first letter raised, to begin a sentence.
-pub fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// A name with its first letter lowered, to stand within a sentence; "DNS"
@@ -199,12 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_lists() {
-        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!(count(999), "999");
+    fn lists_and_names_within_a_sentence() {
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(list::<&str>(&[]), "");
-        assert_eq!(sentence("fibre"), "Fibre");
         assert_eq!(within("Film in 4K"), "film in 4K");
         assert_eq!(within("DNS"), "DNS");
     }

@@ -6,6 +6,7 @@ use hearth_proto::DownCause;
 use serde::{Deserialize, Serialize};
 
 use super::Segment;
+use crate::report::names::LinkRef;
 
 /// A point on the way out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +18,8 @@ pub enum Place {
     FirstHop,
     /// The reflector.
     Reflector,
-    /// The reflector over another link, by that link's label.
-    ReflectorOver(String),
+    /// The reflector over another link, by that link's place in the ledger.
+    ReflectorOver(usize),
     /// Another target, by its name.
     Target(String),
 }
@@ -55,24 +56,28 @@ pub enum Fact {
     },
     /// One link's part of a household's incident.
     OnLink {
-        /// The link's label.
-        label: String,
+        /// The link's place in the ledger.
+        link: usize,
         /// Where the trouble lay on it.
         segment: Segment,
         /// What speaks for that.
         facts: Vec<Fact>,
     },
-    /// A link that was not measured meanwhile, by its label.
-    LinkNotMeasured(String),
+    /// A link that was not measured meanwhile, by its place in the ledger.
+    LinkNotMeasured(usize),
+}
+
+fn label(links: &[LinkRef], place: usize) -> &str {
+    links.get(place).map_or("", |l| &l.label)
 }
 
 impl Place {
-    fn words(&self) -> String {
+    fn words(&self, links: &[LinkRef]) -> String {
         match self {
             Self::Gateway => "the gateway".to_owned(),
             Self::FirstHop => "the first router beyond it".to_owned(),
             Self::Reflector => "the reflector".to_owned(),
-            Self::ReflectorOver(link) => format!("over {link}, the reflector"),
+            Self::ReflectorOver(link) => format!("over {}, the reflector", label(links, *link)),
             Self::Target(target) => format!("target {target}"),
         }
     }
@@ -90,13 +95,13 @@ pub(crate) fn cause(cause: DownCause) -> &'static str {
 }
 
 impl Fact {
-    /// In an engineer's words.
-    pub fn words(&self) -> String {
+    /// In an engineer's words, of a ledger with these links.
+    pub fn words(&self, links: &[LinkRef]) -> String {
         match self {
             Self::Down(why) => cause(*why).to_owned(),
-            Self::NotProbed(place) => format!("{} was not probed", place.words()),
+            Self::NotProbed(place) => format!("{} was not probed", place.words(links)),
             Self::NeverAnswers(place) => {
-                format!("{} never answers, so it tells nothing", place.words())
+                format!("{} never answers, so it tells nothing", place.words(links))
             }
             Self::Answered { place, answered, tried, times } => {
                 let times = times.map_or_else(String::new, |t| {
@@ -104,13 +109,14 @@ impl Fact {
                     let (p95, around) = (ms(t.p95_us), ms(t.median_around_us));
                     format!(", p95 {p95:.1} ms (median around it {around:.1} ms)")
                 });
-                format!("{} answered {answered} of {tried}{times}", place.words())
+                format!("{} answered {answered} of {tried}{times}", place.words(links))
             }
-            Self::OnLink { label, segment, facts } => {
-                let facts: Vec<String> = facts.iter().map(Self::words).collect();
+            Self::OnLink { link, segment, facts } => {
+                let facts: Vec<String> = facts.iter().map(|f| f.words(links)).collect();
+                let label = label(links, *link);
                 format!("{label}: {}; {}", segment.words(), facts.join("; "))
             }
-            Self::LinkNotMeasured(label) => format!("{label}: not measured"),
+            Self::LinkNotMeasured(link) => format!("{}: not measured", label(links, *link)),
         }
     }
 }

@@ -201,6 +201,10 @@ fn assemble(
     }
 }
 
+fn words(facts: &[Fact], ledger: &Ledger) -> Vec<String> {
+    facts.iter().map(|f| f.words(&ledger.links)).collect()
+}
+
 /// Each link's incidents.
 pub(super) fn of_links(history: &History, ledger: &Ledger) -> Listed {
     let witnesses = Witness::all(history, ledger);
@@ -223,7 +227,7 @@ pub(super) fn of_links(history: &History, ledger: &Ledger) -> Listed {
             };
             let mut incident = assemble(ledger, &found, edges, &columns, connection);
             (incident.segment, incident.facts) = witnesses[l].segment(found.run, &witnesses);
-            incident.evidence = incident.facts.iter().map(Fact::words).collect();
+            incident.evidence = words(&incident.facts, ledger);
             incident.worked_on = worked_on(ledger, found.run, l);
             incident.link = Some(link.clone());
             incidents.push(incident);
@@ -273,16 +277,15 @@ pub(super) fn of_household(history: &History, ledger: &Ledger) -> Listed {
             let mut segments = Vec::new();
             for (l, own) in witnesses.iter().enumerate() {
                 let slots = &ledger.connection(l)[run.first..=run.last];
-                let label = own.link.label.clone();
                 if slots.iter().any(|c| c.state().is_known()) {
                     let (segment, facts) = own.segment(run, &[]);
                     segments.push(segment);
-                    incident.facts.push(Fact::OnLink { label, segment, facts });
+                    incident.facts.push(Fact::OnLink { link: l, segment, facts });
                 } else {
-                    incident.facts.push(Fact::LinkNotMeasured(label));
+                    incident.facts.push(Fact::LinkNotMeasured(l));
                 }
             }
-            incident.evidence = incident.facts.iter().map(Fact::words).collect();
+            incident.evidence = words(&incident.facts, ledger);
             segments.dedup();
             if let [one] = segments[..] {
                 incident.segment = one;

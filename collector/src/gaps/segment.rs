@@ -284,7 +284,7 @@ impl Witness<'_> {
             });
             if answered > 0 {
                 evidence.push(Fact::Answered {
-                    place: Place::ReflectorOver(other.link.label.clone()),
+                    place: Place::ReflectorOver(other.link.index),
                     answered,
                     tried: answered + lost,
                     times: None,

@@ -6,13 +6,16 @@
 //! declare may overlap.
 //!
 //! Read in this order: this file (what is told), `file` (one home's file), `list` and
-//! `csv` (an operator's list of many), `fields` (what each value may be).
+//! `csv` (an operator's list of many), `fields` (what each value may be), `audience` (who
+//! may see a home).
 
+mod audience;
 pub(crate) mod csv;
 mod fields;
 pub mod file;
 pub mod list;
 
+pub use audience::{Audience, NoAudience, NotAgreed};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,5 @@
 //! The BEAD programme's rule, over a household's evenings.
 
-use super::bnetza::capital;
 use super::chosen::{Chosen, WIFI};
 use super::{Direction, Evidence, Line, Outcome, Rule, Verdict, mbps};
 use crate::history::Span;
@@ -11,6 +10,7 @@ use crate::qoe::units::{Mbps, Millis, PositiveMbps};
 use crate::report::days::days;
 use crate::report::figure::{Figure, Unit};
 use crate::report::interval;
+use crate::report::wording::capital;
 
 const VERSION: &str = "NTIA 2025, bead_v1";
 

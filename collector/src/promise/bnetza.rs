@@ -8,6 +8,7 @@ use super::{Direction, Evidence, Line, Outcome, Rule, Verdict, mbps};
 use crate::qoe::bnetza::{self, Breach, Campaign, Contract, DAYS, TESTS_A_DAY};
 use crate::qoe::units::{Mbps, PositiveMbps};
 use crate::report::figure::{Figure, Unit};
+use crate::report::wording::capital;
 
 const VERSION: &str = "Vfg. 99/2021, bnetza_precheck_v1";
 
@@ -141,10 +142,4 @@ fn words(breach: Breach) -> &'static str {
         Breach::Normal => "the normal speed was missed too often",
         Breach::Minimum => "the speed fell under the minimum",
     }
-}
-
-/// With its first letter as a sentence begins.
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

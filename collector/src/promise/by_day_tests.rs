@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::anonymity::K;
+use crate::homes::Audience;
 use crate::homes::Home;
 use crate::promise::guarantee::tests::EVENINGS;
 use crate::promise::guarantee::{self, Guarantee};
@@ -19,14 +21,14 @@ fn day(bad: u64) -> Counted {
 }
 
 fn replayed(periods: &[Vec<Counted>], homes: usize) -> Simulation {
-    let mut replay = Replay::new(evenings());
+    let mut replay = Replay::new(evenings(), Audience::Noc);
     let counted: Vec<_> =
         periods.iter().map(|days| Some(("FTTP", Counted::sum(days.iter())))).collect();
     for home in 0..homes {
         let name = format!("home-{home}");
         replay.home(&name.parse().unwrap(), &Home::default(), &counted);
     }
-    let mut told = replay.outcome(&[], "test", 10);
+    let mut told = replay.outcome(&[], "test", K::default());
     told.over_days(&replay, periods);
     told
 }

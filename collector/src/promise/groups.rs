@@ -1,4 +1,4 @@
-//! Sums over groups of homes, told only where a group has enough of them.
+//! Sums over groups of homes, one table's. Which of them are told, `kinds` says.
 //!
 //! A home may be in several groups at once (what it does), so sums are kept for each
 //! set of groups that homes are in; a group's sum is that of the sets it is in, and
@@ -117,12 +117,12 @@ pub(super) struct Groups {
     sets: BTreeMap<BTreeSet<String>, Tally>,
 }
 
-/// The groups that may be told.
+/// A table of the groups that may be told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Told {
-    /// By name; none tells fewer than k homes apart.
+    /// By name.
     pub(super) groups: Vec<(String, Tally)>,
-    /// All homes in none of them: none, or at least k unless no group is told.
+    /// All homes in none of them.
     pub(super) others: Tally,
     /// Groups that are not told by name.
     pub(super) merged: u64,
@@ -146,132 +146,52 @@ impl Groups {
         sum
     }
 
-    /// Groups by name, the largest first, each only if all homes that those told tell
-    /// apart, the others among them, are at least `k` (as areas' reports do it): homes
-    /// of two overlapping groups could be found out as what one lacks of the other.
-    pub(super) fn told(&self, k: u64) -> Told {
-        let names: BTreeSet<&String> = self.sets.keys().flatten().collect();
-        let mut ranked: Vec<(u64, &String)> = names
-            .iter()
-            .map(|name| {
-                let of = self.sets.iter().filter(|(set, _)| set.contains(*name));
-                (of.map(|(_, tally)| tally.homes).sum(), *name)
-            })
-            .filter(|(homes, _)| *homes >= k)
-            .collect();
-        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-        // The sets that what is told so far does not tell apart.
-        let mut apart: Vec<Vec<(&BTreeSet<String>, u64)>> =
-            vec![self.sets.iter().map(|(set, tally)| (set, tally.homes)).collect()];
-        let mut taken: BTreeSet<&String> = BTreeSet::new();
-        for (_, name) in ranked {
-            let split: Vec<_> = apart
-                .iter()
-                .flat_map(|of| {
-                    let (inside, outside): (Vec<_>, Vec<_>) =
-                        of.iter().partition(|(set, _)| set.contains(name));
-                    [inside, outside]
-                })
-                .filter(|of| !of.is_empty())
-                .collect();
-            if split.iter().all(|of| of.iter().map(|(_, homes)| homes).sum::<u64>() >= k) {
-                apart = split;
-                taken.insert(name);
-            }
-        }
+    /// With the names that may be told.
+    pub(super) fn told(&self, names: &BTreeSet<&str>) -> Told {
+        let all: BTreeSet<&String> = self.sets.keys().flatten().collect();
+        let told: Vec<&String> =
+            all.iter().copied().filter(|n| names.contains(n.as_str())).collect();
         Told {
-            groups: taken
+            groups: told
                 .iter()
                 .map(|name| ((*name).clone(), self.sum(|set| set.contains(*name))))
                 .collect(),
-            others: self.sum(|set| !set.iter().any(|name| taken.contains(name))),
-            merged: (names.len() - taken.len()) as u64,
+            others: self.sum(|set| !set.iter().any(|name| names.contains(name.as_str()))),
+            merged: (all.len() - told.len()) as u64,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::kinds::{Kind, Kinds};
     use super::*;
-    use proptest::prelude::*;
+    use crate::anonymity::K;
 
-    fn groups(homes: &[(&[&str], usize)]) -> Groups {
-        let mut groups = Groups::default();
+    #[test]
+    fn groups_of_too_few_homes_are_other_homes_each_once() {
+        let homes: [(&[&str], usize); 4] =
+            [(&["play"], 8), (&["play", "care"], 5), (&["work"], 12), (&[], 10)];
+        let (mut groups, mut kinds) = (Groups::default(), Kinds::default());
         for (i, (set, n)) in homes.iter().enumerate() {
             for home in 0..*n {
                 let draws: Vec<u64> = Draws::of(&format!("{i}-{home}")).take(RESAMPLES).collect();
                 let sums = Sums { judged: 3, broken: u64::from(home % 2 == 0), paid: 100 };
                 groups.home(set.iter().map(|s| (*s).to_owned()).collect(), sums, &draws);
+                let needs = set.iter().map(|s| (*s).to_owned()).collect();
+                kinds.home(Kind { needs, ..Kind::default() });
             }
         }
-        groups
-    }
-
-    fn said(told: &Told) -> (Vec<(&str, u64)>, u64) {
-        let named = told.groups.iter().map(|(name, t)| (name.as_str(), t.homes)).collect();
-        (named, told.others.homes)
-    }
-
-    #[test]
-    fn groups_under_k_are_other_homes() {
-        let all = groups(&[(&["north"], 12), (&["south"], 10), (&["east"], 9), (&[], 4)]);
-        assert_eq!(said(&all.told(10)), (vec![("north", 12), ("south", 10)], 13));
-        assert_eq!(all.told(10).merged, 1);
-    }
-
-    #[test]
-    fn a_small_rest_takes_the_smallest_group_with_it() {
-        let all = groups(&[(&["north"], 12), (&["south"], 10), (&["east"], 3)]);
-        assert_eq!(said(&all.told(10)), (vec![("north", 12)], 13));
-        let none = groups(&[(&["north"], 5), (&["south"], 4)]);
-        assert_eq!(said(&none.told(10)), (vec![], 9));
-        assert_eq!(said(&groups(&[(&["north"], 10)]).told(10)), (vec![("north", 10)], 0));
-    }
-
-    #[test]
-    fn a_home_in_several_groups_is_among_the_others_once() {
-        let sets: [(&[&str], usize); 4] =
-            [(&["play", "work"], 8), (&["work"], 4), (&["care", "play"], 5), (&[], 10)];
-        let all = groups(&sets);
-        assert_eq!(said(&all.told(4)), (vec![("care", 5), ("play", 13), ("work", 12)], 10));
-        // Four homes work and do not play.
-        assert_eq!(said(&all.told(5)), (vec![("care", 5), ("play", 13)], 14));
-    }
-
-    #[test]
-    fn what_one_group_lacks_of_another_is_no_small_group() {
-        // Of twelve homes that play eleven work: the twelfth would be told by itself.
-        let all = groups(&[(&["play", "work"], 11), (&["play"], 1), (&[], 20)]);
-        assert_eq!(said(&all.told(10)), (vec![("play", 12)], 20));
-        // Nor is what two have in common, or a third lacks of both.
-        let all = groups(&[(&["play", "work"], 3), (&["play"], 11), (&["work"], 10), (&[], 20)]);
-        assert_eq!(said(&all.told(10)), (vec![("play", 14)], 30));
-    }
-
-    proptest! {
-        #[test]
-        fn no_sum_of_groups_told_is_over_fewer_than_k_homes(
-            homes in prop::collection::vec((prop::collection::btree_set(0_u8..4, 0..4), 0_usize..6), 0..10),
-            weights in prop::collection::vec(-3_i64..4, 5),
-            k in 2_u64..8,
-        ) {
-            const NAMES: [&str; 4] = ["care", "learn", "play", "work"];
-            let homes: Vec<(Vec<&str>, usize)> = homes
-                .iter()
-                .map(|(set, n)| (set.iter().map(|i| NAMES[usize::from(*i)]).collect(), *n))
-                .collect();
-            let given: Vec<(&[&str], usize)> = homes.iter().map(|(s, n)| (&s[..], *n)).collect();
-            let told = groups(&given).told(k);
-            let mut by_weight: BTreeMap<i64, u64> = BTreeMap::new();
-            for (set, n) in &homes {
-                let named = |name: &&str| told.groups.iter().any(|(told, _)| told == name);
-                let weight = (0..4).filter(|i| named(&NAMES[*i]) && set.contains(&NAMES[*i]));
-                *by_weight.entry(weight.map(|i| weights[i]).sum()).or_default() += *n as u64;
-            }
-            if !told.groups.is_empty() {
-                prop_assert!(by_weight.values().all(|n| *n == 0 || *n >= k), "{by_weight:?}");
-            }
-        }
+        let said = |k| {
+            let told = groups.told(&kinds.names(K::try_from(k).unwrap()).needs);
+            let homes: Vec<(String, u64)> =
+                told.groups.into_iter().map(|(name, tally)| (name, tally.homes)).collect();
+            (homes, told.others.homes, told.merged)
+        };
+        let row = |name: &str, homes| (name.to_owned(), homes);
+        assert_eq!(said(10), (vec![row("play", 13), row("work", 12)], 10, 1));
+        assert_eq!(said(5), (vec![row("care", 5), row("play", 13), row("work", 12)], 10, 0));
+        assert_eq!(said(11), (vec![row("play", 13)], 22, 2));
     }
 
     #[test]

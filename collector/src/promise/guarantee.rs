@@ -1,6 +1,5 @@
 //! A proposed promise, as its file states it: TOML, checked as a whole.
 
-use jiff::civil::Weekday;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,6 +7,7 @@ use super::hours::{Hours, Window};
 use crate::qoe::Refusal;
 use crate::qoe::catalogue::{Catalogue, json};
 use crate::qoe::reading::{Reader, Table, lines, number, text};
+use crate::report::wording::DAYS;
 
 /// Why a text is no guarantee.
 #[derive(Debug, thiserror::Error)]
@@ -211,20 +211,10 @@ fn hours(reader: &mut Reader, value: &Value) -> Option<Hours> {
     Some(Hours::new(windows))
 }
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("Mon", Weekday::Monday),
-    ("Tue", Weekday::Tuesday),
-    ("Wed", Weekday::Wednesday),
-    ("Thu", Weekday::Thursday),
-    ("Fri", Weekday::Friday),
-    ("Sat", Weekday::Saturday),
-    ("Sun", Weekday::Sunday),
-];
-
 /// `Mon-Fri 18:00-23:00`.
 fn window(text: &str) -> Option<Window> {
     let (days, hours) = text.trim().split_once(' ')?;
-    let day = |name: &str| DAYS.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
+    let day = |name: &str| DAYS.iter().position(|day| day.eq_ignore_ascii_case(name));
     let mut on = [false; 7];
     if days.eq_ignore_ascii_case("daily") {
         on = [true; 7];

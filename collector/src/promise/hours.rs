@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use super::guarantee::Period;
 use crate::history::Span;
 use crate::report::days::{at_minute, days};
+use crate::report::wording::DAYS;
 
 /// Hours of certain days of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,10 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let on: Vec<usize> = (0..7).filter(|d| self.days[*d]).collect();
         let runs = on.chunk_by(|a, b| a + 1 == *b).map(|run| match *run {
-            [first, _, .., last] => format!("{}-{}", NAMES[first], NAMES[last]),
-            _ => run.iter().map(|d| NAMES[*d]).collect::<Vec<_>>().join(","),
+            [first, _, .., last] => format!("{}-{}", DAYS[first], DAYS[last]),
+            _ => run.iter().map(|d| DAYS[*d]).collect::<Vec<_>>().join(","),
         });
         let days =
             if on.len() == 7 { "daily".to_owned() } else { runs.collect::<Vec<_>>().join(",") };

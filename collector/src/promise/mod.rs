@@ -2,8 +2,8 @@
 //!
 //! Read in this order: the model here; `chosen` (which tests and times are evidence
 //! on a line); one file per rule, `bnetza`, `bead`, `ofcom` and `sla`; then
-//! [`guarantee`] (a proposed promise) and [`hours`] (when it counts), `groups` (for
-//! whom, so that nobody is found out), [`replay`] (history held against it),
+//! [`guarantee`] (a proposed promise) and [`hours`] (when it counts), `groups` and
+//! `kinds` (for whom, so that nobody is found out), [`replay`] (history held against it),
 //! [`simulation`] (what came of it) and [`by_day`] (how sure it is of a single home).
 
 mod bead;
@@ -13,6 +13,7 @@ mod chosen;
 mod groups;
 pub mod guarantee;
 pub mod hours;
+mod kinds;
 mod ofcom;
 pub mod replay;
 pub mod simulation;

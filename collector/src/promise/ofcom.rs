@@ -1,11 +1,11 @@
 //! Ranges of speed at peak and off it, over time and for one household.
 
-use super::bnetza::capital;
 use super::chosen::{Chosen, WIFI};
 use super::{Direction, Evidence, Line, Outcome, Rule, Verdict, mbps};
 use crate::qoe::ofcom::{self, MIN_TESTS, Peak};
 use crate::qoe::units::Mbps;
 use crate::report::figure::{Figure, Unit};
+use crate::report::wording::capital;
 
 const VERSION: &str = "after Ofcom's code on speeds (2018), ofcom_over_time_v1";
 

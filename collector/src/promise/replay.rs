@@ -14,9 +14,11 @@ use jiff::tz::TimeZone;
 use super::groups::{Draws, Groups, RESAMPLES, Sums, Tally, Told};
 use super::guarantee::{Guarantee, Scope};
 use super::hours::Stretch;
-use super::simulation::{LIMITS, Never, Row, Simulation, Table, Threshold};
+use super::kinds::{Kind, Kinds};
+use super::simulation::{Never, Row, Simulation, Table, Threshold, limits};
+use crate::anonymity::K;
 use crate::history::Span;
-use crate::homes::Home;
+use crate::homes::{Audience, Home};
 use crate::ledger::{Cell, Ledger, State};
 
 /// How far from the share promised others are tried, in percentage points.
@@ -127,11 +129,14 @@ pub(super) fn count_within(
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     guarantee: Guarantee,
+    audience: Audience,
+    not_agreed: u64,
     shares: Vec<f64>,
     whole: Tally,
     areas: Groups,
     technologies: Groups,
     needs: Groups,
+    kinds: Kinds,
     by_share: Vec<(Sums, u64)>,
     not_judged: u64,
     least: u64,
@@ -141,8 +146,8 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Of nobody yet.
-    pub fn new(guarantee: Guarantee) -> Self {
+    /// Of nobody yet, for an audience: it counts homes that the audience may see.
+    pub fn new(guarantee: Guarantee, audience: Audience) -> Self {
         let at = |points: f64| ((guarantee.share * 100.0 + points) * 1e6).round() / 1e8;
         let shares: Vec<f64> =
             NEIGHBOURS.map(at).into_iter().filter(|s| *s > 0.0 && *s <= 1.0).collect();
@@ -150,10 +155,13 @@ impl Replay {
             by_share: vec![(Sums::default(), 0); shares.len()],
             shares,
             guarantee,
+            audience,
+            not_agreed: 0,
             whole: Tally::default(),
             areas: Groups::default(),
             technologies: Groups::default(),
             needs: Groups::default(),
+            kinds: Kinds::default(),
             not_judged: 0,
             least: 0,
             most: 0,
@@ -183,14 +191,25 @@ impl Replay {
         self.sums(self.guarantee.share, &judged.iter().collect::<Vec<_>>())
     }
 
+    /// Whether a home counts: one that does not needs no judging, and is passed on
+    /// without periods.
+    pub fn counts(&self, home: &Home) -> bool {
+        self.audience.may_see(home)
+    }
+
     /// Counts a home with its periods: those that [`count`] gave, `None` for one in which
-    /// it had no link that the promise is about.
+    /// it had no link that the promise is about. Of a home that the audience may not see
+    /// nothing is kept but that it was left out.
     pub fn home(
         &mut self,
         household: &HouseholdId,
         home: &Home,
         periods: &[Option<(&'static str, Counted)>],
     ) {
+        if !self.counts(home) {
+            self.not_agreed += 1;
+            return;
+        }
         let counted = periods.iter().flatten();
         let enough = |c: &&Counted| c.judged(self.guarantee.minimum_coverage);
         let judged: Vec<&Counted> = counted.clone().map(|(_, c)| c).filter(enough).collect();
@@ -219,13 +238,17 @@ impl Replay {
         let draws: Vec<u64> = Draws::of(household.as_str()).take(RESAMPLES).collect();
         self.whole.home(sums, &draws);
         let one = |name: Option<String>| name.into_iter().collect::<BTreeSet<_>>();
-        let areas = home.place.area.clone().filter(|_| home.consents.areas);
-        self.areas.home(one(areas), sums, &draws);
         // As it was last.
         let technology = counted.clone().last().map(|(label, _)| (*label).to_owned());
-        self.technologies.home(one(technology.filter(|_| home.consents.areas)), sums, &draws);
-        let needs = home.does.iter().filter(|_| home.consents.product).cloned().collect();
-        self.needs.home(needs, sums, &draws);
+        let kind = Kind {
+            area: home.place.area.clone().filter(|_| home.consents.areas),
+            technology: technology.filter(|_| home.consents.areas),
+            needs: home.does.iter().filter(|_| home.consents.product).cloned().collect(),
+        };
+        self.areas.home(one(kind.area.clone()), sums, &draws);
+        self.technologies.home(one(kind.technology.clone()), sums, &draws);
+        self.needs.home(kind.needs.clone(), sums, &draws);
+        self.kinds.home(kind);
     }
 
     /// Keeps the first by name, so that any order of homes names the same.
@@ -242,6 +265,8 @@ impl Replay {
         self.areas.merge(&other.areas);
         self.technologies.merge(&other.technologies);
         self.needs.merge(&other.needs);
+        self.kinds.merge(&other.kinds);
+        self.not_agreed += other.not_agreed;
         for (mine, theirs) in self.by_share.iter_mut().zip(&other.by_share) {
             mine.0.add(theirs.0, 1);
             mine.1 += theirs.1;
@@ -255,11 +280,12 @@ impl Replay {
         }
     }
 
-    /// What comes of it, groups of under `k` homes not told by name.
-    pub fn outcome(&self, periods: &[Stretch], catalogue: &str, k: u64) -> Simulation {
+    /// What comes of it, groups told by name as far as `k` lets them be.
+    pub fn outcome(&self, periods: &[Stretch], catalogue: &str, k: K) -> Simulation {
+        let names = self.kinds.names(k);
         let row = |name: &str, tally: &Tally| Row::of(name, tally);
-        let table = |groups: &Groups| {
-            let Told { groups, others, merged } = groups.told(k);
+        let table = |groups: &Groups, names: &BTreeSet<&str>| {
+            let Told { groups, others, merged } = groups.told(names);
             let mut rows: Vec<Row> = groups.iter().map(|(name, t)| row(name, t)).collect();
             rows.sort_by(|a, b| b.share_broken().total_cmp(&a.share_broken()));
             if others.homes > 0 {
@@ -276,6 +302,8 @@ impl Replay {
         });
         Simulation {
             guarantee: self.guarantee.clone(),
+            audience: self.audience,
+            not_agreed: self.not_agreed,
             catalogue: catalogue.to_owned(),
             from: periods.first().map(|p| p.from.to_string()),
             to: periods.last().map(|p| p.to.to_string()),
@@ -291,11 +319,11 @@ impl Replay {
                 .iter()
                 .map(|(household, why)| Never { household: household.clone(), why })
                 .collect(),
-            by_area: table(&self.areas),
-            by_technology: table(&self.technologies),
-            by_need: table(&self.needs),
+            by_area: table(&self.areas, &names.areas),
+            by_technology: table(&self.technologies, &names.technologies),
+            by_need: table(&self.needs, &names.needs),
             thresholds: thresholds.collect(),
-            limits: LIMITS.map(str::to_owned).to_vec(),
+            limits: limits(self.audience),
         }
     }
 }

@@ -76,10 +76,10 @@ fn counted(
 }
 
 fn replayed(guarantee: &Guarantee, script: &Script) -> Simulation {
-    let mut replay = Replay::new(guarantee.clone());
+    let mut replay = Replay::new(guarantee.clone(), Audience::Noc);
     let periods = counted(&script.history(), guarantee, &berlin());
     replay.home(&"home-1".parse().unwrap(), &Home::default(), &periods);
-    replay.outcome(&months(), "test", 10)
+    replay.outcome(&months(), "test", K::default())
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn homes() -> impl Strategy<Value = Vec<(Home, Periods)>> {
 }
 
 fn all(guarantee: &Guarantee, homes: &[(usize, &(Home, Periods))]) -> Replay {
-    let mut replay = Replay::new(guarantee.clone());
+    let mut replay = Replay::new(guarantee.clone(), Audience::Noc);
     for (i, (home, periods)) in homes {
         replay.home(&format!("home-{i}").parse().unwrap(), home, periods);
     }
@@ -249,7 +249,7 @@ proptest! {
     fn a_stricter_share_never_pays_less(credit in credit(), homes in homes(), share in 0.5..1.0) {
         let guarantee = Guarantee { share, credit, ..evenings() };
         let homes: Vec<_> = homes.iter().enumerate().collect();
-        let told = all(&guarantee, &homes).outcome(&[], "test", 10);
+        let told = all(&guarantee, &homes).outcome(&[], "test", K::default());
         for pair in told.thresholds.windows(2) {
             prop_assert!(pair[0].share < pair[1].share);
             prop_assert!(pair[0].paid <= pair[1].paid && pair[0].broken <= pair[1].broken);
@@ -274,7 +274,7 @@ proptest! {
     #[test]
     fn tables_hold_every_judged_home_and_no_small_group(homes in homes(), k in 2_u64..12) {
         let homes: Vec<_> = homes.iter().enumerate().collect();
-        let told = all(&evenings(), &homes).outcome(&[], "test", k);
+        let told = all(&evenings(), &homes).outcome(&[], "test", K::try_from(k).unwrap());
         for table in [&told.by_area, &told.by_technology] {
             prop_assert_eq!(table.rows.iter().map(|r| r.homes).sum::<u64>(), told.whole.homes);
             prop_assert_eq!(table.rows.iter().map(|r| r.broken).sum::<u64>(), told.whole.broken);
@@ -295,10 +295,10 @@ proptest! {
     #[test]
     fn what_is_unknown_changes_no_verdict(ok in 0_u64..500, bad in 0_u64..50, unknown in 0_u64..500) {
         let judged = |unknown| {
-            let mut replay = Replay::new(Guarantee { minimum_coverage: 0.0, ..evenings() });
+            let mut replay = Replay::new(Guarantee { minimum_coverage: 0.0, ..evenings() }, Audience::Noc);
             let counted = Counted { ok, bad, unsure: 0, unknown };
             replay.home(&"home-1".parse().unwrap(), &Home::default(), &[Some(("FTTP", counted))]);
-            let told = replay.outcome(&[], "test", 10);
+            let told = replay.outcome(&[], "test", K::default());
             (told.whole.judged, told.whole.broken, told.never_judged)
         };
         prop_assert_eq!(judged(unknown), judged(0));

@@ -5,25 +5,51 @@ use serde::Serialize;
 
 use super::groups::Tally;
 use super::guarantee::Guarantee;
+use crate::anonymity::K;
+use crate::homes::Audience;
 use crate::report::figure::{Figure, Unit};
 
 /// What a replay does not show.
-pub(super) const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 3] = [
     "The past of homes with an agent: others may be worse or better off, and what comes may \
      differ from what was.",
     "Where a home used less than the speed that the activity needs, and no test showed it, that \
      speed is taken as given.",
     "Time without evidence counts neither for nor against the promise, and excluded time is left \
      out; a period with too little evidence is not judged.",
-    "Homes are told by area and technology only where they agreed to area reports, by need only \
-     where they agreed that product may see it; the others are among 'other homes'.",
 ];
+
+const FOR_PRODUCT: &str = "It counts only homes that agreed that product and marketing may see them. They are told by \
+     area and technology only where they agreed to area reports too; the others are among 'other \
+     homes'.";
+
+const FOR_NOC: &str = "It counts all homes, also those that have not agreed that product and marketing may see \
+     them: it is not for these. Homes are told by area and technology only where they agreed to \
+     area reports, by need only where they agreed that product may see it; the others are among \
+     'other homes'.";
+
+const ANONYMITY: &str = "No figure by area, technology or need is over fewer homes than k, nor can one be reckoned \
+     from the rows of all three tables. What a replay of other homes, periods or readers tells \
+     may be subtracted from this one: that is not prevented.";
+
+/// What a replay for an audience does not show, a sentence or two each.
+pub(super) fn limits(audience: Audience) -> Vec<String> {
+    let whom = match audience {
+        Audience::Noc => FOR_NOC,
+        Audience::Product => FOR_PRODUCT,
+    };
+    LIMITS.into_iter().chain([whom, ANONYMITY]).map(str::to_owned).collect()
+}
 
 /// What a promise would have come to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Simulation {
     /// The promise.
     pub guarantee: Guarantee,
+    /// For whom it is drawn up.
+    pub audience: Audience,
+    /// Homes that are left out, as they did not agree to be seen by them.
+    pub not_agreed: u64,
     /// The version of the catalogue judged by.
     pub catalogue: String,
     /// The first day, by each home's own calendar.
@@ -32,8 +58,8 @@ pub struct Simulation {
     pub to: Option<String>,
     /// How many periods that is.
     pub periods: u64,
-    /// The fewest homes that a group is told of by name.
-    pub k: u64,
+    /// The fewest homes that a figure of a group is over.
+    pub k: K,
     /// All homes that were judged.
     pub whole: Row,
     /// Periods broken whatever the time without evidence was like.
@@ -72,7 +98,8 @@ pub struct Never {
 pub struct Table {
     /// A row for each.
     pub rows: Vec<Row>,
-    /// Groups that are not told by name.
+    /// Groups that are not told by name: they, or what they leave of others, are too few
+    /// homes.
     pub groups_not_told: u64,
 }
 

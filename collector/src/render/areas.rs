@@ -1,9 +1,10 @@
 //! Roll-ups over areas as tables.
 
 use super::Style;
-use super::figures::{LEGEND, figure, range, short};
+use super::figures::{LEGEND, figure, need_words, range, short};
 use super::table::{Align, Table};
 use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
+use crate::homes::Audience;
 use crate::report::days::{length, local, period};
 
 /// The report on areas as text; losses are of one activity, or over all.
@@ -20,6 +21,13 @@ pub fn areas(report: &AreasReport, activity: Option<&str>, style: &Style) -> Str
             report.k.homes()
         ),
     );
+    if report.audience == Audience::Product {
+        let text = format!(
+            "for product and marketing: {} homes that have not agreed to that are left out",
+            report.not_agreed
+        );
+        out += &style.paragraph("", &text);
+    }
     if report.areas_withheld > 0 {
         let text = format!("{} areas with fewer such homes are not shown", report.areas_withheld);
         out += &style.paragraph("", &text);
@@ -38,7 +46,11 @@ pub fn areas(report: &AreasReport, activity: Option<&str>, style: &Style) -> Str
         out += &overview(report, activity, style);
         out.push('\n');
     }
-    out += &group("Whole operator", &report.operator, style);
+    let all = match report.audience {
+        Audience::Noc => "Whole operator",
+        Audience::Product => "All homes that agreed",
+    };
+    out += &group(all, &report.operator, style);
     for g in &report.areas {
         out.push('\n');
         out += &group(&format!("Area {}", g.area.as_deref().unwrap_or_default()), g, style);
@@ -194,11 +206,10 @@ fn group(title: &str, group: &Group, style: &Style) -> String {
         out += &style.paragraph("", &text);
     }
     let text = format!(
-        "outages that took the backup along: {}; need of a backup per home: {} and {}; homes with \
+        "outages that took the backup along: {}; need of a backup per home: {}; homes with \
          recurring congestion: {}",
         short(&group.shared),
-        short(&group.need.hours),
-        short(&group.need.bytes),
+        need_words(&group.need.hours, &group.need.bytes, short),
         short(&group.congestion.share)
     );
     out + &style.paragraph("", &text)

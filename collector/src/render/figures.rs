@@ -69,6 +69,18 @@ pub(super) fn short(figure: &Figure) -> String {
 /// What [`short`] leaves unsaid.
 pub(super) const LEGEND: &str = "- (have/need): not enough data";
 
+/// What a backup would have carried, in hours and bytes. Where neither is known that is
+/// said once: without hours there are no bytes.
+pub(super) fn need_words(hours: &Figure, bytes: &Figure, say: fn(&Figure) -> String) -> String {
+    match (hours, bytes) {
+        (Figure::NotEnoughData(_), Figure::NotEnoughData(_)) => say(hours),
+        (Figure::Measured(_), Figure::NotEnoughData(_)) => {
+            format!("{}; bytes: {}", say(hours), say(bytes))
+        }
+        (_, Figure::Measured(_)) => format!("{} and {}", say(hours), say(bytes)),
+    }
+}
+
 /// Its interval, or nothing where it has none or one without width.
 pub(super) fn range(figure: &Figure) -> String {
     match figure.measured() {
@@ -91,6 +103,18 @@ mod tests {
         assert_eq!(said(1_500_000.0, Unit::Bps), "1.5 Mbit/s");
         assert_eq!(said(999.0, Unit::Bytes), "999 B");
         assert_eq!(figure(&Figure::not_enough("x", 3, 5, "samples")), "not enough data (3/5)");
+    }
+
+    #[test]
+    fn a_need_that_is_not_known_is_said_once() {
+        let hours = Figure::new(3.0, Unit::Hours, 10, "slots");
+        let bytes = Figure::new(2e9, Unit::Bytes, 10, "slots");
+        let none = Figure::not_enough("x", 0, 1, "slots");
+        assert_eq!(need_words(&none, &none, figure), "not enough data (0/1)");
+        assert_eq!(need_words(&none, &none, short), "- (0/1)");
+        let uncounted = need_words(&hours, &none, figure);
+        assert!(uncounted.ends_with("; bytes: not enough data (0/1)"), "{uncounted}");
+        assert!(need_words(&hours, &bytes, figure).ends_with(" and 2.0 GB"));
     }
 
     #[test]

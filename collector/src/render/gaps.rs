@@ -1,11 +1,12 @@
 //! The gap report as tables.
 
 use super::Style;
-use super::figures::{figure, range, short, value};
+use super::figures::{figure, need_words, range, short, value};
 use super::table::{Align, Table};
-use crate::gaps::{Extent, Gaps, Incident, IncidentKind};
+use crate::gaps::{BackupNeed, Extent, Gaps, Incident, IncidentKind};
 use crate::report::days::{length, local};
 use crate::report::figure::{Figure, Unit};
+use crate::report::wording::DAYS;
 
 fn extent(e: Extent) -> String {
     if e.slots == 0 { "0".into() } else { length(e.ms) }
@@ -64,20 +65,10 @@ pub fn gaps(gaps: &Gaps, style: &Style) -> String {
         out += &style.paragraph("", &text);
     }
     let need = &gaps.backup_need;
-    let monthly = match need.hours_p50.value() {
-        None => figure(&need.hours_p50),
-        Some(_) => format!(
-            "{} and {} in the median month, {} and {} in the worst of ten",
-            figure(&need.hours_p50),
-            figure(&need.bytes_p50),
-            figure(&need.hours_p90),
-            figure(&need.bytes_p90)
-        ),
-    };
     let text = format!(
-        "backup need in this period: {} and {}; by month: {monthly}",
-        figure(&need.hours),
-        figure(&need.bytes)
+        "backup need in this period: {}; by month: {}",
+        need_words(&need.hours, &need.bytes, figure),
+        monthly_need(need)
     );
     out += &style.paragraph("", &text);
     for cap in &need.caps {
@@ -96,12 +87,29 @@ pub fn gaps(gaps: &Gaps, style: &Style) -> String {
     out + &recurring(gaps, style)
 }
 
+fn monthly_need(need: &BackupNeed) -> String {
+    match (need.hours_p50.value(), need.bytes_p50.value()) {
+        (None, _) => figure(&need.hours_p50),
+        (Some(_), None) => format!(
+            "{} in the median month, {} in the worst of ten; bytes: {}",
+            figure(&need.hours_p50),
+            figure(&need.hours_p90),
+            figure(&need.bytes_p50)
+        ),
+        (Some(_), Some(_)) => format!(
+            "{} and {} in the median month, {} and {} in the worst of ten",
+            figure(&need.hours_p50),
+            figure(&need.bytes_p50),
+            figure(&need.hours_p90),
+            figure(&need.bytes_p90)
+        ),
+    }
+}
+
 /// A need over a cap.
 fn times(of_cap: &Figure) -> String {
     of_cap.value().map_or_else(|| figure(of_cap), |v| format!("{v:.2} of it"))
 }
-
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// What recurs: congestion by hour of the day, and the worst hours of the week.
 fn recurring(gaps: &Gaps, style: &Style) -> String {
@@ -163,7 +171,7 @@ fn recurring(gaps: &Gaps, style: &Style) -> String {
         ("days bad", Align::Right),
     ]);
     for w in &gaps.worst_hours {
-        let day = WEEKDAYS[usize::from(w.weekday.clamp(1, 7)) - 1];
+        let day = DAYS[usize::from(w.weekday.clamp(1, 7)) - 1];
         table.row([
             w.activity.name.clone(),
             format!("{day} {:02}:00", w.hour),

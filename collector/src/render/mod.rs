@@ -1,12 +1,11 @@
-//! Reports as text for a terminal and as JSON. Read `table` first, then
-//! `figures`, then one file per report.
+//! Reports as text for a terminal. Read `table` first, then `figures`, then one file
+//! per report.
 
 mod areas;
 mod delivered;
 pub mod explain;
 mod figures;
 mod gaps;
-mod json;
 mod measured;
 mod needs;
 mod profile;
@@ -18,12 +17,12 @@ pub mod table;
 mod trials;
 mod weekly;
 
+pub use crate::report::json;
 pub use areas::areas;
 pub use explain::explain;
 pub use figures::figure;
 pub(crate) use figures::points;
 pub use gaps::gaps;
-pub use json::json;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use promises::promises;

@@ -4,6 +4,7 @@ use super::Style;
 use super::figures::{range, short};
 use super::table::{Align, Table};
 use crate::remedies::{Remedies, Remedy};
+use crate::report::wording::capital;
 
 /// What would help a home, and what would not.
 pub fn remedies(remedies: &Remedies, style: &Style) -> String {
@@ -12,7 +13,8 @@ pub fn remedies(remedies: &Remedies, style: &Style) -> String {
     out += &style.heading(&format!("What would help on {link}"));
     for remedy in &remedies.remedies {
         let why = remedy.why.join(". ");
-        let text = format!("{}: {}. {}", remedy.kind.words(), remedy.verdict.words(), upper(&why));
+        let text =
+            format!("{}: {}. {}", remedy.kind.words(), remedy.verdict.words(), capital(&why));
         out += &style.paragraph("- ", &dot(&text));
     }
     let gaining = remedies.recommended();
@@ -50,14 +52,6 @@ fn rows(table: &mut Table, remedy: &Remedy) {
             gain.days.to_string(),
         ]);
     }
-}
-
-/// With a capital, as a sentence begins.
-fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect::<String>())
 }
 
 fn dot(text: &str) -> String {

@@ -4,9 +4,9 @@ use super::Style;
 use super::figures::percent;
 use super::figures::{range, short};
 use super::table::{Align, Table};
-use crate::console::words::count as thousands;
 use crate::promise::guarantee::{Guarantee, Scope};
 use crate::promise::simulation::{Mean, Row, Simulation};
+use crate::report::wording::count as thousands;
 
 /// A simulation as text.
 pub fn simulation(s: &Simulation, style: &Style) -> String {
@@ -40,8 +40,11 @@ pub fn simulation(s: &Simulation, style: &Style) -> String {
             let n = table.groups_not_told;
             let what = title.split(" (").next().unwrap_or(title).to_lowercase();
             let groups = if n == 1 { "group is" } else { "groups are" };
-            let text =
-                format!("{what}: {n} {groups} too small to be told apart (under {} homes).", s.k);
+            let text = format!(
+                "{what}: {n} {groups} not told: they, or what they leave of others, are under {} \
+                 homes.",
+                s.k
+            );
             out += &style.paragraph("", &text);
         }
     }
@@ -151,6 +154,17 @@ fn verdict(s: &Simulation, style: &Style) -> String {
                 ),
             );
         }
+    }
+    if s.not_agreed > 0 {
+        let homes = if s.not_agreed == 1 { "home that has" } else { "homes that have" };
+        out += &style.paragraph(
+            "",
+            &format!(
+                "Left out: {} {homes} not agreed that product and marketing may see them (--for \
+                 noc counts them, for the NOC alone).",
+                thousands(s.not_agreed)
+            ),
+        );
     }
     if s.not_judged > 0 {
         out += &style.paragraph(

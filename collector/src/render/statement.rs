@@ -17,7 +17,10 @@ pub fn statement(sheet: &Sheet, style: &Style) -> String {
     out.push('\n');
     let time: Vec<String> =
         sheet.time.iter().map(|(what, long)| format!("{what}: {long}")).collect();
-    out += &style.paragraph("", &format!("{}.", time.join("; ")));
+    let time = time.join("; ");
+    // An abbreviated unit has its own.
+    let dot = if time.ends_with('.') { "" } else { "." };
+    out += &style.paragraph("", &format!("{time}{dot}"));
     for Section { title, lines, more } in sheet.sections().chain(sheet.small_print()) {
         out.push('\n');
         out += &style.heading(title);

@@ -6,11 +6,10 @@ use super::figures::{points, short};
 use super::table::{Align, Table};
 use crate::profile::{ActivityProfile, Change, Direction, Profile, Week};
 use crate::report::figure::percent;
+use crate::report::wording::DAYS;
 
 /// How many of the worst hours are named.
 const WORST: usize = 3;
-
-const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// An hour of the week: `Mon 20:00`.
 pub(crate) fn hour_words(week_hour: usize) -> String {

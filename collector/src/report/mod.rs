@@ -4,10 +4,12 @@
 pub(crate) mod calendar;
 pub(crate) mod days;
 pub mod figure;
+mod indented;
 pub(crate) mod interval;
 pub mod names;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wording;
 
 use hearth_proto::{HouseholdId, UnixMs};
 use jiff::tz::TimeZone;
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 pub(crate) use calendar::period_before;
 pub use figure::{Figure, Interval, IntervalMethod, Measured, NotEnough, Unit};
+pub use indented::json;
 pub use names::{ActivityRef, LinkRef};
 
 use crate::gaps::Gaps;

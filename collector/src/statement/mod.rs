@@ -34,7 +34,7 @@ pub use parts::{
 };
 
 use crate::gaps::{Fact, IncidentKind, Segment};
-use crate::history::{Exclusion, Span};
+use crate::history::Span;
 use crate::ledger::{Counts, Limit};
 use crate::profile::Confidence;
 use crate::report::figure::IntervalMethod;
@@ -74,7 +74,7 @@ pub struct Statement {
     /// What would have helped, and what would not.
     pub help: Help,
     /// Times left out of account, with who and why.
-    pub exclusions: Vec<Exclusion>,
+    pub exclusions: Vec<LeftOut>,
     /// What this does not show.
     pub does_not_show: Vec<NotShown>,
     /// Each link's figures, for the annex.
@@ -215,8 +215,8 @@ pub struct TimeAccount {
     pub connection: Counts,
 }
 
-/// An incident, for the customer. Links are named by their place in `links`,
-/// activities by theirs in `verdicts`.
+/// An incident, for the customer. Links are named by their place in `links`, in its
+/// facts too, activities by theirs in `verdicts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementIncident {
     /// On which link; `None`: on every link of the home.
@@ -245,6 +245,32 @@ pub struct StatementIncident {
     pub facts: Vec<Fact>,
 }
 
+/// Links that somebody named: by their places in `links`, so that each language has its
+/// own label for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    /// All of the home's.
+    All,
+    /// These: several where agents of the home have links of one name.
+    These(Vec<usize>),
+    /// None that any agent has told of; by the name that was given.
+    Unheard(String),
+}
+
+/// A time left out of account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Of which links.
+    pub links: Named,
+    /// When.
+    pub span: Span,
+    /// Who entered it.
+    pub by: String,
+    /// Why, in the author's own words.
+    pub why: String,
+}
+
 /// Something that a statement does not show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -267,8 +293,8 @@ pub enum NotShown {
     ClockSet,
     /// In the agent's own words: on which link, what, and why.
     CannotMeasure {
-        /// Its name; `None`: on none.
-        link: Option<String>,
+        /// Which; `None`: on none.
+        link: Option<Named>,
         /// What.
         what: String,
         /// Why.

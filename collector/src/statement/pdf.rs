@@ -211,12 +211,10 @@ mod tests {
     use crate::statement::{samples, verify};
 
     fn sealed(sample: &samples::Sample, lang: Lang) -> Sealed {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        SigningKey::generate(&path).unwrap();
+        let (_, key) = SigningKey::generate().unwrap();
         let mut sealed = Sealed::plain(sample.statement.clone(), lang);
         sealed.records = Some(Records::of(&sample.history, &sample.home).digest());
-        sealed.signed(&SigningKey::read(&path).unwrap())
+        sealed.signed(&key)
     }
 
     #[test]

@@ -128,6 +128,56 @@ pub(crate) fn helped() -> &'static Sample {
     &SAMPLE
 }
 
+/// Two agents whose links have one name, each with trouble of its own and together,
+/// and a time left out by that name.
+pub(crate) fn twins() -> &'static Sample {
+    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| Sample::new(twin_agents(), sold()));
+    &SAMPLE
+}
+
+fn twin_agents() -> History {
+    let day = 24 * HOUR;
+    let trouble = |mut link: ScriptLink, times: &[(i64, i64, What)]| {
+        for (from, to, what) in times {
+            link = link.trouble(*from, *to, *what);
+        }
+        link
+    };
+    let all_out = (day, day + HOUR, What::BeyondTheHop);
+    let unseen = (day + 15 * HOUR, day + 16 * HOUR, What::BeyondTheHop);
+    let fixed = trouble(links().remove(0), &[(HOUR, 3 * HOUR, What::Access), all_out, unseen]);
+    let mobile = trouble(links().remove(1), &[all_out, unseen]);
+    let theirs = trouble(ScriptLink::new("eth0", Technology::Lte, 60), &[all_out]);
+    let mut script = Script::minutes(2 * 1440, vec![fixed, mobile]);
+    script.exclusions.push(Exclusion {
+        link: Some("eth0".to_owned()),
+        span: Span { from: START.plus(10 * HOUR), to: START.plus(11 * HOUR) },
+        by: "zq-8".to_owned(),
+        why: "xyz 4712".to_owned(),
+    });
+    let mut history = script.history();
+    let mut other = Script::minutes(2 * 1440, vec![theirs]);
+    // The second time that the household is cut off finds it dark.
+    other.dark.push((day + 12 * HOUR, 2 * day));
+    let told = EventKind::CannotMeasure {
+        link: Some("eth0".parse().unwrap()),
+        what: "xyz 5".to_owned(),
+        why: "xyz 6".to_owned(),
+        remedy: "xyz 7".to_owned(),
+    };
+    let mut other = other.history();
+    let event = Event { at: START.plus(HOUR), at_boot_ms: 0, kind: told };
+    other.events.push(("agent".parse().unwrap(), event));
+    for (name, of) in [("zq-a", &mut history), ("zq-b", &mut other)] {
+        of.links.iter_mut().for_each(|l| l.agent = name.parse().unwrap());
+        of.events.iter_mut().for_each(|(agent, _)| *agent = name.parse().unwrap());
+    }
+    history.links.extend(other.links);
+    history.events.extend(other.events);
+    history.events.sort_by_key(|(_, e)| e.at);
+    history
+}
+
 /// Hardly anything of a month was measured.
 pub(crate) fn almost_empty() -> &'static Sample {
     static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
@@ -155,11 +205,12 @@ pub(crate) fn silent() -> &'static Sample {
 }
 
 /// All of them.
-pub(crate) fn all() -> [(&'static str, &'static Sample); 6] {
+pub(crate) fn all() -> [(&'static str, &'static Sample); 7] {
     [
         ("good", good()),
         ("bad", bad()),
         ("helped", helped()),
+        ("twins", twins()),
         ("almost empty", almost_empty()),
         ("short", short()),
         ("silent", silent()),

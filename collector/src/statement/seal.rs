@@ -8,10 +8,6 @@
 //! text around it is not signed: it is drawn again and compared, see `verify`.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
@@ -27,43 +23,19 @@ use super::words::{Proof, Sheet};
 use super::{Statement, base64};
 
 /// The payload's format.
-const FORMAT: &str = "hearth-statement-1";
+const FORMAT: &str = "hearth-statement-2";
 /// DER of an Ed25519 public key up to the key itself (RFC 8410).
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// Why a key can't be used.
-#[derive(Debug, thiserror::Error)]
+/// Why a key can't be used. The content itself is never told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// A file can't be read or written.
-    #[error("key file {}: can't be {doing}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// "read" or "written".
-        doing: &'static str,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// Others may read a private key.
-    #[error(
-        "key file {}: others on this machine may read it (mode {mode:04o}): not accepted; chmod \
-         it to 0600", path.display()
-    )]
-    Open {
-        /// Which.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// It holds no key of the kind. The content itself is never told.
-    #[error("key file {}: its content is not accepted: {accepted}", path.display())]
-    Content {
-        /// Which.
-        path: PathBuf,
-        /// What would have been accepted.
-        accepted: &'static str,
-    },
+    /// The text holds no key of the kind.
+    #[error("its content is not accepted: {0}")]
+    Content(
+        /// What would have been.
+        &'static str,
+    ),
     /// The system gave no random octets.
     #[error("no key could be made: the system gave no random octets")]
     NoRandom,
@@ -74,23 +46,19 @@ pub enum KeyError {
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
-    /// From a PEM file (RFC 8410), as `keygen` or `openssl pkey -pubout` writes it.
+    /// From PEM (RFC 8410), as [`Self::pem`] or `openssl pkey -pubout` writes it.
     ///
     /// # Errors
-    /// Names the file and what is accepted.
-    pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let pem = read(path)?;
-        let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem).ok();
+    /// Names what is accepted.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        let key = SubjectPublicKeyInfoDer::from_pem_slice(pem).ok();
         let key = key.and_then(|der| der.strip_prefix(&SPKI).and_then(|k| k.try_into().ok()));
-        key.map(Self).ok_or_else(|| KeyError::Content {
-            path: path.to_owned(),
-            accepted: "an Ed25519 public key as PEM",
-        })
+        key.map(Self).ok_or(KeyError::Content("an Ed25519 public key as PEM"))
     }
 
-    fn pem(self) -> String {
-        let der = [&SPKI[..], &self.0].concat();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64::encode(&der))
+    /// As PEM.
+    pub fn pem(self) -> String {
+        pem("PUBLIC KEY", &[&SPKI[..], &self.0].concat())
     }
 }
 
@@ -102,63 +70,41 @@ impl fmt::Display for PublicKey {
     }
 }
 
+/// PEM (RFC 7468): lines of 64.
+fn pem(what: &str, der: &[u8]) -> String {
+    let body = base64::encode(der);
+    let lines: Vec<&str> =
+        body.as_bytes().chunks(64).filter_map(|c| std::str::from_utf8(c).ok()).collect();
+    format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.join("\n"))
+}
+
 /// A private key to sign statements with.
 pub struct SigningKey(Ed25519KeyPair);
 
-fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
-    fs::read(path).map_err(failed)
-}
-
 impl SigningKey {
-    /// From a PEM file (PKCS#8) that its owner alone may read, as `keygen` or `openssl
-    /// genpkey -algorithm ed25519` writes it.
+    /// From PEM (PKCS#8), as [`Self::generate`] or `openssl genpkey -algorithm ed25519`
+    /// writes it.
     ///
     /// # Errors
-    /// Names the file and what is accepted.
-    pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
-        let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::Open { path: path.to_owned(), mode });
-        }
-        let der = PrivatePkcs8KeyDer::from_pem_slice(&read(path)?).ok();
+    /// Names what is accepted.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).ok();
         // OpenSSL leaves the public key out.
         let key = der.and_then(|der| {
             Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).ok()
         });
-        key.map(Self).ok_or_else(|| KeyError::Content {
-            path: path.to_owned(),
-            accepted: "an Ed25519 private key as PEM (PKCS#8)",
-        })
+        key.map(Self).ok_or(KeyError::Content("an Ed25519 private key as PEM (PKCS#8)"))
     }
 
-    /// Makes a pair: the private key at `path`, readable by its owner alone, the public
-    /// one beside it with `.pub` at the end. Neither may be there yet.
+    /// Makes one: with the PEM that it is kept as.
     ///
     /// # Errors
-    /// Names the file.
-    pub fn generate(path: &Path) -> Result<(PathBuf, PublicKey), KeyError> {
+    /// Where the system gives no random octets.
+    pub fn generate() -> Result<(String, Self), KeyError> {
         let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
         let der = der.map_err(|_| KeyError::NoRandom)?;
         let key = Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|_| KeyError::NoRandom)?;
-        let public = Self(key).public();
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".pub");
-        let beside = PathBuf::from(beside);
-        let body = base64::encode(der.as_ref());
-        let lines: Vec<&str> =
-            body.as_bytes().chunks(64).filter_map(|c| std::str::from_utf8(c).ok()).collect();
-        let pem = format!(
-            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-            lines.join("\n")
-        );
-        write_new(path, 0o600, &pem)?;
-        write_new(&beside, 0o644, &public.pem()).inspect_err(|_| {
-            // Half a pair would stand in the way of the next try.
-            let _ = std::fs::remove_file(path);
-        })?;
-        Ok((beside, public))
+        Ok((pem("PRIVATE KEY", der.as_ref()), Self(key)))
     }
 
     /// Its public half.
@@ -325,12 +271,4 @@ impl Sealed {
         let proof = Proof { records: self.records.as_ref(), key: key.as_deref() };
         Sheet::new(&self.statement, self.lang, proof)
     }
-}
-
-/// A file that is not there yet.
-fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), doing: "written", source };
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }

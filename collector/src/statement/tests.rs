@@ -7,32 +7,32 @@ use super::messages::Lang;
 use super::records::Records;
 use super::samples::{self, Sample};
 use super::seal::{PublicKey, Sealed, SigningKey};
-use super::verify::{self, Check, Outcome};
+use super::verify::{self, Check, Outcome, Verdict, What};
 use crate::console::statement_html;
 use crate::history::{Exclusion, History, Span};
 use crate::homes::Home;
 use crate::qoe::catalogue::Catalogue;
 use crate::report::household_report;
 
+/// Two signers' keys, as PEM.
 struct Keys {
-    folder: tempfile::TempDir,
+    ours: String,
+    theirs: String,
 }
 
 impl Keys {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["ours", "theirs"] {
-            SigningKey::generate(&folder.path().join(name)).unwrap();
-        }
-        Self { folder }
+        let pem = || SigningKey::generate().unwrap().0;
+        Self { ours: pem(), theirs: pem() }
     }
 
     fn private(&self, name: &str) -> SigningKey {
-        SigningKey::read(&self.folder.path().join(name)).unwrap()
+        let pem = if name == "ours" { &self.ours } else { &self.theirs };
+        SigningKey::from_pem(pem.as_bytes()).unwrap()
     }
 
     fn public(&self, name: &str) -> PublicKey {
-        PublicKey::read(&self.folder.path().join(format!("{name}.pub"))).unwrap()
+        self.private(name).public()
     }
 }
 
@@ -124,7 +124,7 @@ fn a_changed_figure_in_the_text_alone_is_caught() {
     let other = if &body[digit..=digit] == "9" { "8" } else { "9" };
     let forged = format!("{head}{}{other}{}", &body[..digit], &body[digit + 1..]);
     let checks = checks(&forged, &keys.public("ours"), None).unwrap();
-    let text = checks.iter().find(|c| c.what == "shown text").unwrap();
+    let text = checks.iter().find(|c| c.what == What::ShownText).unwrap();
     assert_eq!(text.outcome, Outcome::Fails);
     assert!(text.said.contains("differs"), "{}", text.said);
     // The figures themselves are as signed.
@@ -203,19 +203,41 @@ fn a_line_of_records_that_can_t_be_read_is_named() {
 }
 
 #[test]
-fn a_key_that_others_may_read_or_that_is_none_is_refused() {
-    use std::os::unix::fs::PermissionsExt as _;
+fn keys_come_back_from_their_pem_and_one_is_not_the_other() {
+    let (private, key) = SigningKey::generate().unwrap();
+    let public = key.public().pem();
+    assert_eq!(PublicKey::from_pem(public.as_bytes()), Ok(key.public()));
+    assert_eq!(SigningKey::from_pem(private.as_bytes()).unwrap().public(), key.public());
+    let refused = SigningKey::from_pem(public.as_bytes()).err().unwrap().to_string();
+    assert!(refused.contains("private key as PEM"), "{refused}");
+    let refused = PublicKey::from_pem(private.as_bytes()).unwrap_err().to_string();
+    assert!(refused.contains("public key as PEM"), "{refused}");
+}
+
+/// What comes of a whole check, with and without what may be given.
+fn verdict(sealed: &Sealed, key: Option<&PublicKey>, records: Option<&Records>) -> Verdict {
+    let mut checks = verify::signature(sealed, key);
+    checks.extend(verify::records(sealed, records, &Catalogue::built_in()).unwrap());
+    Verdict::of(&checks, records.is_some())
+}
+
+#[test]
+fn a_statement_holds_only_by_a_key_that_the_reader_has() {
     let keys = Keys::new();
-    let path = keys.folder.path().join("ours");
-    assert!(SigningKey::generate(&path).is_err(), "never over another");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-    let refused = |path: &std::path::Path| SigningKey::read(path).err().unwrap().to_string();
-    assert!(refused(&path).contains("0640"), "{}", refused(&path));
-    let public = keys.folder.path().join("ours.pub");
-    std::fs::set_permissions(&public, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(refused(&public).contains("private key as PEM"), "{}", refused(&public));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(PublicKey::read(&path).unwrap_err().to_string().contains("public key as PEM"));
+    let sample = samples::short();
+    let records = Records::of(&sample.history, &sample.home);
+    let ours = sealed(sample, &keys, Lang::EN);
+    let key = keys.public("ours");
+    assert_eq!(verdict(&ours, Some(&key), None), Verdict::Holds);
+    assert_eq!(verdict(&ours, Some(&key), Some(&records)), Verdict::Holds);
+    // Whoever altered it could have signed it anew.
+    assert_eq!(verdict(&ours, None, Some(&records)), Verdict::Unproven);
+    assert_eq!(verdict(&ours, Some(&keys.public("theirs")), None), Verdict::Fails);
+    let plain = Sealed::plain(sample.statement.clone(), Lang::EN);
+    assert_eq!(verdict(&plain, Some(&key), None), Verdict::Fails);
+    // Records were given, and it names none to hold them against.
+    let nameless = plain.signed(&keys.private("ours"));
+    assert_eq!(verdict(&nameless, Some(&key), Some(&records)), Verdict::Unproven);
 }
 
 /// The text of one page of what a browser prints.
@@ -269,7 +291,7 @@ fn whole(value: &serde_json::Value) -> bool {
 fn what_is_signed_is_canonical() {
     let sealed = Sealed::plain(samples::bad().statement.clone(), Lang::EN);
     let payload = sealed.payload();
-    assert!(payload.starts_with("{\"format\":\"hearth-statement-1\",\"language\":\"en\","));
+    assert!(payload.starts_with("{\"format\":\"hearth-statement-2\",\"language\":\"en\","));
     let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
     assert!(whole(&value), "there are no fractions in it");
     assert_eq!(Sealed::open(&payload, None).unwrap(), sealed);

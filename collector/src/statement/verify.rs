@@ -2,6 +2,7 @@
 //! is what it signs, and whether that follows from the records.
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::base64;
 use super::records::{Records, RecordsError};
@@ -10,7 +11,8 @@ use crate::qoe::catalogue::Catalogue;
 use crate::report::household_report;
 
 /// What came of one check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It holds.
     Holds,
@@ -20,15 +22,76 @@ pub enum Outcome {
     NotChecked,
 }
 
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// Whether the signature is over the figures: by itself, whoever made it.
+    Signature,
+    /// Whether it is by the key that the reader has.
+    Signer,
+    /// Whether what is shown is what was signed.
+    ShownText,
+    /// Whether the records are those that the statement rests on.
+    Records,
+    /// Whether they give its figures.
+    Judgement,
+}
+
+impl What {
+    /// In plain words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Signer => "signer",
+            Self::ShownText => "shown text",
+            Self::Records => "records",
+            Self::Judgement => "judgement",
+        }
+    }
+}
+
 /// One check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What was checked.
-    pub what: &'static str,
+    pub what: What,
     /// What came of it.
     pub outcome: Outcome,
     /// In words.
     pub said: String,
+}
+
+/// What comes of all checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is by the key that the reader has, it shows what was signed, and no check
+    /// that was asked for is left open.
+    Holds,
+    /// Nothing speaks against it, but something that was to be shown is not: above all
+    /// whose it is. Anybody can sign figures of their own with a key of their own.
+    Unproven,
+    /// A check fails.
+    Fails,
+}
+
+impl Verdict {
+    /// Of these checks; `with_records`: records were given to be held against it.
+    pub fn of(checks: &[Check], with_records: bool) -> Self {
+        let open = |c: &Check| match c.what {
+            What::Signature | What::Signer | What::ShownText => true,
+            What::Records | What::Judgement => with_records,
+        };
+        let signed = checks.iter().any(|c| c.what == What::Signer);
+        if checks.iter().any(|c| c.outcome == Outcome::Fails) {
+            Self::Fails
+        } else if !signed || checks.iter().any(|c| c.outcome == Outcome::NotChecked && open(c)) {
+            Self::Unproven
+        } else {
+            Self::Holds
+        }
+    }
 }
 
 /// Why nothing can be checked.
@@ -67,11 +130,11 @@ pub fn open_html(html: &str) -> Result<Sealed, OpenError> {
     Ok(Sealed::open(&payload, signature)?)
 }
 
-fn check(what: &'static str, holds: bool, said: String) -> Check {
+fn check(what: What, holds: bool, said: String) -> Check {
     Check { what, outcome: if holds { Outcome::Holds } else { Outcome::Fails }, said }
 }
 
-fn not_checked(what: &'static str, said: String) -> Check {
+fn not_checked(what: What, said: String) -> Check {
     Check { what, outcome: Outcome::NotChecked, said }
 }
 
@@ -79,7 +142,7 @@ fn not_checked(what: &'static str, said: String) -> Check {
 pub fn signature(sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Check> {
     let Some(signature) = &sealed.signature else {
         let said = "it is not signed: anybody could have written it";
-        return vec![check("signature", false, said.to_owned())];
+        return vec![check(What::Signature, false, said.to_owned())];
     };
     let by = signature.key;
     let holds = signature.holds(&sealed.payload());
@@ -88,18 +151,18 @@ pub fn signature(sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Check> {
     } else {
         "the signature is not over these figures".to_owned()
     };
-    let signed = check("signature", holds, said);
+    let signed = check(What::Signature, holds, said);
     let whose = match key {
         None => not_checked(
-            "signer",
+            What::Signer,
             format!(
                 "whose key {by} is: give --key FILE with the public key that the signer \
                  publishes"
             ),
         ),
-        Some(key) if *key == by => check("signer", true, "it is the key given".to_owned()),
+        Some(key) if *key == by => check(What::Signer, true, "it is the key given".to_owned()),
         Some(key) => {
-            check("signer", false, format!("it is signed by {by}, the key given is {key}"))
+            check(What::Signer, false, format!("it is signed by {by}, the key given is {key}"))
         }
     };
     vec![signed, whose]
@@ -107,7 +170,7 @@ pub fn signature(sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Check> {
 
 /// Whether `shown` is, byte for byte, what `drawn` from the signed figures is.
 pub fn text(sealed: &Sealed, shown: &[u8], drawn: &[u8]) -> Check {
-    let what = "shown text";
+    let what = What::ShownText;
     let version = env!("CARGO_PKG_VERSION");
     if shown == drawn {
         let said = "every byte of the file is what the signed figures give when drawn again";
@@ -144,14 +207,14 @@ pub fn records(
     catalogue: &Catalogue,
 ) -> Result<Vec<Check>, RecordsError> {
     let Some(digest) = &sealed.records else {
-        return Ok(vec![not_checked("records", "the statement names no records".to_owned())]);
+        return Ok(vec![not_checked(What::Records, "the statement names no records".to_owned())]);
     };
     let Some(records) = records else {
         let said = format!(
             "the {} records with digest {}: give them with --records FILE",
             digest.count, digest.sha256
         );
-        return Ok(vec![not_checked("records", said)]);
+        return Ok(vec![not_checked(What::Records, said)]);
     };
     let found = records.digest();
     if found != *digest {
@@ -159,9 +222,10 @@ pub fn records(
             "{} records with digest {}: the statement rests on {} with digest {}",
             found.count, found.sha256, digest.count, digest.sha256
         );
-        return Ok(vec![check("records", false, said)]);
+        return Ok(vec![check(What::Records, false, said)]);
     }
-    let same = check("records", true, format!("{} records, digest {}", found.count, found.sha256));
+    let same =
+        check(What::Records, true, format!("{} records, digest {}", found.count, found.sha256));
     Ok(vec![same, judged_again(sealed, records, catalogue)?])
 }
 
@@ -170,7 +234,7 @@ fn judged_again(
     records: &Records,
     catalogue: &Catalogue,
 ) -> Result<Check, RecordsError> {
-    let what = "judgement";
+    let what = What::Judgement;
     let (given, version) = (&sealed.statement, env!("CARGO_PKG_VERSION"));
     if given.catalogue != catalogue.version {
         let said = format!(

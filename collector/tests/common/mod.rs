@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod kept;
+pub mod program;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

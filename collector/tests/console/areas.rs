@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::homes::{FTTP, House, LTE, Line, NOW, fill};
 use crate::http::get;
+use crate::program::{command, printed, refused};
 use crate::{Console, html};
 
 const DOWN: Line = Line { down: &[(150, 120)], ..FTTP };
@@ -48,7 +49,8 @@ fn areas(store: &SqliteStore) {
                 backup: true,
                 ..Sold::default()
             }],
-            consents: Consents { areas: true, product: false },
+            // Only the south agreed that product may see it.
+            consents: Consents { areas: true, product: area == "south" },
             ..Home::default()
         };
         let change = HomeChange {
@@ -61,7 +63,7 @@ fn areas(store: &SqliteStore) {
     }
 }
 
-async fn console(k: u64) -> Console {
+pub(super) async fn console(k: u64) -> Console {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     areas(&store);
@@ -78,7 +80,7 @@ async fn console(k: u64) -> Console {
 }
 
 /// The page, once the roll-up is there.
-async fn drawn(at: SocketAddr, target: &str) -> String {
+pub(super) async fn drawn(at: SocketAddr, target: &str) -> String {
     loop {
         let answer = get(at, target).await;
         match answer.status {
@@ -172,15 +174,6 @@ async fn reports_come_as_csv_json_and_parquet_and_bad_tables_are_named() {
     }
 }
 
-fn collector(data: &Path, args: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_hearth-collector"))
-        .args(args)
-        .env("HEARTH_DATA", data)
-        .env("TZ", "UTC")
-        .output()
-        .unwrap()
-}
-
 const SPAN: [&str; 4] = ["--from", "2025-11-23T16:00:00Z", "--to", "2025-11-24T16:00:00Z"];
 
 fn with_span(args: &[&'static str]) -> Vec<&'static str> {
@@ -191,18 +184,28 @@ fn with_span(args: &[&'static str]) -> Vec<&'static str> {
 fn the_command_line_tells_areas_and_writes_tables() {
     let folder = tempfile::tempdir().unwrap();
     areas(&SqliteStore::open(folder.path()).unwrap());
-    let text = collector(folder.path(), &with_span(&["areas", "--area-k", "6"]));
-    assert!(text.status.success(), "{text:?}");
-    let text = String::from_utf8(text.stdout).unwrap();
+    let text = printed(folder.path(), &with_span(&["areas", "--area-k", "6"]));
     assert!(text.contains("common cause") && text.contains("north-pon-0"), "{text}");
     assert!(text.contains("Area south (12 homes)"), "{text}");
+    let product = with_span(&["areas", "--area-k", "6", "--for", "product"]);
+    let product = printed(folder.path(), &product);
+    assert!(product.contains("12 homes that have not agreed to that are left out"), "{product}");
+    assert!(product.contains("Area south (12 homes)") && !product.contains("north"), "{product}");
+    let of = |home| with_span(&["profile", home, "--for", "product", "--json"]);
+    let profile: serde_json::Value =
+        serde_json::from_str(&printed(folder.path(), &of("south-0"))).unwrap();
+    assert_eq!(profile["audience"], "product");
+    let (status, stderr) = refused(folder.path(), &of("north-0"));
+    assert_eq!(status, Some(77), "{stderr}");
+    assert!(stderr.contains("north-0 has not agreed"), "{stderr}");
+    printed(folder.path(), &with_span(&["profile", "north-0"]));
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
     let out_text: &'static str = Box::leak(out.display().to_string().into_boxed_str());
     for format in ["csv", "parquet"] {
         let args = ["gaps", "north-0", "--format", format, "--out", out_text];
         let args: Vec<&str> = [&args[..], &SPAN].concat();
-        assert!(collector(folder.path(), &args).status.success());
+        printed(folder.path(), &args);
         for table in ["incidents", "activities", "hours", "congestion", "backup"] {
             assert!(out.join(format!("gaps-{table}.{format}")).metadata().unwrap().len() > 12);
         }
@@ -210,16 +213,30 @@ fn the_command_line_tells_areas_and_writes_tables() {
     for (args, said) in [
         (&["areas", "--area-k", "1"][..], "from 2 to 1000"),
         (&["areas", "--activity", "x"], "one of"),
+        (&["areas", "--for", "sales"], "noc or product"),
         (&["gaps", "north-0", "--format", "csv", "--table", "x"], "one of incidents, activities"),
         (&["gaps", "north-0", "--table", "hours"], "--format"),
         (&["gaps", "north-0", "--format", "xml"], "json, csv, parquet"),
     ] {
-        let refused = collector(folder.path(), &with_span(args));
-        let stderr = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(64), "{args:?}: {stderr}");
+        let (status, stderr) = refused(folder.path(), &with_span(args));
+        assert_eq!(status, Some(64), "{args:?}: {stderr}");
         assert!(stderr.contains(said), "{args:?}: {stderr}");
     }
     independent_reader(&out);
+}
+
+#[test]
+fn whoever_stops_reading_an_export_has_had_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    areas(&SqliteStore::open(folder.path()).unwrap());
+    for format in ["json", "csv", "parquet"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let args = with_span(&["gaps", "north-0", "--format", format]);
+        let ended = command(folder.path()).args(args).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && stderr.is_empty(), "{format}: {stderr}");
+    }
 }
 
 /// Reads the Parquet files back with a program that is not ours, and holds them

@@ -9,6 +9,9 @@ mod http;
 mod measured;
 mod orders;
 mod printed;
+mod product;
+#[path = "../common/program.rs"]
+mod program;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use crate::console::query::{AreasQuery, Pairs};
 use crate::console::surveys::{Drawn, RANGES};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
+use crate::homes::Audience;
 
 /// The most area incidents on the page.
 const MANY: usize = 50;
@@ -99,7 +100,7 @@ pub(in crate::console) async fn areas(
 ) -> Result<Html<String>, Failure> {
     let catalogue = state.catalogue.clone();
     let query = AreasQuery::of(&pairs, &catalogue)?;
-    let drawn = state.areas(query.range).await?;
+    let drawn = state.areas(Audience::Noc, query.range).await?;
     let body = drawn.map(|d| body(&state, &query, &d)).transpose()?;
     let activities = catalogue
         .activities

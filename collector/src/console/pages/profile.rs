@@ -15,6 +15,7 @@ use crate::console::query::{Home, Pairs, Range};
 use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
+use crate::homes::Audience;
 use crate::profile::{
     ActivityProfile, CauseCount, Confidence, FrameworkScore, LinkProfile, PhaseProfile, RttProfile,
     SpeedProfile,
@@ -89,7 +90,7 @@ pub(in crate::console) async fn profile(
 fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> ProfilePage {
     let profile = &report.profile;
     let coverage = Shown::of(&profile.coverage);
-    let lead = if coverage.measured {
+    let mut lead = if coverage.measured {
         let days = if profile.days == 1 { "day" } else { "days" };
         format!(
             "{} of the time was measured, on {} {days}.",
@@ -99,6 +100,10 @@ fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> ProfilePage
     } else {
         format!("Not enough data: {}.", coverage.under)
     };
+    if !Audience::Product.may_see(&report.home) {
+        lead += " It is for the NOC alone: this home has not agreed that product and marketing \
+                 see it.";
+    }
     ProfilePage {
         chrome: Chrome::new(format!("Profile of {}", report.household), theme),
         frame: Frame::new(report, range, "/profile", at),

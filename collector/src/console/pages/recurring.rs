@@ -4,9 +4,7 @@
 use crate::console::look::Shown;
 use crate::console::words;
 use crate::gaps::Gaps;
-
-pub(super) const WEEKDAYS: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+use crate::report::wording::WEEKDAYS;
 
 /// A weekday from 1, Monday, and the hour that begins.
 pub(super) fn hour_of_week(weekday: u8, hour: u8) -> String {

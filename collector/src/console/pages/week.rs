@@ -3,8 +3,7 @@
 use crate::console::{look::Shown, words};
 use crate::profile::{Change, Direction, Profile, Week};
 use crate::render::{hour_words, worst_hours};
-
-const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+use crate::report::wording::DAYS;
 
 /// How many of the worst hours stand in the summary.
 const WORST: usize = 3;

@@ -5,14 +5,14 @@ mod help;
 mod parts;
 mod verdicts;
 
-use hearth_proto::{EventKind, UnixMs};
+use hearth_proto::{AgentId, EventKind, LinkName, UnixMs};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use verdicts::{LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
 
-use super::{MOST_INCIDENTS, NotShown, Statement, StatementIncident, TimeAccount};
+use super::{LeftOut, MOST_INCIDENTS, Named, NotShown, Statement, StatementIncident, TimeAccount};
 use crate::gaps::{Gaps, Incident, IncidentKind};
 use crate::history::{Exclusion, History, Span};
 use crate::homes::Home;
@@ -21,6 +21,7 @@ use crate::profile::Profile;
 use crate::promise::Promises;
 use crate::remedies::Remedies;
 use crate::report::days::local;
+use crate::report::names::LinkRef;
 
 /// What a statement is made of.
 #[derive(Debug, Clone, Copy)]
@@ -111,20 +112,25 @@ fn does_not_show(
     if history.events.iter().any(|(_, e)| matches!(e.kind, EventKind::ClockStep { .. })) {
         all.push(NotShown::ClockSet);
     }
-    let mut unmeasured: Vec<(Option<String>, String, String)> = history
+    let mut unmeasured: Vec<(Option<&LinkName>, &str, &str, &AgentId)> = history
         .events
         .iter()
-        .filter_map(|(_, e)| match &e.kind {
+        .filter_map(|(agent, e)| match &e.kind {
             EventKind::CannotMeasure { link, what, why, .. } => {
-                Some((link.as_ref().map(ToString::to_string), what.clone(), why.clone()))
+                Some((link.as_ref(), what.as_str(), why.as_str(), agent))
             }
             _ => None,
         })
         .collect();
     unmeasured.sort_unstable();
-    unmeasured.dedup();
-    let told = |(link, what, why)| NotShown::CannotMeasure { link, what, why };
-    all.extend(unmeasured.into_iter().map(told));
+    let told = unmeasured.into_iter().map(|(link, what, why, agent)| NotShown::CannotMeasure {
+        link: link.map(|l| named(ledger, l.as_str(), Some(agent))),
+        what: what.to_owned(),
+        why: why.to_owned(),
+    });
+    all.extend(told);
+    // What several agents say of no link is one thing.
+    all.dedup();
     all
 }
 
@@ -165,15 +171,29 @@ fn incident(i: &Incident, ledger: &Ledger) -> StatementIncident {
     }
 }
 
+/// The links of that name, of one agent or of all.
+fn named(ledger: &Ledger, name: &str, agent: Option<&AgentId>) -> Named {
+    let of = |l: &&LinkRef| l.link.as_str() == name && agent.is_none_or(|a| l.agent == *a);
+    let these: Vec<usize> = ledger.links.iter().filter(of).map(|l| l.index).collect();
+    if these.is_empty() { Named::Unheard(name.to_owned()) } else { Named::These(these) }
+}
+
 /// Those that touch the span, in an order of their own and each once: the order in
 /// which they were entered is not among the records.
-fn exclusions(history: &History, span: Span) -> Vec<Exclusion> {
+fn exclusions(history: &History, ledger: &Ledger) -> Vec<LeftOut> {
+    let span = ledger.span;
     let touch = |e: &&Exclusion| e.span.from < span.to && e.span.to > span.from;
     let mut all: Vec<Exclusion> = history.exclusions.iter().filter(touch).cloned().collect();
     let key = |e: &Exclusion| (e.span.from, e.span.to, e.link.clone(), e.by.clone(), e.why.clone());
     all.sort_by_cached_key(key);
     all.dedup();
-    all
+    let left_out = |Exclusion { link, span, by, why }| LeftOut {
+        links: link.map_or(Named::All, |name| named(ledger, &name, None)),
+        span,
+        by,
+        why,
+    };
+    all.into_iter().map(left_out).collect()
 }
 
 impl Statement {
@@ -202,7 +222,7 @@ impl Statement {
             incidents: all.into_iter().take(MOST_INCIDENTS).map(|i| incident(i, ledger)).collect(),
             incidents_left_off: left_off + gaps.household_incidents_left_off,
             help: help::help(remedies, ledger),
-            exclusions: exclusions(history, ledger.span),
+            exclusions: exclusions(history, ledger),
             links,
         }
     }

@@ -118,8 +118,17 @@ impl SoldSpeed {
     }
 }
 
+/// A plan beside every link of its name; beside none where no agent has told of one.
 fn sold(plan: &Sold, links: &[LinkPart]) -> Vec<Promised> {
-    let link = links.iter().position(|l| l.link.as_str() == plan.link);
+    let named = links.iter().enumerate().filter(|(_, l)| l.link.as_str() == plan.link);
+    let named: Vec<usize> = named.map(|(place, _)| place).collect();
+    if named.is_empty() {
+        return sold_on(plan, None, links);
+    }
+    named.into_iter().flat_map(|link| sold_on(plan, Some(link), links)).collect()
+}
+
+fn sold_on(plan: &Sold, link: Option<usize>, links: &[LinkPart]) -> Vec<Promised> {
     // A capacity test's figures are estimates: only full ones are put beside a sale.
     let speeds = link
         .and_then(|l| links[l].tests.speeds.iter().find(|s| s.kind == TestKind::Responsiveness));

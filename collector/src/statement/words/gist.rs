@@ -1,8 +1,9 @@
 //! The headline, and one sentence per activity.
 
 use super::super::{Gist, LEAST_MEASURED_MS, Level, Verdict};
-use super::{MOST_NAMED, Row, Words, capital};
+use super::{MOST_NAMED, Row, Words};
 use crate::ledger::Limit;
+use crate::report::wording::capital;
 
 impl Words<'_> {
     fn why(&self, limit: Limit) -> String {

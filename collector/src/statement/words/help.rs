@@ -1,9 +1,10 @@
 //! What would help, and what would not: two lines on page one, all of it in the annex.
 
 use super::super::{Gist, HelpGain, HelpWith};
+use super::Words;
 use super::annex::{Block, none, paragraph};
-use super::{Words, capital};
 use crate::remedies::{RemedyKind, Verdict};
+use crate::report::wording::capital;
 
 /// The most lines on page one.
 const MOST_LINES: usize = 2;

@@ -2,11 +2,10 @@
 
 use hearth_proto::DownCause;
 
-use super::super::StatementIncident;
+use super::super::{LeftOut, StatementIncident};
 use super::{MOST_NAMED, Words};
 use crate::gaps::fact::Place;
 use crate::gaps::{Fact, IncidentKind, Segment};
-use crate::history::Exclusion;
 
 impl Words<'_> {
     pub(super) fn segment(&self, segment: Segment) -> String {
@@ -83,17 +82,10 @@ impl Words<'_> {
             Place::FirstHop => self.plain("point-first-hop"),
             Place::Reflector => self.plain("point-reflector"),
             Place::ReflectorOver(link) => {
-                self.say("point-reflector-over", &[("link", self.labelled(link).into())])
+                self.say("point-reflector-over", &[("link", self.link_at(*link).into())])
             }
             Place::Target(name) => self.say("point-target", &[("name", name.into())]),
         }
-    }
-
-    /// A link that a fact names by the reports' label, which ends in its name.
-    fn labelled(&self, label: &str) -> String {
-        let is = |name: &str| label == name || label.ends_with(&format!(" {name}"));
-        let named = self.s.links.iter().find(|l| is(l.link.as_str()));
-        named.map_or_else(|| label.to_owned(), |l| self.link(l))
     }
 
     pub(super) fn fact(&self, fact: &Fact) -> String {
@@ -122,16 +114,16 @@ impl Words<'_> {
                 args.push(("around", self.ms(times.median_around_us).into()));
                 self.say("fact-answered-times", &args)
             }
-            Fact::OnLink { label, segment, facts } => self.say(
+            Fact::OnLink { link, segment, facts } => self.say(
                 "fact-on-link",
                 &[
-                    ("link", self.labelled(label).into()),
+                    ("link", self.link_at(*link).into()),
                     ("segment", self.segment(*segment).into()),
                     ("facts", self.facts(facts).into()),
                 ],
             ),
-            Fact::LinkNotMeasured(label) => {
-                self.say("fact-link-not-measured", &[("link", self.labelled(label).into())])
+            Fact::LinkNotMeasured(link) => {
+                self.say("fact-link-not-measured", &[("link", self.link_at(*link).into())])
             }
         }
     }
@@ -141,16 +133,12 @@ impl Words<'_> {
     }
 
     /// A time left out. The reason is its author's own, in whatever language.
-    pub(super) fn exclusion(&self, e: &Exclusion) -> String {
-        let link = match &e.link {
-            Some(name) => self.link_named(name),
-            None => self.plain("all-links"),
-        };
+    pub(super) fn exclusion(&self, e: &LeftOut) -> String {
         self.say(
             "left-out-line",
             &[
                 ("period", self.span(e.span).into()),
-                ("link", link.into()),
+                ("link", self.named(&e.links).into()),
                 ("why", self.say("quoted", &[("text", (&e.why).into())]).into()),
                 ("by", (&e.by).into()),
             ],

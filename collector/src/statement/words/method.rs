@@ -136,7 +136,7 @@ impl Words<'_> {
                     None => self.say("not-shown-cannot", &[("text", text)]),
                     Some(link) => self.say(
                         "not-shown-cannot-on",
-                        &[("link", self.link_named(link).into()), ("text", text)],
+                        &[("link", self.named(link).into()), ("text", text)],
                     ),
                 }
             }

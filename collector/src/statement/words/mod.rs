@@ -22,7 +22,7 @@ use page::Print;
 
 use super::messages::{Arg, Lang, Messages};
 use super::records::Digest;
-use super::{Level, LinkPart, Statement, Verdict};
+use super::{Level, LinkPart, Named, Statement, Verdict};
 
 /// Everything that a reader sees.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -118,12 +118,6 @@ const MOST_NAMED: usize = 4;
 /// Times left out of account on page one.
 const MOST_LEFT_OUT: usize = 2;
 
-/// `text` with its first letter a capital, to begin a sentence.
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
-}
-
 impl Words<'_> {
     fn say(&self, id: &str, args: &[(&str, Arg<'_>)]) -> String {
         self.m.say(id, args)
@@ -182,10 +176,17 @@ impl Words<'_> {
         self.list(&all.map(|l| self.link(l)).collect::<Vec<_>>())
     }
 
-    /// The link of that name or label as a reader knows it, else as it is.
-    fn link_named(&self, name: &str) -> String {
-        let named = self.s.links.iter().find(|l| l.link.as_str() == name);
-        named.map_or_else(|| name.to_owned(), |l| self.link(l))
+    /// A link by its place.
+    fn link_at(&self, place: usize) -> String {
+        self.s.links.get(place).map_or_else(String::new, |l| self.link(l))
+    }
+
+    fn named(&self, links: &Named) -> String {
+        match links {
+            Named::All => self.plain("all-links"),
+            Named::These(which) => self.links(which),
+            Named::Unheard(name) => name.clone(),
+        }
     }
 
     fn caption(&self) -> String {

@@ -74,9 +74,8 @@ fn household(args: &Args) -> anyhow::Result<Household> {
             queue_us: (12e3, 45e3),
         };
         // Some minutes past four, never at the same minute.
-        let nights = (from.div_euclid(DAY)..=span.to.0.div_euclid(DAY)).map(|day| {
-            UnixMs(day * DAY + 4 * HOUR + day * 7_919_000 % HOUR)
-        });
+        let nights = (from.div_euclid(DAY)..=span.to.0.div_euclid(DAY))
+            .map(|day| UnixMs(day * DAY + 4 * HOUR + day * 7_919_000 % HOUR));
         home.tested(0, line, nights.filter(|at| span.holds(*at)));
     }
     Ok(home)
