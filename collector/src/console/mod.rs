@@ -1,15 +1,16 @@
 //! The console: server-rendered pages and the routes to them and to the API.
 //!
 //! Read in this order: this file (routes, life), [`source`] (from store and
-//! judge to what is shown), [`now`] (the state now, in words), [`board`] (the
-//! state of all homes), [`surveys`] (roll-ups over them), `pages/` (one file per page), [`strip`] and [`look`]
-//! (how states are drawn), [`query`], [`failure`], [`headers`] and [`theme`]
+//! judge to what is shown), [`now`] (the state now, in words), [`held`] (what held
+//! cells down), [`board`] (the state of all homes), [`surveys`] (roll-ups over them),
+//! `pages/` (one file per page), [`strip`] and [`look`] (how states are drawn), [`query`], [`failure`], [`headers`] and [`theme`]
 //! (what comes in, what is refused, what guards it). Nothing is loaded from
 //! elsewhere, and there is no script.
 
 pub mod board;
 pub mod failure;
 pub mod headers;
+pub mod held;
 pub mod look;
 pub mod now;
 pub mod pages;

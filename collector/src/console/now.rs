@@ -43,6 +43,8 @@ pub struct ActivityNow {
     pub state: State,
     /// Since when; `None`: since before the window.
     pub since: Option<UnixMs>,
+    /// What holds it down while it is DEGRADED.
+    pub held: Option<String>,
 }
 
 /// The home's state in one word: DOWN when every activity known is, DEGRADED
@@ -71,6 +73,8 @@ pub struct Facts<'a> {
     pub home_incidents: &'a [Incident],
     /// When the last evidence ends.
     pub last_evidence: Option<UnixMs>,
+    /// What holds each of the ledger's activities down, where one is DEGRADED.
+    pub held: &'a [Option<String>],
     /// The present.
     pub now: UnixMs,
 }
@@ -84,7 +88,10 @@ pub fn say(facts: &Facts<'_>, clock: impl Fn(UnixMs) -> String) -> Now {
         .iter()
         .map(|l| LinkNow { label: l.link.label.clone(), state: l.now })
         .collect();
-    let activities = ledger.anywhere.iter().map(|a| activity(a, ledger.span)).collect();
+    let activities = ledger.anywhere.iter().enumerate();
+    let activities = activities
+        .map(|(i, a)| activity(a, ledger.span, facts.held.get(i).cloned().flatten()))
+        .collect();
     let mut trouble = activity_trouble(facts, &clock);
     if state != State::Down {
         trouble.extend(link_trouble(facts, state, &clock));
@@ -99,11 +106,12 @@ pub fn say(facts: &Facts<'_>, clock: impl Fn(UnixMs) -> String) -> Now {
     }
 }
 
-fn activity(a: &ActivitySummary, window: Span) -> ActivityNow {
+fn activity(a: &ActivitySummary, window: Span, held: Option<String>) -> ActivityNow {
     ActivityNow {
         name: a.activity.name.clone(),
         state: a.now,
         since: (a.since > window.from).then_some(a.since),
+        held,
     }
 }
 
@@ -134,22 +142,19 @@ fn headline(facts: &Facts<'_>, state: State) -> String {
 
 /// One line per state and time, with the activities that share them.
 fn activity_trouble(facts: &Facts<'_>, clock: &impl Fn(UnixMs) -> String) -> Vec<String> {
-    let bad: Vec<&ActivitySummary> =
-        facts.ledger.anywhere.iter().filter(|a| a.now.is_bad()).collect();
+    let held = |i: usize| facts.held.get(i).and_then(Option::as_deref);
+    let all = facts.ledger.anywhere.iter().enumerate();
+    let bad: Vec<(&ActivitySummary, Option<&str>)> =
+        all.filter(|(_, a)| a.now.is_bad()).map(|(i, a)| (a, held(i))).collect();
     let mut keys: Vec<(State, UnixMs)> = Vec::new();
-    for a in &bad {
+    for (a, _) in &bad {
         if !keys.contains(&(a.now, a.since)) {
             keys.push((a.now, a.since));
         }
     }
     let lines = keys.into_iter().map(|(state, since)| {
-        let names: Vec<String> = bad
-            .iter()
-            .filter(|a| (a.now, a.since) == (state, since))
-            .map(|a| words::within(&a.activity.name))
-            .collect();
-        let every = names.len() == facts.ledger.anywhere.len();
-        let what = if every { "every activity".to_owned() } else { words::list(&names) };
+        let of = bad.iter().filter(|(a, _)| (a.now, a.since) == (state, since)).copied();
+        let what = what(of.collect(), facts.ledger.anywhere.len());
         let place = facts.home_incidents.iter().rev().find(|i| i.end.is_none());
         format!(
             "{} {}{}: {what}.",
@@ -159,6 +164,25 @@ fn activity_trouble(facts: &Facts<'_>, clock: &impl Fn(UnixMs) -> String) -> Vec
         )
     });
     lines.collect()
+}
+
+/// Activities, those that the same thing holds down together.
+fn what(of: Vec<(&ActivitySummary, Option<&str>)>, activities: usize) -> String {
+    let every = of.len() == activities;
+    let mut by: Vec<(Option<&str>, Vec<String>)> = Vec::new();
+    for (a, held) in of {
+        let name = words::within(&a.activity.name);
+        match by.iter_mut().find(|(other, _)| *other == held) {
+            Some((_, names)) => names.push(name),
+            None => by.push((held, vec![name])),
+        }
+    }
+    let alone = by.len() == 1;
+    let parts = by.iter().map(|(held, names)| {
+        let names = if every && alone { "every activity".to_owned() } else { words::list(names) };
+        held.map_or_else(|| names.clone(), |held| format!("{names} by {held}"))
+    });
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// Links that are down.
@@ -220,6 +244,14 @@ mod tests {
     }
 
     fn said(anywhere: Vec<ActivitySummary>, last: Option<i64>) -> Now {
+        said_held(anywhere, &[], last)
+    }
+
+    fn said_held(
+        anywhere: Vec<ActivitySummary>,
+        held: &[Option<String>],
+        last: Option<i64>,
+    ) -> Now {
         let ledger = LedgerSummary {
             span: Span { from: UnixMs(0), to: UnixMs(HOUR) },
             slot_ms: 60_000,
@@ -232,6 +264,7 @@ mod tests {
             incidents: &[],
             home_incidents: &[],
             last_evidence: last.map(UnixMs),
+            held,
             now: UnixMs(HOUR),
         };
         say(&facts, |at| format!("minute {}", at.0 / 60_000))
@@ -259,6 +292,23 @@ mod tests {
         assert_eq!(now.headline, "1 of 3 activities work.");
         assert_eq!(now.trouble, ["DEGRADED since minute 10: game and video call."]);
         assert_eq!(now.coverage, Some(0.75));
+    }
+
+    #[test]
+    fn what_holds_them_down_sets_activities_apart() {
+        let since = |name| activity(name, State::Degraded, 600_000);
+        let held = [Some("RTT p99"), Some("RTT p99"), Some("loss"), None];
+        let held = held.map(|h| h.map(str::to_owned));
+        let all = vec![since("Web"), since("Game"), since("Film"), activity("Alarm", State::Ok, 0)];
+        let now = said_held(all, &held, Some(HOUR));
+        assert_eq!(
+            now.trouble,
+            ["DEGRADED since minute 10: web and game by RTT p99; film by loss."]
+        );
+        assert_eq!(now.activities[2].held.as_deref(), Some("loss"));
+        assert_eq!(now.activities[3].held, None);
+        let now = said_held(vec![since("Web"), since("Game")], &held, Some(HOUR));
+        assert_eq!(now.trouble, ["DEGRADED since minute 10: every activity by RTT p99."]);
     }
 
     #[test]

@@ -6,12 +6,13 @@ use jiff::tz::TimeZone;
 
 use super::board::{Judged, List};
 use super::failure::Failure;
+use super::held::{Held, Place};
 use super::now::{self, Facts, Now};
 use super::query::{Filter, Pairs, Range};
 use super::{ConsoleState, words};
 use crate::explain::{self, Asked, ExplainError, HomeAt};
 use crate::history::{DAY_MS, History, Span};
-use crate::ledger::{Ledger, LedgerSummary};
+use crate::ledger::{Ledger, LedgerSummary, State};
 use crate::report::{Report, household_report_after, period_before};
 use crate::store::StoreError;
 
@@ -134,18 +135,32 @@ impl ConsoleState {
     /// A home's state at `now`.
     pub fn now_of(&self, household: &HouseholdId, now: UnixMs) -> Result<NowAt, Failure> {
         let span = Span { from: now.plus(-NOW_WINDOW), to: now };
-        let Examined { report, zone, .. } = self.examine(household, span)?;
+        let Examined { ledger, report, zone, .. } = self.examine(household, span)?;
         let last_evidence = last_evidence(&report.ledger);
         let facts = Facts {
             ledger: &report.ledger,
             incidents: &report.gaps.incidents,
             home_incidents: &report.gaps.household_incidents,
             last_evidence,
+            held: &self.held_now(&ledger, &report.ledger),
             now,
         };
         let seconds = report.ledger.slot_ms < 60_000;
         let said = now::say(&facts, |at| words::clock(at, now, &zone, seconds));
         Ok(NowAt { now: said, last_evidence })
+    }
+
+    /// What holds each activity down now, anywhere in the home; `None` where it is not
+    /// DEGRADED.
+    fn held_now(&self, ledger: &Ledger, summary: &LedgerSummary) -> Vec<Option<String>> {
+        let held = Held::new(ledger, &self.catalogue);
+        let all = summary.anywhere.iter().enumerate();
+        all.map(|(i, a)| {
+            let since = Span { from: a.since, to: ledger.span.to };
+            let tally = || held.within(Place::Anywhere, i, since);
+            (a.now == State::Degraded).then(tally).and_then(|tally| tally.word())
+        })
+        .collect()
     }
 
     /// A home's state alone, for the board.

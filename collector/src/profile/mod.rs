@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use build::Inputs;
 pub use delivered::{Beside, BusyHour, DeliveredProfile, HourFigures};
+pub(crate) use limits::evidence;
 pub use limits::{Factor, LimitShare};
 pub use needs::{Need, NeedVerdict, Needs};
 pub use radio::{LayerProfile, RadioProfile, WifiProfile};
@@ -158,7 +159,9 @@ pub struct WeekProfile {
 
 /// 168 hours in local time, Monday from midnight to one first. A slot counts in the
 /// hour that it starts in, so that a change of clocks loses none and doubles none.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+/// Written without `worst` and `best` where they are `worked`, and without `slots` where
+/// they are `known`: most weeks are, and there is one for each activity and link.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Week {
     /// Share OK of the slots with evidence, from 0 to 1, to a hundredth of a per
     /// cent; `None`: under 15 minutes of evidence.

@@ -1,6 +1,8 @@
 //! Shares of time: how much of it an activity worked, by the hours of the week and
 //! at peaks, with what is not known kept apart.
 
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
 use super::columns::{Column, Peak, Tally};
 use super::{Confidence, LimitShare, PeakShare, Peaks, Share, Week};
 use crate::ledger::{Counts, Limit};
@@ -134,6 +136,28 @@ pub(super) fn week(column: &Column, slot_ms: u64) -> Week {
     week
 }
 
+impl Serialize for Week {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { worked, worst, best, known, slots } = self;
+        let mut week = to.serialize_struct("Week", 5)?;
+        week.serialize_field("worked", worked)?;
+        for (name, hours) in [("worst", worst), ("best", best)] {
+            if hours == worked {
+                week.skip_field(name)?;
+            } else {
+                week.serialize_field(name, hours)?;
+            }
+        }
+        week.serialize_field("known", known)?;
+        if slots == known {
+            week.skip_field("slots")?;
+        } else {
+            week.serialize_field("slots", slots)?;
+        }
+        week.end()
+    }
+}
+
 /// What kept a column from OK most often.
 pub(super) fn limiting(column: &Column) -> Option<Limit> {
     let times = |limit: Limit| column.limits[limit as usize];
@@ -179,4 +203,34 @@ pub(super) fn confidence(share: &Share, slot_ms: u64) -> (Confidence, Vec<String
         );
     }
     (level, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_week_is_written_without_what_it_repeats() {
+        let worked = vec![Some(1.0), None];
+        let mut week = Week {
+            worst: worked.clone(),
+            best: worked.clone(),
+            worked,
+            known: vec![60, 0],
+            slots: vec![60, 0],
+        };
+        let written = json!({ "worked": [1.0, null], "known": [60, 0] });
+        assert_eq!(serde_json::to_value(&week).unwrap(), written);
+        (week.worst[0], week.best[1], week.slots[1]) = (Some(0.5), Some(1.0), 60);
+        let written = json!({
+            "worked": [1.0, null],
+            "worst": [0.5, null],
+            "best": [1.0, 1.0],
+            "known": [60, 0],
+            "slots": [60, 60],
+        });
+        assert_eq!(serde_json::to_value(&week).unwrap(), written);
+    }
 }

@@ -1,7 +1,18 @@
 //! A figure is a value with its unit and sample count, or the plain statement
 //! that there is not enough data for it. Never a guess, never a bare number.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A number to six significant digits, which is more than any measurement bears; a whole
+/// number, as a count is, to its last digit.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn digits<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(rounded(*value))
+}
+
+fn rounded(value: f64) -> f64 {
+    if value.fract() == 0.0 { value } else { format!("{value:.5e}").parse().unwrap_or(value) }
+}
 
 /// What a figure is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,8 +62,10 @@ pub enum IntervalMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
+    #[serde(serialize_with = "digits")]
     pub low: f64,
     /// Upper end.
+    #[serde(serialize_with = "digits")]
     pub high: f64,
     /// Confidence from 0 to 1, such as 0.95; `None` for bounds that are certain.
     pub level: Option<f64>,
@@ -76,6 +89,7 @@ impl Interval {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
     /// In `unit`.
+    #[serde(serialize_with = "digits")]
     pub value: f64,
     /// Of `value` and of the interval.
     pub unit: Unit,
@@ -154,4 +168,26 @@ impl Figure {
 pub(crate) fn percent(share: f64) -> String {
     let hundredths = (share * 10_000.0 + 1e-6).floor() / 100.0;
     format!("{hundredths} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_with_the_digits_that_they_bear() {
+        for (value, written) in [
+            (0.998_512_345, 0.998_512),
+            (17.345_678_9, 17.345_7),
+            (287_345_678.25, 287_346_000.0),
+            (-0.000_012_345_678, -0.000_012_345_7),
+            (1_234_567_890_123.0, 1_234_567_890_123.0),
+            (0.0, 0.0),
+        ] {
+            let figure = Figure::new(value, Unit::Ms, 1, "samples");
+            let json = serde_json::to_value(&figure).unwrap();
+            assert_eq!(json["value"], written);
+            assert_eq!(figure.value(), Some(value), "only as written");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod calendar;
 pub(crate) mod days;
 pub mod figure;
+mod indented;
 pub(crate) mod interval;
 pub(crate) mod median;
 pub mod names;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub(crate) use calendar::period_before;
 pub use figure::{Figure, Interval, IntervalMethod, Measured, NotEnough, Unit};
+pub use indented::json;
 pub use names::{ActivityRef, LinkRef};
 
 use crate::gaps::Gaps;
@@ -117,14 +119,6 @@ pub fn household_report_after(
         statement,
     };
     (ledger, report)
-}
-
-/// Any report as JSON, indented, with a newline at the end.
-pub fn json(report: &impl Serialize) -> String {
-    // The reports have string keys only and no fallible Serialize of their own.
-    let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
-    text.push('\n');
-    text
 }
 
 /// A time zone's name.

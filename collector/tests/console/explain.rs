@@ -54,3 +54,60 @@ async fn the_api_explains_the_same_cell_and_names_what_it_refuses() {
         assert!(answer.body.contains(words), "{query}: {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn what_held_a_link_down_stands_beside_its_strip_and_agrees_with_the_explanation() {
+    let console = console_of(&["larch-30"]).await;
+    let page = get(console.at, "/households/larch-30").await.body;
+    let between = |text: &str, from: &str, to: &str| {
+        let (_, rest) = text.split_once(from).unwrap();
+        rest.split_once(to).unwrap().0.to_owned()
+    };
+    let mut bad = 0;
+    for activity in page.split("<section class=\"activity\"").skip(1) {
+        let id = between(activity, "activity=", "&#38;");
+        let held = between(activity, "<span class=\"by\">", "</span>");
+        let path = format!(
+            "/api/v1/households/larch-30/explain?at=2025-11-24T15:55:00Z&activity={id}&link=wan0"
+        );
+        let json = get(console.at, &path).await.body;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let cell = &json["activities"][0]["links"][0];
+        let expected = match (cell["state"].as_str().unwrap(), cell["binding"].as_str()) {
+            ("degraded", Some("loss")) => "Loss".to_owned(),
+            ("degraded", Some(percentile)) => format!("RTT {percentile}"),
+            _ => String::new(),
+        };
+        bad += usize::from(!expected.is_empty());
+        assert_eq!(held, expected, "{id}");
+        if !expected.is_empty() {
+            // The cell itself, its row in the table and the row's figures.
+            let said = format!(". Held down by {}", expected.replace('L', "l"));
+            assert!(activity.contains(&said), "{id}: {said}");
+            assert!(activity.contains(&format!("<td>{expected}, at worst ")), "{id}");
+            assert!(activity.contains("(OK up to "), "{id}");
+        }
+    }
+    assert!(bad > 3, "{bad}");
+}
+
+#[tokio::test]
+async fn what_holds_a_home_down_is_in_the_list_the_gaps_and_the_scores() {
+    let console = console_of(&["larch-30", "maple-17"]).await;
+    let list = get(console.at, "/households").await.body;
+    assert!(list.contains(" by loss") || list.contains(" by RTT p"), "{list}");
+    let gaps = get(console.at, "/households/larch-30/gaps").await.body;
+    html::check(&gaps, false);
+    assert!(gaps.contains("Primary held down by"), "{gaps}");
+    assert!(gaps.contains("Held down by loss (at worst ") || gaps.contains("Held down by RTT p"));
+    let href = gaps.split("href=\"").filter_map(|rest| rest.split_once('"')).map(|(href, _)| href);
+    let first: Vec<String> =
+        href.filter(|h| h.contains("/explain?")).map(|h| h.replace("&#38;", "&")).collect();
+    assert!(!first.is_empty());
+    for href in first {
+        assert_eq!(get(console.at, &href).await.status, 200, "{href}");
+    }
+    let profile = get(console.at, "/households/maple-17/profile").await.body;
+    html::check(&profile, false);
+    assert!(profile.contains("latency_ms: ") || profile.contains("upload_mbps: "), "{profile}");
+}

@@ -1,8 +1,11 @@
 //! The ledger's strips of each activity, with their tables.
 
+use std::ops::Range;
+
 use hearth_proto::UnixMs;
 
 use super::frame::Clock;
+use crate::console::held::{Held, Place};
 use crate::console::look::Look as _;
 use crate::console::strip::{self, CELLS, Run};
 use crate::console::words;
@@ -31,6 +34,8 @@ pub(super) struct StripView {
     /// Each with the address of what explains it.
     pub(super) runs: Vec<(Run, String)>,
     pub(super) share: String,
+    /// What held it down most often, in a word or two.
+    pub(super) held: String,
     pub(super) spoken: String,
 }
 
@@ -47,14 +52,15 @@ pub(super) struct Row {
 }
 
 /// All activities of a ledger.
-pub(super) fn activities(ledger: &Ledger, at: &Clock) -> Vec<ActivityView> {
+pub(super) fn activities(ledger: &Ledger, held: Held<'_>, at: &Clock) -> Vec<ActivityView> {
     if ledger.links.is_empty() {
         return Vec::new();
     }
-    ledger.activities.iter().enumerate().map(|(a, act)| one(ledger, a, &act.name, at)).collect()
+    let all = ledger.activities.iter().enumerate();
+    all.map(|(a, act)| one(ledger, held, a, &act.name, at)).collect()
 }
 
-fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView {
+fn one(ledger: &Ledger, held: Held<'_>, activity: usize, name: &str, at: &Clock) -> ActivityView {
     let links = ledger.links.iter().enumerate();
     let columns: Vec<(&str, &[Cell])> = links
         .map(|(l, link)| (link.label.as_str(), ledger.column(l, activity)))
@@ -65,6 +71,7 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
         let link = ledger.links.get(place).map_or("", |l| l.link.as_str());
         Asked::href(&ledger.household, at, &[("activity", id), ("link", link)])
     };
+    let place = |i| if i < ledger.links.len() { Place::Link(i) } else { Place::Anywhere };
     let strips = columns.iter().enumerate().map(|(i, &(label, column))| {
         let counts = Counts::of(column.iter().map(|c| c.state()));
         StripView {
@@ -77,12 +84,17 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
                 |t| at.say(t),
             )
             .into_iter()
-            .map(|run| {
+            .map(|mut run| {
                 let at = first_shown(ledger, column, &run);
+                if run.shown.is_bad() {
+                    let span = Span { from: run.from, to: run.to };
+                    run.title += &by(&held.within(place(i), activity, span).full());
+                }
                 (run, explained(i, at))
             })
             .collect(),
             share: worked(&counts).map_or_else(|| words::NONE.to_owned(), words::percent),
+            held: held.throughout(place(i), activity).brief().unwrap_or_default(),
             spoken: spoken(&counts, ledger.slot.ms()),
         }
     });
@@ -94,7 +106,8 @@ fn one(ledger: &Ledger, activity: usize, name: &str, at: &Clock) -> ActivityView
         .enumerate()
         .rev()
         .flat_map(|(i, &(label, column))| {
-            rows(ledger, label, column, at, move |at| explained(i, at))
+            let held = move |slots| held.over(place(i), activity, slots).full();
+            rows(ledger, label, column, at, held, move |at| explained(i, at))
         })
         .collect();
     let all = table.len();
@@ -158,28 +171,31 @@ fn rows<'a>(
     place: &'a str,
     column: &'a [Cell],
     at: &'a Clock,
+    held: impl Fn(Range<usize>) -> String + 'a,
     explained: impl Fn(UnixMs) -> String + 'a,
 ) -> impl Iterator<Item = Row> + 'a {
     let mut start = 0;
     column.chunk_by(|a, b| a.state() == b.state()).map(move |run| {
-        let (from, to) = (ledger.at(start), ledger.at(start + run.len()));
-        start += run.len();
+        let slots = start..start + run.len();
+        let (from, to) = (ledger.at(slots.start), ledger.at(slots.end));
+        start = slots.end;
         let state = run[0].state();
+        let why = if state.is_bad() { words::sentence(&held(slots)) } else { why(state, run) };
         Row {
             place: place.to_owned(),
             from: at.say(from),
             to: at.say(to),
             state,
-            why: why(state, run),
+            why,
             length: words::length(to.since(from)),
             href: explained(from),
         }
     })
 }
 
-/// What limited the run's slots, the most frequent first.
+/// What kept an UNKNOWN run from a verdict, the most frequent first.
 fn why(state: State, run: &[Cell]) -> String {
-    if !(state.is_bad() || state == State::Unknown) {
+    if state != State::Unknown {
         return String::new();
     }
     let mut limits: Vec<(usize, Limit)> = Limit::ALL
@@ -190,5 +206,10 @@ fn why(state: State, run: &[Cell]) -> String {
         .collect();
     limits.sort_by_key(|l| std::cmp::Reverse(l.0));
     let named: Vec<&str> = limits.iter().map(|l| l.1.words()).collect();
-    words::list(&named)
+    words::sentence(&words::list(&named))
+}
+
+/// What held a cell down, after what it shows.
+fn by(held: &str) -> String {
+    if held.is_empty() { String::new() } else { format!(". Held down by {held}") }
 }

@@ -182,16 +182,21 @@ fn notes(report: &AreasReport, unread: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let k = report.k.homes();
     if report.areas_withheld > 0 {
-        notes.push(format!(
-            "{} areas with fewer than {k} such homes are not shown.",
-            words::count(report.areas_withheld)
-        ));
+        notes.push(match report.areas_withheld {
+            1 => format!("1 area with fewer than {k} such homes is not shown."),
+            n => format!("{} areas with fewer than {k} such homes are not shown.", words::count(n)),
+        });
     }
     if report.left_out > 0 {
-        notes.push(format!(
-            "{} homes are in no figure at all: with so few left over they could be told apart.",
-            words::count(report.left_out)
-        ));
+        notes.push(match report.left_out {
+            1 => {
+                "1 home is in no figure at all: left over alone, it could be told apart.".to_owned()
+            }
+            n => format!(
+                "{} homes are in no figure at all: with so few left over they could be told apart.",
+                words::count(n)
+            ),
+        });
     }
     if unread > 0 {
         notes.push(format!("{} homes could not be read; the log says why.", words::count(unread)));

@@ -9,11 +9,13 @@ use super::incidents::{IncidentView, MANY, more, worst};
 use super::recurring::{self, CongestionRow, HourRow};
 use super::{Chrome, judged};
 use crate::console::failure::Failure;
+use crate::console::held::{Held, Place};
 use crate::console::look::{Look as _, Shown};
 use crate::console::query::{Home, Pairs, Range};
+use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
-use crate::gaps::{Extent, Gaps};
+use crate::gaps::{ActivityGaps, Extent, Gaps};
 use crate::report::Report;
 
 #[derive(Template)]
@@ -44,6 +46,8 @@ pub(super) struct RescueRow {
     pub(super) undecided: String,
     pub(super) rescue: Shown,
     pub(super) longest: String,
+    /// What held the primary link down.
+    pub(super) held: Vec<String>,
 }
 
 /// `GET /households/{household}/gaps`
@@ -53,14 +57,22 @@ pub(in crate::console) async fn gaps(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
-    judged(state, id, &pairs, move |report, range, at| page(report, range, at, theme)).await
+    judged(state, id, &pairs, move |s, home, range, at| page(s, home, range, at, theme)).await
 }
 
-fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> GapsPage {
+fn page(
+    state: &ConsoleState,
+    home: &Examined,
+    range: &Range,
+    at: &Clock,
+    theme: Theme,
+) -> GapsPage {
+    let Examined { ledger, report, .. } = home;
     let Report { gaps, household, .. } = report;
+    let held = Held::new(ledger, state.catalogue());
     let views = |list, left_off| {
         let (shown, left_off) = worst(list, left_off, MANY);
-        let of = |i| IncidentView::of(i, gaps.activities.len(), at);
+        let of = |i| IncidentView::of(i, ledger, held, at);
         (shown.into_iter().map(of).collect(), more(left_off))
     };
     let (incidents, incidents_more) = views(&gaps.incidents, gaps.incidents_left_off);
@@ -71,7 +83,7 @@ fn page(report: &Report, range: &Range, at: &Clock, theme: Theme) -> GapsPage {
         chrome: Chrome::new(format!("Gaps of {household}"), theme),
         frame: Frame::new(report, range, "/gaps", at),
         rescue_words: rescue_words(gaps),
-        rescue: rescue(gaps),
+        rescue: rescue(gaps, held),
         need: vec![
             ("Time with the primary DOWN", Shown::of(&need.hours)),
             ("Data the home would have moved", Shown::of(&need.bytes)),
@@ -132,8 +144,9 @@ pub(super) fn rescue_words(gaps: &Gaps) -> String {
 }
 
 /// One row per activity.
-pub(super) fn rescue(gaps: &Gaps) -> Vec<RescueRow> {
-    let row = |a: &crate::gaps::ActivityGaps| RescueRow {
+pub(super) fn rescue(gaps: &Gaps, held: Held<'_>) -> Vec<RescueRow> {
+    let primary = gaps.primary.as_ref().map(|l| Place::Link(l.index));
+    let row = |(i, a): (usize, &ActivityGaps)| RescueRow {
         name: a.activity.name.clone(),
         anywhere: Shown::of(&a.anywhere),
         saved: extent(a.saved),
@@ -149,8 +162,9 @@ pub(super) fn rescue(gaps: &Gaps) -> Vec<RescueRow> {
             Shown::of(&a.rescue)
         },
         longest: extent(a.longest),
+        held: primary.map_or_else(Vec::new, |p| held.throughout(p, i).parts()),
     };
-    gaps.activities.iter().map(row).collect()
+    gaps.activities.iter().enumerate().map(row).collect()
 }
 
 fn extent(e: Extent) -> String {

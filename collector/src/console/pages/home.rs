@@ -11,6 +11,7 @@ use super::incidents::{FEW, IncidentView, more, worst};
 use super::measured::MeasuredView;
 use super::{Chrome, render};
 use crate::console::failure::Failure;
+use crate::console::held::Held;
 use crate::console::look::{BY_WORTH, Look as _, Shown};
 use crate::console::now::Now;
 use crate::console::query::{Home, Pairs, Range};
@@ -48,6 +49,7 @@ struct Tile {
     name: String,
     state: State,
     since: String,
+    held: String,
 }
 
 struct Legend {
@@ -102,7 +104,9 @@ fn page(
         name: a.name.clone(),
         state: a.state,
         since: a.since.map_or_else(String::new, |t| at.say(t)),
+        held: a.held.clone().unwrap_or_default(),
     });
+    let held = Held::new(ledger, state.catalogue());
     let (worst, left_off) = worst(&report.gaps.incidents, report.gaps.incidents_left_off, FEW);
     HomePage {
         chrome: Chrome::new(report.household.as_str(), theme),
@@ -118,19 +122,16 @@ fn page(
             "One cell is {each}. The more of it was bad, the higher it is drawn; the rest is the \
              bar under it."
         ),
-        activities: activities(ledger, &at),
+        activities: activities(ledger, held, &at),
         axis: strip::axis(ledger.span.from, ledger.span.to)
             .map(|t| at.say_in(ledger.span, t))
             .into(),
         links: links(report),
-        incidents: worst
-            .into_iter()
-            .map(|i| IncidentView::of(i, ledger.activities.len(), &at))
-            .collect(),
+        incidents: worst.into_iter().map(|i| IncidentView::of(i, ledger, held, &at)).collect(),
         incidents_more: more(left_off),
         gaps_href: format!("/households/{}/gaps{}", report.household, range.query()),
         rescue_words: rescue_words(&report.gaps),
-        rescue: rescue(&report.gaps),
+        rescue: rescue(&report.gaps, held),
         cannot: cannot_measure(history),
         measured: MeasuredView::of(history, report, range.span, &at),
     }

@@ -1,9 +1,12 @@
 //! Incidents in words.
 
 use super::frame::Clock;
+use crate::console::held::{Held, Place, Tally};
 use crate::console::words;
+use crate::explain::Asked;
 use crate::gaps::{Incident, IncidentKind, Segment};
-use crate::ledger::State;
+use crate::history::Span;
+use crate::ledger::{Ledger, State};
 
 /// One incident.
 #[derive(Debug)]
@@ -12,12 +15,16 @@ pub(super) struct IncidentView {
     pub(super) worst: State,
     pub(super) when: String,
     pub(super) hit: String,
+    /// What held down the activities that it hit.
+    pub(super) held: Option<String>,
+    /// What explains its first slot.
+    pub(super) href: String,
     pub(super) segment: &'static str,
     pub(super) evidence: Vec<String>,
 }
 
 impl IncidentView {
-    pub(super) fn of(incident: &Incident, activities: usize, at: &Clock) -> Self {
+    pub(super) fn of(incident: &Incident, ledger: &Ledger, held: Held<'_>, at: &Clock) -> Self {
         let place = incident.link.as_ref().map_or("Whole home", |l| &l.label);
         let kind = match incident.kind {
             IncidentKind::Outage => "outage",
@@ -32,7 +39,9 @@ impl IncidentView {
             title: format!("{place}: {kind}, {}", place_of(incident.segment)),
             worst: incident.worst,
             when: when(incident, at),
-            hit: hit(incident, activities),
+            hit: hit(incident, ledger.activities.len()),
+            held: held_down(incident, ledger, held),
+            href: href(incident, ledger),
             segment: incident.segment.words(),
             evidence,
         }
@@ -93,6 +102,47 @@ fn hit(incident: &Incident, activities: usize) -> String {
     } else {
         format!("{what}. Meanwhile {} carried all or some of it.", words::list(&on))
     }
+}
+
+/// What held down the activities that a degradation hit: "RTT p99 (at worst 212 ms) for
+/// game; loss (at worst 4.0 %) for video call". An outage says it by being one.
+fn held_down(incident: &Incident, ledger: &Ledger, held: Held<'_>) -> Option<String> {
+    if incident.kind == IncidentKind::Outage {
+        return None;
+    }
+    let place = incident.link.as_ref().map_or(Place::Anywhere, |l| Place::Link(l.index));
+    let from = incident.start.at;
+    let span = Span { from, to: from.plus(incident.length_ms as i64) };
+    let mut by: Vec<(Tally, Vec<String>)> = Vec::new();
+    for of in &incident.activities {
+        let Some(activity) = ledger.activities.iter().position(|a| a.id == of.id) else { continue };
+        let tally = held.within(place, activity, span);
+        let Some(most) = tally.most() else { continue };
+        let name = words::within(&of.name);
+        match by.iter_mut().find(|(other, _)| other.most() == Some(most)) {
+            Some((worst, names)) => {
+                worst.worsen(&tally);
+                names.push(name);
+            }
+            None => by.push((tally, vec![name])),
+        }
+    }
+    let alone = by.len() == 1;
+    let parts: Vec<String> = by
+        .iter()
+        .filter_map(|(tally, names)| {
+            let worst = tally.worst()?;
+            Some(if alone { worst } else { format!("{worst} for {}", words::list(names)) })
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("Held down by {}.", parts.join("; ")))
+}
+
+/// The explanation of its first slot, of the first activity hit.
+fn href(incident: &Incident, ledger: &Ledger) -> String {
+    let link = incident.link.as_ref().map_or("", |l| l.link.as_str());
+    let activity = incident.activities.first().map_or("", |a| a.id.as_str());
+    Asked::href(&ledger.household, incident.start.at, &[("activity", activity), ("link", link)])
 }
 
 /// What to say of incidents that are not listed.

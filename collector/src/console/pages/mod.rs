@@ -37,7 +37,6 @@ use super::query::{Pairs, Range};
 use super::source::Examined;
 use super::theme::Theme;
 use crate::history::Span;
-use crate::report::Report;
 use frame::Clock;
 use hearth_proto::HouseholdId;
 
@@ -72,12 +71,12 @@ pub(super) struct Tab {
     current: bool,
 }
 
-/// A page made of a household's report over the range asked for.
+/// A page made of a household, judged over the range asked for.
 async fn judged<P: Template + Send + 'static>(
     state: ConsoleState,
     household: HouseholdId,
     pairs: &Pairs,
-    page: impl FnOnce(&Report, &Range, &Clock) -> P + Send + 'static,
+    page: impl FnOnce(&ConsoleState, &Examined, &Range, &Clock) -> P + Send + 'static,
 ) -> Result<Html<String>, Failure> {
     judged_by(ConsoleState::examine, state, household, pairs, page).await
 }
@@ -90,13 +89,13 @@ async fn judged_by<P: Template + Send + 'static>(
     state: ConsoleState,
     household: HouseholdId,
     pairs: &Pairs,
-    page: impl FnOnce(&Report, &Range, &Clock) -> P + Send + 'static,
+    page: impl FnOnce(&ConsoleState, &Examined, &Range, &Clock) -> P + Send + 'static,
 ) -> Result<Html<String>, Failure> {
     let range = state.range(&household, pairs).await?;
     let page = state.blocking(move |s| {
-        let Examined { report, zone, .. } = examine(s, &household, range.span)?;
-        let at = Clock::new(s.now(), &zone, report.ledger.slot_ms);
-        Ok(page(&report, &range, &at))
+        let home = examine(s, &household, range.span)?;
+        let at = Clock::new(s.now(), &home.zone, home.report.ledger.slot_ms);
+        Ok(page(s, &home, &range, &at))
     });
     render(&page.await?)
 }

@@ -12,13 +12,15 @@ use super::{Chrome, help, home, judged_by, week};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
 use crate::console::query::{Home, Pairs, Range};
+use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
 use crate::homes::Audience;
 use crate::profile::{
-    ActivityProfile, CauseCount, Confidence, LinkProfile, PhaseProfile, RttProfile, SpeedProfile,
+    ActivityProfile, CauseCount, Confidence, FrameworkScore, LinkProfile, PhaseProfile, RttProfile,
+    SpeedProfile,
 };
-use crate::report::Report;
+use crate::report::{Report, Unit};
 
 #[derive(Template)]
 #[template(path = "profile.html")]
@@ -68,6 +70,7 @@ struct ScoreRow {
     what: String,
     score: Shown,
     grade: String,
+    held: String,
     inputs: String,
 }
 
@@ -78,7 +81,9 @@ pub(in crate::console) async fn profile(
     Home(id): Home,
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
-    let page = move |report: &Report, range: &Range, at: &Clock| page(report, range, at, theme);
+    let page = move |_: &ConsoleState, home: &Examined, range: &Range, at: &Clock| {
+        page(&home.report, range, at, theme)
+    };
     judged_by(ConsoleState::examine_after, state, id, &pairs, page).await
 }
 
@@ -215,9 +220,23 @@ fn link(l: &LinkProfile) -> LinkView {
                 what: f.what.clone(),
                 score: Shown::of(&f.score),
                 grade: f.grade.clone().unwrap_or_else(|| words::NONE.to_owned()),
+                held: held(f),
                 inputs: f.inputs.clone(),
             })
             .collect(),
+    }
+}
+
+/// The input that held a score down, with what it brings of the most that it can.
+fn held(f: &FrameworkScore) -> String {
+    let Some(name) = &f.binding else {
+        return if f.score.value().is_some() { "nothing".to_owned() } else { String::new() };
+    };
+    let points = |v: f64| crate::console::look::value(v, Unit::Score);
+    let part = f.components.iter().find(|p| p.name == *name);
+    match part.and_then(|p| Some((points(p.value), points(p.best?)))) {
+        Some((value, best)) => format!("{name}: {value} of {best}"),
+        None => name.clone(),
     }
 }
 

@@ -81,7 +81,8 @@ pub(in crate::console) async fn statement(
     pairs: Pairs,
 ) -> Result<Html<String>, Failure> {
     let lang = lang(&pairs)?;
-    judged(state, id, &pairs, move |report, range, at| {
+    judged(state, id, &pairs, move |_, home, range, at| {
+        let report = &home.report;
         let query = range.query();
         let and = if query.is_empty() { "?" } else { "&" };
         let files = Lang::all().map(|l| {

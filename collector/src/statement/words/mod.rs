@@ -110,8 +110,8 @@ struct Words<'a> {
     zone: TimeZone,
 }
 
-/// Incidents that page one lists before its letters get smaller, and at the least.
-const USUAL_INCIDENTS: usize = 5;
+/// Incidents that page one lists in smaller letters at the most, and in any at the least.
+const DENSE_INCIDENTS: usize = 5;
 const LEAST_INCIDENTS: usize = 2;
 /// The most activities that a sentence on page one names one by one.
 const MOST_NAMED: usize = 4;
@@ -220,8 +220,9 @@ impl Words<'_> {
         section
     }
 
-    /// As many incidents as fit on a page with this room under their heading, first in
-    /// the usual letters, then in smaller ones; and whether it took these.
+    /// As many incidents as fit on a page with this room under their heading, in the
+    /// usual letters; in smaller ones, and that is said too, only where not even
+    /// [`LEAST_INCIDENTS`] do. The annex has every one.
     fn wrong(&self, room: [f64; 2]) -> (Section, bool) {
         let all = &self.s.incidents;
         let [usual, dense] = room;
@@ -241,11 +242,11 @@ impl Words<'_> {
             fits.count()
         };
         let mut shown = fit(&page::USUAL, usual);
-        let small = shown < said.len().min(USUAL_INCIDENTS);
+        let least = said.len().min(LEAST_INCIDENTS);
+        let small = shown < least;
         if small {
-            shown = fit(&page::DENSE, dense).min(USUAL_INCIDENTS);
+            shown = fit(&page::DENSE, dense).min(DENSE_INCIDENTS).max(least);
         }
-        let shown = shown.max(said.len().min(LEAST_INCIDENTS));
         let left = (said.len() - shown) as u64 + self.s.incidents_left_off;
         let mut section = self.section("heading-wrong", said);
         section.lines.truncate(shown);

@@ -175,7 +175,12 @@ fn no_english_is_left_in_a_german_statement() {
             assert!(left.is_empty(), "{name}: {left:?} in {text:?}");
         }
         let english = Sealed::plain(sample.statement.clone(), Lang::EN).sheet();
-        assert_eq!(texts(&sheet).len(), texts(&english).len(), "{name}");
+        // As many incidents are listed as fit, which depends on the language.
+        let others = |sheet: &Sheet| {
+            let wrong = &sheet.wrong;
+            texts(sheet).len() - wrong.lines.len() - usize::from(wrong.more.is_some())
+        };
+        assert_eq!(others(&sheet), others(&english), "{name}");
         // No sentence is the same in both.
         let same: Vec<String> = texts(&sheet)
             .into_iter()

@@ -5,12 +5,17 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use hearth_proto::UnixMs;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::fleet::household::Household;
+use crate::fleet::household::{Household, Line};
 use crate::fleet::script::Times;
+use crate::fleet::seeded;
 use crate::fleet::send::{Encoded, Options, send};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,6 +32,15 @@ pub(super) struct Args {
     /// The first day, in UTC.
     #[arg(long, default_value = "2026-10-01")]
     from: Date,
+    /// End with the last whole minute instead of at a day's end: for looking at a console.
+    #[arg(long, conflicts_with = "from")]
+    until_now: bool,
+    /// Test the fixed link's speed each night: 240 Mbit/s down, 38 up.
+    #[arg(long)]
+    tested: bool,
+    /// A bad month: a trouble every three hours instead of an ordinary home's.
+    #[arg(long)]
+    troubled: bool,
     /// How many days.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
@@ -38,10 +52,37 @@ pub(super) struct Args {
     window: usize,
 }
 
+fn household(args: &Args) -> anyhow::Result<Household> {
+    let length = i64::from(args.days) * DAY;
+    let from = if args.until_now {
+        let now = Timestamp::now().as_millisecond();
+        now - now.rem_euclid(60_000) - length
+    } else {
+        args.from.to_zoned(TimeZone::UTC)?.timestamp().as_millisecond()
+    };
+    let span = Times { from: UnixMs(from), to: UnixMs(from + length) };
+    let mut home = if args.troubled {
+        seeded::household(&args.household, span, args.seed)?.0
+    } else {
+        Household::ordinary(&args.household, span, args.seed)?
+    };
+    if args.tested {
+        let line = Line {
+            down_bps: 240_000_000,
+            up_bps: 38_000_000,
+            idle_us: 9e3,
+            queue_us: (12e3, 45e3),
+        };
+        // Some minutes past four, never at the same minute.
+        let nights = (from.div_euclid(DAY)..=span.to.0.div_euclid(DAY))
+            .map(|day| UnixMs(day * DAY + 4 * HOUR + day * 7_919_000 % HOUR));
+        home.tested(0, line, nights.filter(|at| span.holds(*at)));
+    }
+    Ok(home)
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let from = args.from.to_zoned(TimeZone::UTC)?.timestamp().as_millisecond();
-    let span = Times { from: UnixMs(from), to: UnixMs(from + i64::from(args.days) * 86_400_000) };
-    let home = Household::ordinary(&args.household, span, args.seed)?;
+    let home = household(args)?;
 
     let started = Instant::now();
     let records: Vec<Encoded> = home.records().map(|r| Encoded::from(&r)).collect();
