@@ -193,7 +193,7 @@ impl Tally {
     pub fn worst(&self) -> Option<String> {
         let ranked = self.ranked();
         let (factor, found) = ranked.first()?;
-        let figure = self.figure(*factor, *found);
+        let figure = Self::figure(*factor, *found);
         Some(if figure.is_empty() {
             self.name(*factor).to_owned()
         } else {
@@ -201,7 +201,7 @@ impl Tally {
         })
     }
 
-    fn figure(&self, factor: Factor, found: Found) -> String {
+    fn figure(factor: Factor, found: Found) -> String {
         match factor {
             Factor::RttP50 | Factor::RttP95 | Factor::RttP99 => {
                 format!("at worst {}", words::ms(found.worst))
@@ -243,19 +243,18 @@ impl Tally {
         ranked
             .into_iter()
             .map(|(factor, found)| {
-                let mut text = self.name(factor).to_owned();
-                if several {
-                    let slots = if found.slots == 1 { "slot" } else { "slots" };
-                    text += &format!(" in {} {slots}", words::count(found.slots));
-                }
-                let figure = self.figure(factor, found);
-                if !figure.is_empty() {
-                    text += &format!(", {figure}");
-                }
-                match self.bears(factor) {
-                    Some(bears) => format!("{text} ({bears})"),
-                    None => text,
-                }
+                let slots = if found.slots == 1 { "slot" } else { "slots" };
+                let share = format!(" in {} {slots}", words::count(found.slots));
+                let figure = Self::figure(factor, found);
+                let bears = self.bears(factor).map(|bears| format!(" ({bears})"));
+                [
+                    self.name(factor),
+                    if several { &share } else { "" },
+                    if figure.is_empty() { "" } else { ", " },
+                    &figure,
+                    bears.as_deref().unwrap_or_default(),
+                ]
+                .concat()
             })
             .collect()
     }
