@@ -180,7 +180,7 @@ incidents-more = { $n ->
 segment-home = Es lag im Haus.
 segment-access = Es lag auf dem Weg zum Anbieter.
 segment-core-or-service = Es lag am Netz des Anbieters oder dahinter.
-segment-service = Es lag am Dienst, den wir prüften, nicht am Netz.
+segment-service = So schlecht war nur der Dienst, den wir prüften; andere gingen.
 segment-cannot-tell = Wo es lag, wissen wir nicht.
 
 heading-help = Was helfen würde

@@ -182,7 +182,7 @@ incidents-more = { $n ->
 segment-home = It lay in the home.
 segment-access = It lay on the way to your provider.
 segment-core-or-service = It lay in your provider's network or beyond.
-segment-service = It lay at the service that we tested, not on the line.
+segment-service = Only the service that we tested was that poor; others worked.
 segment-cannot-tell = We cannot tell where it lay.
 
 heading-help = What would help

@@ -27,7 +27,7 @@ async fn every_cell_leads_to_its_explanation() {
     }
     let all = get(console.at, "/households/maple-17/explain?at=2025-11-24T12:45:30").await;
     html::check(&all.body, false);
-    assert_eq!(all.body.matches("<tr><th scope=\"row\">").count(), 4 * 13);
+    assert_eq!(all.body.matches("<th role=\"rowheader\" scope=\"row\">").count(), 4 * 13);
 }
 
 #[tokio::test]
