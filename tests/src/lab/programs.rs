@@ -104,6 +104,8 @@ impl Programs {
         let mut command = at.command(&self.collector);
         command
             .args(["responsiveness", "--listen", &listen.to_string()])
+            // A link that nothing shapes moves more in an hour than a household may.
+            .args(["--max-gigabytes-per-hour", "100000"])
             .arg("--self-signed-cert-out")
             .arg(ca);
         command
