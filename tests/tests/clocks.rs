@@ -8,6 +8,8 @@
 //! believes the kernel; without them every trial is ignored and says so.
 #![expect(clippy::disallowed_methods, reason = "end-to-end tests run in real time")]
 
+mod trials;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,7 +25,6 @@ use hearth_tests::lab::net::{LinkPlan, Network, REFLECTOR_PORT, SERVICE_V4};
 use hearth_tests::lab::process::Process;
 use hearth_tests::lab::programs::{AGENT, COLLECTOR_PORT, HOUSEHOLD, Programs, fake_clock};
 use hearth_tests::lab::unavailable;
-use libtest_mimic::{Arguments, Failed, Trial};
 
 const LINK: &str = "wan";
 const SLOT_MS: i64 = 1000;
@@ -36,23 +37,15 @@ const GLANCE: Duration = Duration::from_millis(100);
 const SOME: u64 = 6;
 
 fn main() {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(1);
-    let skipped = cannot();
-    if let Some(reason) = &skipped {
-        eprintln!("skipped: {reason}");
-    }
-    let trial = |name: &str, run: fn() -> anyhow::Result<()>| {
-        Trial::test(name, move || run().map_err(|error| Failed::from(format!("{error:#}"))))
-            .with_ignored_flag(skipped.is_some())
-    };
-    let trials = vec![
-        trial("a_clock_an_hour_late_from_the_start", || from_the_start(-HOUR_S)),
-        trial("a_clock_an_hour_early_from_the_start", || from_the_start(HOUR_S)),
-        trial("a_clock_that_begins_in_1970", in_1970),
-        trial("a_right_clock_set_wrong_and_right_again", set_wrong),
-    ];
-    libtest_mimic::run(&arguments, trials).exit();
+    trials::run(
+        cannot().as_deref(),
+        &[
+            ("a_clock_an_hour_late_from_the_start", || from_the_start(-HOUR_S)),
+            ("a_clock_an_hour_early_from_the_start", || from_the_start(HOUR_S)),
+            ("a_clock_that_begins_in_1970", in_1970),
+            ("a_right_clock_set_wrong_and_right_again", set_wrong),
+        ],
+    );
 }
 
 fn cannot() -> Option<String> {

@@ -4,6 +4,8 @@
 //! Needs root and `/dev/net/tun`; without them every trial is ignored and says so.
 #![expect(clippy::disallowed_methods, reason = "end-to-end tests run in real time")]
 
+mod trials;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -12,28 +14,19 @@ use hearth_tests::lab::emulator::params::{Capacity, DirectionParams};
 use hearth_tests::lab::home::Home;
 use hearth_tests::lab::programs::Programs;
 use hearth_tests::lab::unavailable;
-use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How long a figure may take to be what it should.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(1);
-    let skipped = unavailable();
-    if let Some(reason) = skipped {
-        eprintln!("skipped: {reason}");
-    }
-    let trial = |name: &str, run: fn() -> anyhow::Result<()>| {
-        Trial::test(name, move || run().map_err(|error| Failed::from(format!("{error:#}"))))
-            .with_ignored_flag(skipped.is_some())
-    };
-    let trials = vec![
-        trial("a_queue_that_drops_is_not_the_household", a_queue_that_drops),
-        trial("segments_that_are_counted_together_are_not_the_household", counted_together),
-        trial("a_far_end_without_time_stamps_is_not_the_household", without_time_stamps),
-    ];
-    libtest_mimic::run(&arguments, trials).exit();
+    trials::run(
+        unavailable(),
+        &[
+            ("a_queue_that_drops_is_not_the_household", a_queue_that_drops),
+            ("segments_that_are_counted_together_are_not_the_household", counted_together),
+            ("a_far_end_without_time_stamps_is_not_the_household", without_time_stamps),
+        ],
+    );
 }
 
 /// A line that holds so many milliseconds at its rate, and drops what is over.

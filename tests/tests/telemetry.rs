@@ -6,6 +6,8 @@
 //! Needs root and `/dev/net/tun`; without them every trial is ignored and says so.
 #![expect(clippy::disallowed_methods, reason = "end-to-end tests run in real time")]
 
+mod trials;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +26,6 @@ use hearth_tests::lab::net::{LinkPlan, Network, SERVICE_V4, SERVICE_V6};
 use hearth_tests::lab::process::Process;
 use hearth_tests::lab::programs::{COLLECTOR_PORT, Programs};
 use hearth_tests::lab::unavailable;
-use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::sync::{oneshot, watch};
 
 const LINK: &str = "wan";
@@ -38,24 +39,16 @@ const START: i64 = 1_764_000_000_000;
 const HOURS: i64 = 36;
 
 fn main() {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(1);
-    let skipped = unavailable();
-    if let Some(reason) = skipped {
-        eprintln!("skipped: {reason}");
-    }
-    let trial = |name: &str, run: fn() -> anyhow::Result<()>| {
-        Trial::test(name, move || run().map_err(|error| Failed::from(format!("{error:#}"))))
-            .with_ignored_flag(skipped.is_some())
-    };
-    let trials = vec![
-        trial("resends_are_counted_over_ipv4", || reported(SERVICE_V4.into(), true)),
-        trial("resends_are_counted_over_ipv6", || reported(SERVICE_V6.into(), true)),
-        trial("a_far_end_without_time_stamps_over_ipv4", || reported(SERVICE_V4.into(), false)),
-        trial("a_far_end_without_time_stamps_over_ipv6", || reported(SERVICE_V6.into(), false)),
-        trial("attempts_that_nobody_answers_are_counted", unanswered),
-    ];
-    libtest_mimic::run(&arguments, trials).exit();
+    trials::run(
+        unavailable(),
+        &[
+            ("resends_are_counted_over_ipv4", || reported(SERVICE_V4.into(), true)),
+            ("resends_are_counted_over_ipv6", || reported(SERVICE_V6.into(), true)),
+            ("a_far_end_without_time_stamps_over_ipv4", || reported(SERVICE_V4.into(), false)),
+            ("a_far_end_without_time_stamps_over_ipv6", || reported(SERVICE_V6.into(), false)),
+            ("attempts_that_nobody_answers_are_counted", unanswered),
+        ],
+    );
 }
 
 fn network(loss: f64) -> anyhow::Result<Network> {
