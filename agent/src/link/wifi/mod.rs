@@ -4,10 +4,16 @@
 //! [`message`] (pure) writes and reads nl80211's messages, [`socket`] asks the
 //! kernel, [`sum`] (pure) makes a slot's figures of readings.
 //!
-//! The attributes are read by hand over `netlink-packet-core`, which is in the
-//! tree already: the crates made for nl80211 bring a second `netlink-proto`.
+//! The attributes are read by hand over `netlink-packet-core`, which is in the tree
+//! already. The crate made for nl80211 (`wl-nl80211`) is the tests' peer instead: what
+//! it writes is read as it means it, and it reads what is asked. In the program it would
+//! take the place of 200 lines with 115 kB, a second `netlink-proto`, no channel of
+//! a Wi-Fi 7 interface, and no reading where one attribute of a message is not as it
+//! expects.
 
 pub mod message;
+#[cfg(test)]
+mod peer;
 pub mod socket;
 pub mod sum;
 
