@@ -5,11 +5,10 @@
 //! kernel, [`sum`] (pure) makes a slot's figures of readings.
 //!
 //! The attributes are read by hand over `netlink-packet-core`, which is in the tree
-//! already. The crate made for nl80211 (`wl-nl80211`) is the tests' peer instead: what
-//! it writes is read as it means it, and it reads what is asked. In the program it would
-//! take the place of 200 lines with 115 kB, a second `netlink-proto`, no channel of
-//! a Wi-Fi 7 interface, and no reading where one attribute of a message is not as it
-//! expects.
+//! already. The crate made for nl80211 (`wl-nl80211`) is the tests' peer instead: it
+//! reads what is asked, and what it writes is read as it means it. In the program it
+//! would save 200 lines, and cost 115 kB, a second `netlink-proto`, the channel of a
+//! Wi-Fi 7 interface, and each reading of which one attribute is not as it expects.
 
 pub mod message;
 #[cfg(test)]
