@@ -221,6 +221,25 @@ fn rates_of_each_generation() {
     }
 }
 
+#[test]
+fn what_drivers_say_for_no_signal_is_none() {
+    for (last, mean, signal) in [
+        (-58, -60, Some(-60)),
+        (-58, 0, Some(-58)),
+        (-58, -128, Some(-58)),
+        (0, -1, Some(-1)),
+        (75, 0, None),
+        (0, 0, None),
+        (-128, 127, None),
+        (-127, 0, Some(-127)),
+    ] {
+        let info = vec![Info::Signal(last), Info::SignalAvg(mean)];
+        let mut reading = WifiReading::default();
+        assert!(station(&told(Told::Station(vec![Attr::StationInfo(info)])), &mut reading));
+        assert_eq!(reading.signal(), signal, "{last} {mean}");
+    }
+}
+
 /// A Wi-Fi 7 station's interface has its channels in its links. The other implementation
 /// does not write them, so that they are put together from its parts.
 #[test]

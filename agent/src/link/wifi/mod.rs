@@ -45,8 +45,10 @@ pub struct WifiReading {
 
 impl WifiReading {
     /// The signal to go by: the mean, which is less noisy, where the driver has one.
+    /// Drivers without a figure say 0 or −128, which no signal ever is.
     pub fn signal(&self) -> Option<i32> {
-        self.signal_mean_dbm.or(self.signal_dbm).filter(|dbm| (-150..=50).contains(dbm))
+        let is_one = |dbm: &i32| (-127..0).contains(dbm);
+        self.signal_mean_dbm.filter(is_one).or(self.signal_dbm.filter(is_one))
     }
 }
 
@@ -61,8 +63,7 @@ impl std::fmt::Display for WifiReading {
             write!(f, ", {mhz} MHz wide")?;
         }
         if let Some(dbm) = self.signal() {
-            let minus = if dbm < 0 { "\u{2212}" } else { "" };
-            write!(f, ", {minus}{} dBm", dbm.unsigned_abs())?;
+            write!(f, ", \u{2212}{} dBm", dbm.unsigned_abs())?;
         }
         let rate = |kbps: u32| format!("{} Mbit/s", f64::from(kbps / 100) / 10.0);
         match (self.rx_kbps, self.tx_kbps) {
