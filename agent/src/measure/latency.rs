@@ -278,6 +278,10 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
     if report.protocol == Protocol::Stamp {
         row(out, "loss_forward", &direction(f, f.loss_forward))?;
         row(out, "loss_back", &direction(f, f.loss_back))?;
+        if let Some(unplaced @ 1..) = f.lost_unplaced {
+            let why = "no later answer tells the direction";
+            row(out, "lost either way", &format!("{unplaced}: {why}"))?;
+        }
     }
     row(out, "loss_burst", &f.loss_burst.to_string())?;
     if let Some(ignored) = report.ignored.filter(|ignored| ignored.unauthentic > 0) {
