@@ -78,6 +78,9 @@ impl ExchangeError {
             Self::Connect(ConnectError::Tls { .. }) => {
                 "; if the certificate is signed by an authority of your own, name its file as CA"
             }
+            Self::Connect(error) if error.cause() == Cause::NoRoute => {
+                "; `hearth-agent links` shows what leads where"
+            }
             Self::Connect(_) | Self::Timeout => "; check the server's address and port",
             Self::NotHttp2 => "; a test server must offer h2 by ALPN",
             Self::Status(404) => "; check that it is a responsiveness server",
