@@ -151,6 +151,11 @@ async fn nothing_else_is_answered() {
             assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
             assert_eq!(response.headers()["allow"], allowed);
         }
+        for (path, status) in [(SMALL, 405), ("/", 404)] {
+            let response = client.head(server.url(path)).send().await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            assert!(response.bytes().await.unwrap().is_empty(), "HEAD has no content");
+        }
     }
 }
 
