@@ -141,7 +141,7 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
         out,
         format_args!(
             "{:>4}  {:<39} {:>5} {:>5} {:>9} {:>9} {:>9}",
-            "TTL", "ADDRESS", "SENT", "LOST", "BEST", "MEDIAN", "WORST"
+            "TTL", "ADDRESS", "SENT", "LOST", "BEST ms", "MEDIAN ms", "WORST ms"
         ),
     )?;
     for hop in &report.hops {
