@@ -85,6 +85,11 @@ impl Life {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// Bytes received, TLS and HTTP included.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
     /// Payload bytes of a download's next frame.
     pub(super) fn frame(&self) -> usize {
         self.frame.load(Ordering::Relaxed)
