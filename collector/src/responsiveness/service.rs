@@ -139,6 +139,9 @@ fn not_now(refusal: NotNow, counters: &Counters) -> Response<Content> {
         NotNow::Tests => {
             (StatusCode::TOO_MANY_REQUESTS, "this address has as many tests as it may have\n")
         }
+        NotNow::Crowded => {
+            (StatusCode::TOO_MANY_REQUESTS, "this address has as many connections as it may have\n")
+        }
         NotNow::Full => (StatusCode::SERVICE_UNAVAILABLE, "all connections are taken\n"),
     };
     tracing::debug!(%status, reason = text.trim_end(), "a test was refused");
