@@ -9,6 +9,7 @@ mod doctor;
 mod follow;
 #[path = "../modem/mod.rs"]
 mod modem;
+mod names;
 mod ns;
 mod outlets;
 mod path;
@@ -63,6 +64,7 @@ fn main() {
         trial("the_doctor_finds_typical_failings", &ready, doctor::failings),
         trial("the_doctor_finds_no_links", &ready, doctor::no_links),
         trial("what_a_modem_says_reaches_the_collector", &bus, radio::to_the_collector),
+        trial("a_lookup_costs_what_is_charged_for_it", &ready, names::as_counted),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();
