@@ -46,6 +46,7 @@ fn main() {
         trial("counters_come_back_with_their_interface", &ready, follow::counters),
         trial("three_default_routes_are_kept_apart", &ready, bind::three_links),
         trial("no_route_is_told_from_loss", &ready, bind::no_route),
+        trial("a_route_that_goes_is_no_loss", &ready, outlets::route_that_goes),
         trial("own_addresses_are_refused", &ready, bind::own_addresses),
         trial("source_specific_routes_are_found", &ready, bind::source_specific),
         trial("a_rule_leads_to_a_links_own_table", &ready, bind::rule),
