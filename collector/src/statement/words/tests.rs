@@ -340,6 +340,16 @@ fn what_would_help_is_said_with_its_figures_and_nothing_on_too_little() {
     for little in [samples::almost_empty(), samples::short(), samples::silent()] {
         assert_eq!(help(little), ["What we measured does not tell what would help."]);
     }
+    // A backup that worked is never said to be untested, only because its data are few.
+    let few = Sealed::plain(samples::few_data().statement.clone(), Lang::EN).sheet();
+    let few = texts(&few).join("\n");
+    assert!(
+        few.contains(
+            "A mobile link to step in: we cannot say. A mobile link worked while the main one \
+             failed, but its plan has too little data for that."
+        ),
+        "{few}"
+    );
     // The annex has every remedy with its verdict, and what each would have gained.
     let annex = texts(&Sealed::plain(samples::helped().statement.clone(), Lang::EN).sheet());
     let annex = annex.join("\n");
