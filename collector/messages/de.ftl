@@ -105,7 +105,7 @@ worked-point-why = Es ging in { $share } der Zeit; vor allem: { $why }.
 worked-range-why = Es ging in { $range } der Zeit; vor allem: { $why }.
 short-all = Es ging in den ganzen { $time }, die wir maßen.
 short-part = Es ging in { $good } von { $time }, die wir maßen.
-short-covered = Wir maßen nur { $time } von { $period }.
+short-covered = Gemessen sind nur { $time }; die ganze Zeit ist { $period } lang.
 short-none = Das ließ sich nicht messen.
 why-latency = träge Antwort
 why-loss = verlorene Daten
@@ -275,10 +275,10 @@ proof-unsigned = Nicht signiert. Alle Zahlen stehen im Anhang.
 ## Der Anhang
 
 annex-title = Anhang: alle Zahlen
-annex-for = { $household }, { $period }. Gezählt sind Stücke von { $slot }.
+annex-for = { $household }, { $period }. Gezählt sind Stücke, jedes { $slot } lang.
 annex-anywhere = Über einen der Zugänge im Haus
 annex-link = { $link }
-annex-link-time = Da: { $up }; weg: { $down }; nicht bekannt: { $unknown }; nicht gezählt: { $excluded }. Ausfälle: { $n }.
+annex-link-time = Da: { $up }; weg: { $down }; nicht bekannt: { $unknown }; nicht gezählt: { $excluded }; Ausfälle: { $n }.
 annex-activities = Stücke nach Zustand, und der Teil der gemessenen Zeit, in dem es ging
 annex-rtt = Zeiten bis zur Antwort in ms, und verlorene Tests
 annex-speeds = Tempo-Tests

@@ -195,6 +195,17 @@ fn no_english_is_left_in_a_german_statement() {
 }
 
 #[test]
+fn no_sentence_ends_in_two_full_stops() {
+    for (name, sample) in samples::all() {
+        for lang in Lang::all() {
+            let texts = texts(&Sealed::plain(sample.statement.clone(), lang).sheet());
+            let twice = texts.iter().find(|text| text.contains(".."));
+            assert_eq!(twice, None, "{name} in {lang}");
+        }
+    }
+}
+
+#[test]
 fn numbers_and_dates_are_written_as_each_language_writes_them() {
     let s = samples::bad().statement.clone();
     let say = |lang: &str| {
