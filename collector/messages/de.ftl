@@ -105,7 +105,7 @@ worked-point-why = Es ging in { $share } der Zeit; vor allem: { $why }.
 worked-range-why = Es ging in { $range } der Zeit; vor allem: { $why }.
 short-all = Es ging in den ganzen { $time }, die wir maßen.
 short-part = Es ging in { $good } von { $time }, die wir maßen.
-short-covered = Gemessen sind nur { $time }; die ganze Zeit ist { $period } lang.
+short-covered = Wir haben nur { $time } von { $period } gemessen.
 short-none = Das ließ sich nicht messen.
 why-latency = träge Antwort
 why-loss = verlorene Daten
@@ -275,7 +275,7 @@ proof-unsigned = Nicht signiert. Alle Zahlen stehen im Anhang.
 ## Der Anhang
 
 annex-title = Anhang: alle Zahlen
-annex-for = { $household }, { $period }. Gezählt sind Stücke, jedes { $slot } lang.
+annex-for = { $household }, { $period }. Gezählt sind Stücke von { $slot } Länge.
 annex-anywhere = Über einen der Zugänge im Haus
 annex-link = { $link }
 annex-link-time = Da: { $up }; weg: { $down }; nicht bekannt: { $unknown }; nicht gezählt: { $excluded }; Ausfälle: { $n }.
@@ -383,7 +383,7 @@ word-measured = Gemessen: OK, schlecht und weg, als Teil von allem, was zählt.
 word-worked = Ging: OK als Teil von allem, was gemessen ist.
 word-range = Bereich: aus ganzen Tagen, neu gezogen (95 %). Wo alle Tage gleich waren: was nicht bekannt ist, erst als schlecht, dann als gut.
 word-help = Was helfen würde: Nur schlechte Stücke des ersten Zugangs zählen neu. Der Bereich: unten, was sicher ist, und was nicht bekannt ist als schlecht; oben, was sein kann, und was nicht bekannt ist als gut. Es muss 0,2 % der Zeit bringen, an zwei Tagen oder mehr.
-word-percentiles = p50, p95, p99: So schnell oder schneller kam die Antwort in 50, 95 und 99 % der Fälle. p5: So gut oder besser waren 95 % der Tests.
+word-percentiles = p50, p95, p99: So schnell oder schneller kamen die Hälfte, 95 % und 99 % der Antworten. p5: So gut oder besser waren 95 % der Tests.
 word-loss = Verlust: Tests ohne Antwort in 3 Sek., solange der Zugang da war; dazu der Bereich (95 %).
 word-pdv = pdv_p95_v1: das p95 eines Stücks minus sein kleinster Wert, im mittleren Stück (RFC 5481). ipdv_mean_v1: wie sehr sich die Zeit von Antwort zu Antwort im Mittel ändert (RFC 3393).
 word-rpm = rpm_draft09: wie oft je Minute eine Antwort kommt, wenn das Netz voll ist (draft-ietf-ippm-responsiveness-09). Bei Last: Zeiten bis zur Antwort dabei.

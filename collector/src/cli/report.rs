@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::export::ExportArgs;
 use super::span::SpanArgs;
-use super::{CliError, DataArgs, print, tell};
+use super::{CliError, DataArgs, print, print_json, tell};
 use crate::export;
 use crate::gaps::MOST_INCIDENTS;
 use crate::homes::{Audience, Home};
@@ -198,7 +198,7 @@ pub(super) fn profile(args: &ProfileArgs) -> Result<(), CliError> {
         let mut document = document(report, "profile", &json!(report.profile));
         document["remedies"] = json!(report.remedies);
         document["audience"] = json!(args.audience);
-        print(&render::json(&document))?;
+        print_json(&document)?;
     } else {
         print(&render::profile(&report.profile, &drawn.style))?;
         print(&render::remedies(&report.remedies, &drawn.style))?;
@@ -215,7 +215,7 @@ pub(super) fn gaps(args: &GapsArgs) -> Result<(), CliError> {
         }
         args.export.run("gaps", &export::household::tables(&report.household, &report.gaps))
     } else if args.report.json {
-        print(&render::json(&document(&report, "gaps", &json!(report.gaps))))
+        print_json(&document(&report, "gaps", &json!(report.gaps)))
     } else {
         print(&render::gaps(&report.gaps, &style))
     }
@@ -235,7 +235,7 @@ pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
     let drawn = draw(args, Trends::Left)?;
     if args.json {
         let body = json!(drawn.report.promises);
-        print(&render::json(&document(&drawn.report, "promises", &body)))
+        print_json(&document(&drawn.report, "promises", &body))
     } else {
         print(&render::promises(&drawn.report.promises, &drawn.style))
     }
@@ -246,7 +246,7 @@ pub(super) fn ledger(args: &ReportArgs) -> Result<(), CliError> {
     let drawn = draw(args, Trends::Left)?;
     let columns = letters(&drawn.ledger);
     if args.json {
-        print(&render::json(&columns))?;
+        print_json(&columns)?;
         return Ok(());
     }
     let mut text = format!(

@@ -6,6 +6,7 @@ use hearth_proto::{Event, EventKind, Technology};
 use jiff::tz::TimeZone;
 
 use super::Statement;
+use crate::gaps::{IncidentKind, Segment};
 use crate::history::{Exclusion, History, Span};
 use crate::homes::{Home, Sold, SoldSpeed};
 use crate::qoe::catalogue::Catalogue;
@@ -216,6 +217,29 @@ pub(crate) fn silent() -> &'static Sample {
         of(&script)
     });
     &SAMPLE
+}
+
+/// As much on page one as there can be: of the bad week, with incidents that have the
+/// longest words. Its figures follow from no records.
+pub(crate) fn crowded() -> Statement {
+    let mut s = bad().statement.clone();
+    let all: Vec<usize> = (0..s.verdicts.len()).collect();
+    let name = |v: &usize| s.verdicts[*v].name.len();
+    let mut longest = all;
+    longest.sort_by_key(|v| std::cmp::Reverse(name(v)));
+    longest.truncate(4);
+    for link in &mut s.links {
+        link.name_is_shared = true;
+    }
+    for incident in &mut s.incidents {
+        incident.link = Some(0);
+        incident.kind = IncidentKind::Degradation;
+        incident.activities.clone_from(&longest);
+        incident.over = false;
+        incident.worked_on = (1..s.links.len()).collect();
+        incident.segment = Segment::CannotTell;
+    }
+    s
 }
 
 /// All of them.
