@@ -125,10 +125,14 @@ proptest! {
                 inside.remove(usize::from(host) % inside.len());
                 continue;
             }
-            let own = inside.iter().filter(|(of, _)| *of == host).count();
-            let room = inside.len() < 7 && own < 3;
+            let (told, served): (Vec<_>, Vec<_>) = inside.iter().partition(|(_, a)| a.is_refused());
+            let own = |places: &[&(u8, _)]| places.iter().filter(|(of, _)| *of == host).count();
+            let room = served.len() < 7 && own(&served) < 3;
+            let reserve =
+                told.len() < RESERVE as usize && own(&told) < RESERVE_PER_ADDRESS as usize;
             let admitted = Admission::admit(&admission, IpAddr::from([192, 0, 2, host]), t);
-            prop_assert_eq!(admitted.is_some(), room);
+            prop_assert_eq!(admitted.is_some(), room || reserve);
+            prop_assert!(admitted.iter().all(|a| a.is_refused() != room));
             inside.extend(admitted.map(|a| (host, a)));
             let known = admission.known.lock().unwrap();
             prop_assert_eq!(known.by_address.len(), known.by_end.len());
@@ -138,6 +142,7 @@ proptest! {
         }
         inside.clear();
         prop_assert_eq!(admission.all.load(Ordering::Relaxed), 0);
+        prop_assert_eq!(admission.turned_away.load(Ordering::Relaxed), 0);
     }
 }
 

@@ -30,24 +30,24 @@ const READ_AHEAD: usize = 64 * 1024;
 const SAMPLE: Duration = Duration::from_millis(200);
 
 /// How fast one core is, while the other does the other half of the work.
-pub struct Alone {
+pub(super) struct Alone {
     /// Payload bit/s sealed into records.
-    pub seals_bps: f64,
+    pub(super) seals_bps: f64,
     /// Payload bit/s opened.
-    pub opens_bps: f64,
+    pub(super) opens_bps: f64,
 }
 
 impl Alone {
     /// Payload bit/s that `cores` bear with TLS at both ends over TCP, where TCP alone takes
     /// `tcp_cores` of them for `tcp_bps`: what each takes of a core for a bit, added.
-    pub fn over(&self, tcp_bps: f64, tcp_cores: f64, cores: f64) -> f64 {
+    pub(super) fn over(&self, tcp_bps: f64, tcp_cores: f64, cores: f64) -> f64 {
         cores / (tcp_cores / tcp_bps + 1.0 / self.seals_bps + 1.0 / self.opens_bps)
     }
 }
 
 /// Seals on one thread and opens on another for so long. What is copied from one to the
 /// other takes a socket's place and is not counted.
-pub fn alone(time: Duration) -> anyhow::Result<Alone> {
+pub(super) fn alone(time: Duration) -> anyhow::Result<Alone> {
     let (mut client, mut server) = connections()?;
     shake_hands(&mut client, &mut server)?;
     let (full, sealed) = mpsc::sync_channel::<Vec<u8>>(4);
@@ -88,7 +88,7 @@ pub fn alone(time: Duration) -> anyhow::Result<Alone> {
 
 /// Payload bit/s of so many connections from `core` to `home`, or back, over TCP and TLS
 /// with nothing between them, and the cores that took; the first seconds are not counted.
-pub fn over_tcp(
+pub(super) fn over_tcp(
     (home, core, far): (&Netns, &Netns, Ipv4Addr),
     direction: Direction,
     flows: u8,
@@ -142,7 +142,7 @@ pub fn over_tcp(
 
 /// The cores that were busy while `work` was done, whoever kept them so: the median over
 /// its time, so that how it begins and ends does not matter.
-pub fn cores_busy<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)> {
+pub(super) fn cores_busy<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)> {
     let (end, ended) = mpsc::channel::<()>();
     let sampler = thread::spawn(move || -> anyhow::Result<Vec<f64>> {
         let (mut before, mut found) = (jiffies()?, Vec::new());
@@ -162,7 +162,7 @@ pub fn cores_busy<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result
 }
 
 /// Cores there are.
-pub fn cores() -> io::Result<f64> {
+pub(super) fn cores() -> io::Result<f64> {
     Ok(thread::available_parallelism()?.get() as f64)
 }
 
