@@ -211,6 +211,7 @@ help-verdict-in-place = haben Sie, und es hilft
 help-verdict-would-not-help = würde nicht genug helfen
 help-verdict-cannot-say = können wir nicht sagen
 help-why-chance = Es hilft vielleicht, aber das sahen wir an zu wenig Tagen. Es kann Zufall sein.
+help-why-data = Der Mobilfunk ging, als der erste Zugang nicht ging. Doch sein Tarif hat dafür zu wenig Daten.
 help-why-no-line = Der erste Zugang geht über Mobilfunk, darum gibt es keine Leitung.
 help-why-wifi-placement-recommended = Der Weg zum Router war träge oder verlor Daten.
 help-why-wifi-placement-would-not-help = Der Weg zum Router war gut, als etwas nicht ging, oder er machte zu wenig davon aus.

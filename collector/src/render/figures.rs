@@ -1,8 +1,8 @@
 //! Figures in words.
 
 use crate::report::days::length;
-pub(super) use crate::report::figure::percent;
 use crate::report::figure::{Figure, Interval, Measured, Unit};
+pub(super) use crate::report::figure::{percent, score};
 
 /// A value with its unit, as a person reads it.
 pub(super) fn value(value: f64, unit: Unit) -> String {
@@ -15,7 +15,8 @@ pub(super) fn value(value: f64, unit: Unit) -> String {
         Unit::Hours => length((value * 3_600_000.0).round() as u64),
         Unit::Bytes => scaled(value, "B"),
         Unit::Bps => scaled(value, "bit/s"),
-        Unit::Probes | Unit::Score => format!("{value:.0}"),
+        Unit::Probes => format!("{value:.0}"),
+        Unit::Score => score(value),
         Unit::Factor => format!("{value:.2}"),
         Unit::Dbm => format!("{value:.0} dBm"),
         Unit::Db => format!("{value:.1} dB"),

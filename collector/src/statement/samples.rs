@@ -117,16 +117,30 @@ fn bad_week() -> History {
 
 /// The fixed link fails every evening, and the mobile one carries what the home does.
 pub(crate) fn helped() -> &'static Sample {
+    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| evenings(sold()));
+    &SAMPLE
+}
+
+/// The same where the mobile link's plan has hardly any data.
+pub(crate) fn few_data() -> &'static Sample {
     static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
-        let mut links = links();
-        for day in 0..7 {
-            let evening = day * 24 * HOUR + 18 * HOUR;
-            links[0] = links[0].clone().trouble(evening, evening + (day % 3) * HOUR, What::Access);
-        }
-        let does = ["video-call", "card-payment"].map(str::to_owned).into();
-        Sample::new(Script::minutes(7 * 1440, links).history(), Home { does, ..sold() })
+        let cap_bytes = Some(1_000_000);
+        let backup = Sold { link: "wwan0".into(), backup: true, cap_bytes, ..Sold::default() };
+        let mut home = sold();
+        home.plans.push(backup);
+        evenings(home)
     });
     &SAMPLE
+}
+
+fn evenings(home: Home) -> Sample {
+    let mut links = links();
+    for day in 0..7 {
+        let evening = day * 24 * HOUR + 18 * HOUR;
+        links[0] = links[0].clone().trouble(evening, evening + (day % 3) * HOUR, What::Access);
+    }
+    let does = ["video-call", "card-payment"].map(str::to_owned).into();
+    Sample::new(Script::minutes(7 * 1440, links).history(), Home { does, ..home })
 }
 
 /// Two agents whose links have one name, each with trouble of its own and together,

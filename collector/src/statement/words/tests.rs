@@ -229,6 +229,7 @@ fn numbers_and_dates_are_written_as_each_language_writes_them() {
             w.loss(1),
             w.ms(20_050),
             w.rate(7_250_000),
+            w.rate(237_500_000),
             w.instant(crate::scripted::START),
             w.whole_length(90_061_000),
             w.length(60_000),
@@ -244,6 +245,7 @@ fn numbers_and_dates_are_written_as_each_language_writes_them() {
             "0.01 %",
             "20.1",
             "7.2 Mbit/s",
+            "237.5 Mbit/s",
             "24 November 2026, 00:00",
             "1 day 1 h 1 min 1 s",
             "1 min",
@@ -259,6 +261,7 @@ fn numbers_and_dates_are_written_as_each_language_writes_them() {
             "0,01 %",
             "20,1",
             "7,2 Mbit/s",
+            "237,5 Mbit/s",
             "24. November 2026, 00:00 Uhr",
             "1 Tag 1 Std. 1 Min. 1 Sek.",
             "1 Min.",
@@ -358,6 +361,16 @@ fn what_would_help_is_said_with_its_figures_and_nothing_on_too_little() {
     for little in [samples::almost_empty(), samples::short(), samples::silent()] {
         assert_eq!(help(little), ["What we measured does not tell what would help."]);
     }
+    // A backup that worked is never said to be untested, only because its data are few.
+    let few = Sealed::plain(samples::few_data().statement.clone(), Lang::EN).sheet();
+    let few = texts(&few).join("\n");
+    assert!(
+        few.contains(
+            "A mobile link to step in: we cannot say. A mobile link worked while the main one \
+             failed, but its plan has too little data for that."
+        ),
+        "{few}"
+    );
     // The annex has every remedy with its verdict, and what each would have gained.
     let annex = texts(&Sealed::plain(samples::helped().statement.clone(), Lang::EN).sheet());
     let annex = annex.join("\n");
