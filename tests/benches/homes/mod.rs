@@ -23,8 +23,13 @@ const DOES: [&[&str]; 4] = [&[], &["video-call"], &["video-call", "card-payment"
 #[derive(Debug, clap::Args)]
 pub(crate) struct Homes {
     /// How many homes.
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
-    pub(crate) homes: u64,
+    #[arg(
+        long = "homes",
+        value_name = "HOMES",
+        default_value_t = 1_000,
+        value_parser = clap::value_parser!(u64).range(10..)
+    )]
+    pub(crate) count: u64,
     /// Over how many days.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=31))]
     pub(crate) days: i64,
@@ -70,11 +75,11 @@ impl Homes {
         mut work: impl FnMut(&Home, &History, &mut Steps),
     ) -> anyhow::Result<()> {
         let Span { from, to } = self.span();
-        let made = self.made.unwrap_or(self.homes).min(self.homes);
+        let made = self.made.unwrap_or(self.count).min(self.count);
         for seed in 0..made {
             let home = Household::ordinary("h", Times { from, to }, seed)?;
             let mut history = home.history();
-            for number in (seed..self.homes).step_by(made as usize) {
+            for number in (seed..self.count).step_by(made as usize) {
                 history.household = format!("h{number}").parse()?;
                 let told = self.told(number);
                 steps.begin();
@@ -93,10 +98,10 @@ impl Homes {
         found: &str,
     ) -> anyhow::Result<()> {
         let made = match self.made {
-            Some(made) if made < self.homes => format!(", {made} of them made"),
+            Some(made) if made < self.count => format!(", {made} of them made"),
             _ => String::new(),
         };
-        let (homes, days) = (self.homes, self.days);
+        let (homes, days) = (self.count, self.days);
         println!("{homes} homes of 3 links{made}, {days} days of 60 s slots; times on a core");
         let ms = |t: Duration| t.as_secs_f64() * 1e3;
         let mut sum = 0.0;
