@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
     let began = on_core();
     let report = rollup.report(K::default());
     let drawing = on_core().saturating_sub(began);
-    ensure!(report.homes == homes.number, "{} homes in the report", report.homes);
+    ensure!(report.homes == homes.count, "{} homes in the report", report.homes);
     let found = format!("{} areas, {} area incidents", report.areas.len(), report.incidents.len());
     homes.print(&steps, drawing, &found)
 }

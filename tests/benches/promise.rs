@@ -69,7 +69,7 @@ fn main() -> anyhow::Result<()> {
     let drawing = on_core().saturating_sub(began);
     // Where the power was out for long, too little was measured to judge.
     let homes_in_it = told.whole.homes + told.never_judged;
-    ensure!(homes_in_it == homes.number, "{homes_in_it} homes in it");
+    ensure!(homes_in_it == homes.count, "{homes_in_it} homes in it");
     let found = format!(
         "{} of {} homes broken, {} groups told",
         told.whole.homes_broken,

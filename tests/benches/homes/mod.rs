@@ -29,7 +29,7 @@ pub(crate) struct Homes {
         default_value_t = 1_000,
         value_parser = clap::value_parser!(u64).range(10..)
     )]
-    pub(crate) number: u64,
+    pub(crate) count: u64,
     /// Over how many days.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=31))]
     pub(crate) days: i64,
@@ -75,11 +75,11 @@ impl Homes {
         mut work: impl FnMut(&Home, &History, &mut Steps),
     ) -> anyhow::Result<()> {
         let Span { from, to } = self.span();
-        let made = self.made.unwrap_or(self.number).min(self.number);
+        let made = self.made.unwrap_or(self.count).min(self.count);
         for seed in 0..made {
             let home = Household::ordinary("h", Times { from, to }, seed)?;
             let mut history = home.history();
-            for number in (seed..self.number).step_by(made as usize) {
+            for number in (seed..self.count).step_by(made as usize) {
                 history.household = format!("h{number}").parse()?;
                 let told = self.told(number);
                 steps.begin();
@@ -98,10 +98,10 @@ impl Homes {
         found: &str,
     ) -> anyhow::Result<()> {
         let made = match self.made {
-            Some(made) if made < self.number => format!(", {made} of them made"),
+            Some(made) if made < self.count => format!(", {made} of them made"),
             _ => String::new(),
         };
-        let (homes, days) = (self.number, self.days);
+        let (homes, days) = (self.count, self.days);
         println!("{homes} homes of 3 links{made}, {days} days of 60 s slots; times on a core");
         let ms = |t: Duration| t.as_secs_f64() * 1e3;
         let mut sum = 0.0;
