@@ -83,6 +83,15 @@ impl FamilyState {
         !self.addresses.is_empty() && !self.routes.is_empty()
     }
 
+    /// What packets of this version lack to leave.
+    pub fn down_cause(&self) -> Option<DownCause> {
+        if self.addresses.is_empty() {
+            Some(DownCause::Address)
+        } else {
+            self.routes.is_empty().then_some(DownCause::Route)
+        }
+    }
+
     /// The preferred default route's next hop; `None` on a point-to-point link.
     pub fn gateway(&self) -> Option<IpAddr> {
         self.routes.first()?.gateway

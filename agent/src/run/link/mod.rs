@@ -2,10 +2,12 @@
 //! say, and makes its slots.
 //!
 //! Read this file first (its life, and how slots close), then `probers` (which
-//! probers it has) and `hear` (what becomes of what they say).
+//! probers it has), `ways` (what they can leave by no more) and `hear` (what becomes of
+//! what they say).
 
 mod hear;
 mod probers;
+mod ways;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -38,6 +40,7 @@ use crate::link::radio::follow::Radios;
 use crate::link::spending::Spending;
 use crate::probe::stamp;
 use crate::slot::SlotMaker;
+use ways::Ways;
 
 /// Reports that may wait for the link's task; beyond, probers wait.
 const REPORTS: usize = 256;
@@ -98,6 +101,7 @@ struct Task {
     /// The current one last; those before wait for their last outcomes.
     makers: VecDeque<(Timeline, SlotMaker)>,
     probers: Vec<Running>,
+    ways: Ways,
     next_prober: u32,
     out: HashMap<(u32, u64), Out>,
     urgent: watch::Sender<bool>,
@@ -181,6 +185,7 @@ impl Task {
             servers: Arc::default(),
             makers: VecDeque::from([(timeline, maker)]),
             probers: Vec::new(),
+            ways: Ways::default(),
             next_prober: 0,
             out: HashMap::new(),
             urgent: watch::channel(false).0,
@@ -265,6 +270,9 @@ impl Task {
             self.used(used);
         }
         self.read_radio(now).await;
+        if self.ways.moved_on(clock::now()) {
+            self.link_changed(now).await;
+        }
         self.learn(now);
         let settled = self.belief.settled_until(now);
         let current = self.timeline.epoch;

@@ -14,6 +14,7 @@ use rand::rngs::SmallRng;
 
 use super::{Running, Task};
 use crate::budget::policy::Rates;
+use crate::clock;
 use crate::config::Config;
 use crate::link::classify::{classify, read_facts};
 use crate::link::discover::Link;
@@ -34,7 +35,9 @@ impl Task {
         let wanted = plan::specs(&config, &settings, &self.link, &self.servers);
         self.tell_stand(&config, settings);
         let more = wanted.iter().any(|spec| spec.far);
-        let transition = self.belief.system(self.link.down_cause(), at, more);
+        let far = wanted.iter().filter(|spec| spec.far).map(|spec| spec.key.family);
+        let cut_off = self.ways.look(&self.link, far, clock::now());
+        let transition = self.belief.system(self.link.down_cause().or(cut_off), at, more);
         self.turned(transition).await;
         let (kept, ended): (Vec<_>, Vec<_>) =
             self.probers.drain(..).partition(|prober| wanted.contains(&prober.spec));
