@@ -213,6 +213,7 @@ help-verdict-in-place = you have it, and it helps
 help-verdict-would-not-help = would not help enough
 help-verdict-cannot-say = we cannot say
 help-why-chance = It may help, but that rests on too few days to be more than chance.
+help-why-data = A mobile link worked while the main one failed, but its plan has too little data for that.
 help-why-no-line = The main link is a mobile one, so there is no line to mend.
 help-why-wifi-placement-recommended = The way to the router was slow or lost data.
 help-why-wifi-placement-would-not-help = When things failed, the way to the router was fine, or it made up too little of the bad time.

@@ -34,6 +34,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::homes::NotAgreed;
+use crate::render;
 use crate::store::StoreError;
 
 /// Exit status of a wrong command line (`EX_USAGE`).
@@ -210,6 +211,13 @@ fn needs_config(error: &StoreError) -> bool {
 /// Prints to standard output.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     print_octets(text.as_bytes())
+}
+
+/// Prints a report as JSON: indented for a person at a terminal, without a blank for a
+/// program, as half of an indented month is indentation.
+pub(crate) fn print_json(report: &(impl serde::Serialize + ?Sized)) -> Result<(), CliError> {
+    let indented = std::io::stdout().is_terminal();
+    print(&if indented { render::json(report) } else { render::compact_json(report) })
 }
 
 /// Writes to standard output. Whoever stopped reading has had enough: that is

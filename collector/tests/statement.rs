@@ -37,7 +37,10 @@ fn a_month_is_said_signed_and_checked_and_a_forgery_is_caught() {
     assert!(said.contains("Statement for home-1, October 2026"), "{said}");
     assert!(said.contains("We measured only 5 h of 31 days."), "{said}");
     let german = printed(folder, &with(&["--lang", "de"]));
-    assert!(german.contains("Wir maßen nur 5 Std. von 31 Tage"), "{german}");
+    assert!(
+        german.contains("Gemessen sind nur 5 Std.; die ganze Zeit ist 31 Tage lang"),
+        "{german}"
+    );
     let json: serde_json::Value =
         serde_json::from_str(&printed(folder, &with(&["--json"]))).unwrap();
     assert_eq!(json["month"], serde_json::json!([2026, 10]));

@@ -12,7 +12,7 @@ mod shallow;
 
 use std::time::Duration;
 
-pub use shallow::Shallow;
+pub use shallow::{PORTION, Shallow};
 
 /// How long what waits may take to leave, at the connection's own rate.
 const HOLD: Duration = Duration::from_millis(5);

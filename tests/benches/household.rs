@@ -3,7 +3,10 @@
 //! A home with one line of 50 Mbit/s down and 20 up; the operator orders a
 //! responsiveness test, and while it fills the line the household starts a
 //! download (then, in other rounds, an upload). Its rate from the first second
-//! on is held against the same transfer without any test.
+//! on is held against the same transfer without any test, and a download's also against
+//! one beside a plain load of as many flows that ends by itself: what is lost then, no
+//! test could have kept. What that is depends on the congestion control, which is the
+//! same for all (CUBIC, or Reno where the kernel lets a namespace have no CUBIC).
 //!
 //! `cargo bench -p hearth-tests --bench household [-- --rounds 3]`, as root.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -26,7 +29,10 @@ const GRACE: Duration = Duration::from_secs(1);
 const COMPARED: Duration = Duration::from_secs(5);
 /// How long an ordered test may take to fill the line.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The issue's goal.
+/// The plain load's flows, and how long after the household it ends.
+const FLOWS: usize = 8;
+const ENDS_AFTER: Duration = Duration::from_millis(200);
+/// The goal.
 const GOAL: f64 = 0.95;
 
 #[derive(Debug, Parser)]
@@ -48,27 +54,37 @@ fn main() -> anyhow::Result<()> {
     let programs = Programs::find(None)?;
     let folder = tempfile::tempdir()?;
     let mut home = Home::start(&programs, line(UP_BPS), line(DOWN_BPS), folder.path())?;
+    println!("congestion control: {}", home.network.congestion_control());
     println!(
-        "| household's transfer | alone, Mbit/s | begun during a test | kept | test ended as |"
+        "| household's transfer | alone, Mbit/s | begun during a test | kept | beside a load that \
+         ends after {ENDS_AFTER:?} | test ended as |"
     );
-    println!("| --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- |");
     let mut missed = Vec::new();
     for (name, direction) in [("download", Direction::Down), ("upload", Direction::Up)] {
         let (mut alone, mut beside, mut ended) = (Vec::new(), Vec::new(), String::new());
+        let mut plain = Vec::new();
         for _ in 0..args.rounds {
-            alone.push(transfer(&mut home, direction)?);
+            alone.push(transfer(&mut home, direction, None)?);
+            if direction == Direction::Down {
+                let load = Bulk::start(&home.network, LINK, direction, FLOWS)?;
+                wait_for_load(&mut home, direction)?;
+                plain.push(transfer(&mut home, direction, Some(&load))?);
+            }
             home.order()?;
             wait_for_load(&mut home, direction)?;
-            beside.push(transfer(&mut home, direction)?);
+            beside.push(transfer(&mut home, direction, None)?);
             ended = outcome(&home.ended()?);
             ensure!(ended.contains("gave-way"), "the test did not give way: {ended}");
         }
         let (alone, beside) = (median(&mut alone), median(&mut beside));
+        let kept = |rate: f64| format!("{:.1} %", 100.0 * rate / alone);
+        let limit = if plain.is_empty() { "-".to_owned() } else { kept(median(&mut plain)) };
         println!(
-            "| {name} | {:.1} | {:.1} | {:.1} % | {ended} |",
+            "| {name} | {:.1} | {:.1} | {} | {limit} | {ended} |",
             alone / 1e6,
             beside / 1e6,
-            100.0 * beside / alone
+            kept(beside)
         );
         if beside < GOAL * alone {
             missed.push(name);
@@ -89,10 +105,14 @@ fn line(bps: u64) -> DirectionParams {
 }
 
 /// The household's transfer for [`GRACE`] and [`COMPARED`]: its rate in bit/s over the
-/// latter.
-fn transfer(home: &mut Home<'_>, direction: Direction) -> anyhow::Result<f64> {
+/// latter. `load` ends soon after its beginning.
+fn transfer(home: &mut Home<'_>, direction: Direction, load: Option<&Bulk>) -> anyhow::Result<f64> {
     let bulk = Bulk::start(&home.network, LINK, direction, 1)?;
-    home.pass(GRACE)?;
+    home.pass(ENDS_AFTER)?;
+    if let Some(load) = load {
+        load.stop();
+    }
+    home.pass(GRACE.saturating_sub(ENDS_AFTER))?;
     let (before, began) = (bulk.received(), Instant::now());
     home.pass(COMPARED)?;
     let bits = (bulk.received() - before) as f64 * 8.0;

@@ -49,8 +49,11 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+mod clock;
 #[path = "month/grow.rs"]
 mod grow;
+
+use clock::on_core;
 
 /// 2026-10-01T00:00:00Z.
 const FROM: UnixMs = UnixMs(1_790_812_800_000);
@@ -79,12 +82,6 @@ struct Args {
 /// Times of each step, over all runs, in the order of the steps.
 #[derive(Debug, Default)]
 struct Timings(Vec<(&'static str, Vec<Duration>)>);
-
-/// Time that this thread has had of a core.
-fn on_core() -> Duration {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)
-        .map_or(Duration::ZERO, Duration::from)
-}
 
 impl Timings {
     fn time<T>(&mut self, step: &'static str, work: impl FnOnce() -> T) -> T {

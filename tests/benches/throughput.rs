@@ -2,12 +2,16 @@
 //!
 //! Emulated links at several rates and an unshaped veth pair: Hearth's agent against
 //! Hearth's test server (HTTP/2 over TLS), then iperf3 (plain TCP, payload bit/s, its
-//! first seconds omitted), in turn; medians and the ratio are shown. Then a link with a
+//! first seconds omitted), in turn; medians and the ratio are shown. On the veth, also how
+//! much of what its cores bear at most that is ([`limit`]). Then a link with a
 //! queue of 200 ms: round trips as Hearth, fping beside iperf3, and the emulator's
 //! ledger have them.
 //!
 //! `cargo bench -p hearth-tests --bench throughput [-- --runs 3 --seconds 8]`
 #![expect(clippy::disallowed_methods, reason = "a benchmark waits in real time")]
+
+#[path = "throughput/limit.rs"]
+mod limit;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
@@ -30,8 +34,8 @@ const TESTS: u16 = 8621;
 const IPERF: u16 = 5201;
 /// One way, on the emulated links.
 const DELAY: Nanos = 5 * MILLISECOND;
-/// Connections of iperf3: enough to fill any of these links.
-const FLOWS: &str = "4";
+/// Connections of iperf3, and of TLS without HTTP: enough to fill any of these links.
+const FLOWS: u8 = 4;
 /// Of iperf3, before its figures count.
 const RAMP_UP_S: u32 = 2;
 /// A full queue's delay where throughput is compared.
@@ -88,7 +92,7 @@ fn main() -> anyhow::Result<()> {
     if !args.no_veth {
         let (home, core) = veth()?;
         let bench = Bench::start(&programs, &home, &core, LINK, VETH_FAR)?;
-        bench.compare("veth, unshaped", &args)?;
+        bench.limits(&core, &args)?;
     }
     if !args.no_delay {
         println!();
@@ -188,6 +192,58 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// Prints what the cores bear at most, where they and not the link are the limit.
+    fn limits(&self, core: &Netns, args: &Args) -> anyhow::Result<()> {
+        let cores = limit::cores()?;
+        println!("\nA veth that nothing shapes, Gbit/s (and the cores that took, of {cores}):\n");
+        println!(
+            "| direction | iperf3: TCP alone | TLS alone, a core: seals | opens | TCP and TLS, \
+             added | TLS over TCP | Hearth | of iperf3 | of added | of TLS over TCP | runs |"
+        );
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        let time = Duration::from_secs(args.seconds.into());
+        let ramp_up = Duration::from_secs(RAMP_UP_S.into());
+        for direction in [Direction::Down, Direction::Up] {
+            // Rates, and cores busy meanwhile.
+            let (mut tcp, mut tls, mut ours) = <([Vec<f64>; 2], [_; 2], [_; 2])>::default();
+            let (mut seals, mut opens) = (Vec::new(), Vec::new());
+            for _ in 0..args.runs {
+                let (rate, busy) = limit::cores_busy(|| self.iperf3(direction, args.seconds))?;
+                push(&mut tcp, rate / 1e9, busy);
+                let alone = limit::alone(ramp_up)?;
+                seals.push(alone.seals_bps / 1e9);
+                opens.push(alone.opens_bps / 1e9);
+                let ends = (self.home, core, self.far);
+                let (rate, busy) = limit::over_tcp(ends, direction, FLOWS, (ramp_up, time))?;
+                push(&mut tls, rate / 1e9, busy);
+                let (report, busy) = limit::cores_busy(|| self.hearth(direction))?;
+                push(&mut ours, figure(&report, "goodput_bps")? / 1e9, busy);
+            }
+            let [tcp, tls, ours] = [tcp, tls, ours].map(|mut both| {
+                let [rates, busy] = &mut both;
+                [median(rates), median(busy)]
+            });
+            let alone =
+                limit::Alone { seals_bps: median(&mut seals), opens_bps: median(&mut opens) };
+            let added = alone.over(tcp[0], tcp[1], cores);
+            let show = |[rate, busy]: [f64; 2]| format!("{rate:.1} ({busy:.2})");
+            println!(
+                "| {} | {} | {:.1} | {:.1} | {added:.1} | {} | {} | {:.3} | {:.3} | {:.3} | {} |",
+                word(direction),
+                show(tcp),
+                alone.seals_bps,
+                alone.opens_bps,
+                show(tls),
+                show(ours),
+                ours[0] / tcp[0],
+                ours[0] / added,
+                ours[0] / tls[0],
+                args.runs
+            );
+        }
+        Ok(())
+    }
+
     /// One direction's figures.
     fn hearth(&self, direction: Direction) -> anyhow::Result<Value> {
         let at = SocketAddr::from((self.far, TESTS));
@@ -201,7 +257,8 @@ impl<'a> Bench<'a> {
     fn iperf3_client(&self, direction: Direction, seconds: u32) -> Command {
         let mut command = self.home.command("iperf3");
         command
-            .args(["-J", "-c", &self.far.to_string(), "-p", &IPERF.to_string(), "-P", FLOWS])
+            .args(["-J", "-c", &self.far.to_string(), "-p", &IPERF.to_string()])
+            .args(["-P", &FLOWS.to_string()])
             .args(["-t", &seconds.to_string(), "-O", &RAMP_UP_S.to_string()]);
         if direction == Direction::Down {
             command.arg("-R");
@@ -236,6 +293,11 @@ fn figure(report: &Value, name: &str) -> anyhow::Result<f64> {
 fn median(all: &mut [f64]) -> f64 {
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
+}
+
+fn push([rates, busy]: &mut [Vec<f64>; 2], rate: f64, cores: f64) {
+    rates.push(rate);
+    busy.push(cores);
 }
 
 /// The ledger of a run that the kernel took nothing from.

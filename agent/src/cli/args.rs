@@ -102,6 +102,9 @@ pub struct DnsArgs {
     /// knows for the interface.
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = server)]
     pub server: Option<SocketAddr>,
+    /// Ask for IPv6 addresses (AAAA), as with -6, by either IP version.
+    #[arg(long)]
+    pub aaaa: bool,
     /// Ask by TCP at once, rather than only where UDP is too small.
     #[arg(long)]
     pub tcp: bool,

@@ -10,12 +10,13 @@ pub mod args;
 pub mod links;
 mod run;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use hearth_proto::Family;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{ConfigErrors, LinkSettings};
@@ -85,15 +86,32 @@ pub fn main() -> ExitCode {
     log_to_stderr(&cli.command);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return end(Failure::from(error)),
+        Err(error) => return end(Failure::from(error), is_json(&cli.command)),
     };
     match runtime.block_on(perform(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => end(failure),
+        Err(failure) => end(failure, is_json(&cli.command)),
     }
 }
 
-fn end(failure: Failure) -> ExitCode {
+/// Whether the result is to be JSON, and so why there is none.
+fn is_json(command: &Command) -> bool {
+    let common = match command {
+        Command::Run => return false,
+        Command::Status { json, .. } | Command::Links { json } | Command::Doctor { json } => {
+            return *json;
+        }
+        Command::Measure(Measure::Latency(args)) => &args.common,
+        Command::Measure(Measure::Http(args)) => &args.common,
+        Command::Measure(Measure::Dns(args)) => &args.common,
+        Command::Measure(Measure::Responsiveness(args)) => &args.common,
+        Command::Measure(Measure::Capacity(args)) => &args.common,
+        Command::Measure(Measure::Path(args)) => &args.common,
+    };
+    common.json
+}
+
+fn end(failure: Failure, json: bool) -> ExitCode {
     let (text, status) = match failure {
         Failure::Usage(text) => (format!("error: {text}"), EX_USAGE),
         Failure::Config(errors) => (errors.to_string(), EX_CONFIG),
@@ -103,7 +121,13 @@ fn end(failure: Failure) -> ExitCode {
         Failure::NoAnswer => return ExitCode::FAILURE,
         Failure::Told(status) => return ExitCode::from(status),
     };
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let text = text.trim_end();
+    let _ = writeln!(io::stderr(), "{text}");
+    if json {
+        // Whoever reads JSON reads why there is no result, too.
+        let why = text.strip_prefix("error: ").unwrap_or(text);
+        let _ = print_json(&serde_json::json!({ "error": { "why": why } }));
+    }
     ExitCode::from(status)
 }
 
@@ -121,7 +145,12 @@ fn log_to_stderr(command: &Command) {
     let usual = if matches!(command, Command::Run) { "info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEARTH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // A file or the journal is read by programs that take colours for text.
+        .with_ansi(io::stderr().is_terminal())
+        .init();
 }
 
 async fn perform(cli: &Cli) -> Result<(), Failure> {
@@ -216,6 +245,11 @@ async fn measure_dns(args: &DnsArgs) -> Result<(), Failure> {
     let what = phases::Dns {
         name: args.name.clone(),
         server: args.server,
+        family: if args.aaaa || args.common.family() == Some(Family::V6) {
+            Family::V6
+        } else {
+            Family::V4
+        },
         by: if args.tcp { dns::Transport::Tcp } else { dns::Transport::Udp },
         outlet: outlet(&args.common)?,
         wanted: args.common.wanted(),
@@ -256,7 +290,11 @@ async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
     } else {
         capacity::summarise(&report, &mut io::stdout())?;
     }
-    if report.error.is_some() { Err(Failure::NoAnswer) } else { Ok(()) }
+    match report.error {
+        None => Ok(()),
+        Some(failed) if failed.is_from_here() => Err(Failure::Told(EX_UNAVAILABLE)),
+        Some(_) => Err(Failure::NoAnswer),
+    }
 }
 
 async fn measure_path(args: &PathArgs) -> Result<(), Failure> {

@@ -87,9 +87,10 @@ impl By {
         }
         match host {
             Host::Ip(ip) => Ok(Some(*ip).filter(|ip| ip.is_ipv4() == (family == Family::V4))),
-            Host::Name(name) => {
-                Ok(dns::look_up(&self.outlet, &self.servers, name, family).await?.first().copied())
-            }
+            Host::Name(name) => Ok(dns::look_up(None, &self.outlet, &self.servers, name, family)
+                .await?
+                .first()
+                .copied()),
         }
     }
 

@@ -6,7 +6,7 @@
 //! by one link and no other), [`counters`] (what the interface carried),
 //! [`spending`] (what of it is the agent's own) with [`meter`] (what a TCP connection
 //! costs) and [`sock_diag`] (what the kernel counted of it), [`resolvers`] (which DNS
-//! servers belong to a link), [`radio`] and [`wifi`] (what carries it through the air).
+//! servers belong to a link) and [`names`] (what the system asks them), [`radio`] and [`wifi`] (what carries it through the air).
 
 pub mod bind;
 pub mod classify;
@@ -14,6 +14,7 @@ pub mod counters;
 pub mod discover;
 mod interface;
 pub mod meter;
+pub mod names;
 pub mod netlink;
 pub mod radio;
 pub mod resolvers;

@@ -209,15 +209,19 @@ fn answer(received: &[u8], sequence: u32) -> io::Result<Answer> {
 /// Reads `struct tcp_info`, which newer kernels make longer at its end.
 fn counts(info: &[u8]) -> Option<TcpCounts> {
     const TIMESTAMPS: u8 = 1;
+    // CLOSE_WAIT, LAST_ACK, CLOSING: the far end has said that it is the end, and the
+    // kernel counts that as an octet.
+    const FIN_CAME: [u8; 3] = [8, 9, 11];
     let u32_at = |at: usize| {
         let bytes = info.get(at..at + 4)?.try_into().ok()?;
         Some(u64::from(u32::from_ne_bytes(bytes)))
     };
     let u64_at = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
     let has_timestamps = info.get(5)? & TIMESTAMPS != 0;
+    let fin = u64::from(FIN_CAME.contains(info.first()?));
     let (sender_rtt, receiver_rtt) = (u32_at(68)?, u32_at(92)?);
     Some(TcpCounts {
-        payload: Bytes { rx: u64_at(128)?, tx: u64_at(200)? },
+        payload: Bytes { rx: u64_at(128)?.saturating_sub(fin), tx: u64_at(200)? },
         segments: Bytes { rx: u32_at(140)?, tx: u32_at(136)? },
         resent: u64_at(208)?,
         data_segments: u32_at(152)?,
@@ -324,6 +328,11 @@ mod tests {
             assert_eq!(counts.payload, Bytes { rx: 500, tx: 3000 });
             assert!(counts.segments.tx >= 3 && counts.segments.rx >= 2, "{counts:?}");
             assert_eq!(counts.resent, 0);
+            far.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(near.read(&mut [0]).unwrap(), 0);
+            let ended = kernel.ask(&connection).unwrap().expect("this side is open");
+            assert_eq!(ended.payload, counts.payload, "the end is no payload");
+            assert!(ended.segments.rx > counts.segments.rx);
             let other = Connection { remote: local, ..connection };
             assert_eq!(kernel.ask(&other).unwrap(), None);
         }

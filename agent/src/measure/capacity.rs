@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use hearth_proto::{Confidence, DirectionFigures, Family, Own, SkipReason};
+use hearth_proto::{Cause, Confidence, DirectionFigures, Family, Own, SkipReason};
 use reqwest::Url;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -57,6 +57,15 @@ pub struct Failed {
     pub cause: Option<String>,
     /// For a person.
     pub why: String,
+}
+
+impl Failed {
+    /// Whether it lies before the link: what the test needs is not there.
+    pub fn is_from_here(&self) -> bool {
+        [Cause::NoRoute, Cause::Local, Cause::Name]
+            .into_iter()
+            .any(|cause| self.cause.as_deref() == Some(name(cause).as_str()))
+    }
 }
 
 /// One direction's figures.

@@ -72,6 +72,9 @@ pub struct Figures {
     pub loss_forward: Option<f64>,
     /// `loss` behind the reflector, where it counts for itself.
     pub loss_back: Option<f64>,
+    /// Of `lost`, those of which the reflector's numbers do not tell the direction:
+    /// the last ones, until something is answered. `null` as the two above.
+    pub lost_unplaced: Option<usize>,
     /// The longest run of consecutive losses (RFC 3357); a probe that is neither
     /// answered nor lost ends it.
     pub loss_burst: usize,
@@ -165,6 +168,7 @@ pub fn figures(probes: &[Probed]) -> Figures {
         loss: ratio(lost),
         loss_forward: finder.is_stateful().then(|| ratio(forward)).flatten(),
         loss_back: finder.is_stateful().then(|| ratio(back)).flatten(),
+        lost_unplaced: finder.is_stateful().then_some(lost - forward - back),
         loss_burst: burst,
         ipdv_mean_v1: (!steps.is_empty())
             .then(|| nanos(steps.iter().sum::<f64>() / steps.len() as f64)),
@@ -214,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn losses_after_the_last_answer_have_no_direction() {
+        let lost = |seq| failed(Cause::Timeout, seq);
+        let got = figures(&[answered(20, 0, 0), lost(1), answered(20, 2, 1), lost(3), lost(4)]);
+        assert_eq!((got.lost, got.lost_unplaced), (3, Some(2)));
+        assert_eq!((got.loss_forward, got.loss_back), (Some(0.2), Some(0.0)));
+    }
+
+    #[test]
     fn figures_are_those_of_the_method() {
         let got = figures(&[
             answered(20, 0, 0),
@@ -228,6 +240,7 @@ mod tests {
         assert_eq!(got.loss, Some(2.0 / 7.0));
         // The reflector saw one of the two.
         assert_eq!((got.loss_forward, got.loss_back), (Some(1.0 / 7.0), Some(1.0 / 7.0)));
+        assert_eq!(got.lost_unplaced, Some(0));
         // |24-20|, then the chain is broken, |29-30|, |29-29|.
         assert!((got.ipdv_mean_v1.unwrap() - 5.0 / 3.0).abs() < 1e-6);
         assert_eq!(

@@ -146,12 +146,13 @@ async fn stamp_probes(
             () = stop.stopped() => break,
             _ = ticks.tick(), if sent < what.count => {
                 sent += 1;
-                match session.send() {
+                let send = || session.send().map_err(|(_, cause)| cause);
+                match what.outlet.leave(what.to.ip(), send).await {
                     Ok(left) => {
                         places.insert(left.seq, probes.len());
                         probes.push(None);
                     }
-                    Err((_, cause)) => {
+                    Err(cause) => {
                         tell(live, what, sent, Err(cause))?;
                         probes.push(Some(Probed { outcome: Err(cause), numbers: None, one_way: None }));
                     }
@@ -193,7 +194,13 @@ async fn icmp_probes(
             () = stop.stopped() => break,
             _ = ticks.tick(), if (probes.len() as u32) < what.count => {
                 let (echo, place) = (echo.clone(), probes.len());
-                out.spawn(async move { (place, echo.ping(to, place as u16).await) });
+                out.spawn(async move {
+                    let outcome = match echo.check(to).await {
+                        Ok(()) => echo.ping(to, place as u16).await,
+                        Err(error) => Err(error.cause()),
+                    };
+                    (place, outcome)
+                });
                 probes.push(None);
             }
             Some(done) = out.join_next(), if !out.is_empty() => {
@@ -271,6 +278,10 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
     if report.protocol == Protocol::Stamp {
         row(out, "loss_forward", &direction(f, f.loss_forward))?;
         row(out, "loss_back", &direction(f, f.loss_back))?;
+        if let Some(unplaced @ 1..) = f.lost_unplaced {
+            let why = "no later answer tells the direction";
+            row(out, "lost either way", &format!("{unplaced}: {why}"))?;
+        }
     }
     row(out, "loss_burst", &f.loss_burst.to_string())?;
     if let Some(ignored) = report.ignored.filter(|ignored| ignored.unauthentic > 0) {

@@ -105,9 +105,10 @@ pub async fn measure(
                     }
                     began = clock::now();
                 }
-                match walker.send(ttl) {
+                let send = || walker.send(ttl).map_err(|(_, cause)| cause);
+                match what.outlet.leave(what.to.ip(), send).await {
                     Ok(_) => table.sent(ttl),
-                    Err((_, cause)) => {
+                    Err(cause) => {
                         line(live, format_args!("{ttl:>4}  {}", super::latency::words(cause)))?;
                         table.unsent(ttl, cause);
                     }
@@ -140,7 +141,7 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
         out,
         format_args!(
             "{:>4}  {:<39} {:>5} {:>5} {:>9} {:>9} {:>9}",
-            "TTL", "ADDRESS", "SENT", "LOST", "BEST", "MEDIAN", "WORST"
+            "TTL", "ADDRESS", "SENT", "LOST", "BEST ms", "MEDIAN ms", "WORST ms"
         ),
     )?;
     for hop in &report.hops {

@@ -57,7 +57,9 @@ pub struct Dns {
     pub by: dns_probe::Transport,
     /// By which link.
     pub outlet: Outlet,
-    /// Addresses of which IP version: IPv4 unless IPv6 alone is wanted.
+    /// Addresses of which IP version.
+    pub family: Family,
+    /// By which IP version to ask.
     pub wanted: Wanted,
 }
 
@@ -80,6 +82,9 @@ pub struct Report {
     pub duration_ms: f64,
     /// Each phase's times, in milliseconds, by the metric's name.
     pub phases: BTreeMap<&'static str, Times>,
+    /// What DNS answered, and how often: addresses, "there is no such name", "no address of
+    /// that version". `null` for HTTP.
+    pub answers: Option<BTreeMap<String, usize>>,
     /// How many were answered.
     pub count: usize,
     /// How many were asked.
@@ -93,6 +98,7 @@ pub struct Report {
 /// What is gathered on the way.
 struct Gathered {
     phases: BTreeMap<&'static str, Vec<f64>>,
+    answers: BTreeMap<String, usize>,
     count: usize,
     sent: usize,
     failures: BTreeMap<String, usize>,
@@ -103,6 +109,7 @@ impl Gathered {
     fn new() -> Self {
         Self {
             phases: BTreeMap::new(),
+            answers: BTreeMap::new(),
             count: 0,
             sent: 0,
             failures: BTreeMap::new(),
@@ -134,6 +141,7 @@ impl Gathered {
             first_unix_ms: began.1.as_millis() as u64,
             duration_ms: nanos(began.0.elapsed().as_secs_f64() * 1e3),
             phases: phases.collect(),
+            answers: (method == "dns").then_some(self.answers),
             count: self.count,
             sent: self.sent,
             failures: self.failures,
@@ -214,9 +222,12 @@ pub async fn dns(
     live: &mut dyn Write,
     stop: &mut Stop,
 ) -> Result<Report, MeasureError> {
-    let family = if what.wanted == Wanted::V6 { Family::V6 } else { Family::V4 };
-    let question = dns_probe::Question::addresses(&what.name, family)?;
+    let question = dns_probe::Question::addresses(&what.name, what.family)?;
     let address = server(what)?;
+    if !what.wanted.accepts(address.ip()) {
+        let family = what.wanted.words();
+        return Err(MeasureError::NoAddress { host: address.ip().to_string(), family });
+    }
     what.outlet.check(address.ip()).await?;
     let began = (clock::now(), clock::since_unix());
     let mut got = Gathered::new();
@@ -242,6 +253,7 @@ pub async fn dns(
                     _ => addresses.join(", "),
                 };
                 let ms = answer.took.as_secs_f64() * 1e3;
+                *got.answers.entry(addresses.clone()).or_default() += 1;
                 let by = if answer.by == what.by { "" } else { " (by TCP, too long for UDP)" };
                 line(live, format_args!("{number:>4}  {address}  {ms:.3} ms  {addresses}{by}"))?;
             }
@@ -285,7 +297,8 @@ fn server(what: &Dns) -> Result<SocketAddr, MeasureError> {
         }
         None => (resolvers::of_machine(Path::new("/")), String::new()),
     };
-    let first = found.servers.first().ok_or(MeasureError::NoServer(by))?;
+    let mut servers = found.servers.iter().filter(|server| what.wanted.accepts(**server));
+    let first = servers.next().ok_or(MeasureError::NoServer(by))?;
     Ok(SocketAddr::new(*first, dns_probe::PORT))
 }
 

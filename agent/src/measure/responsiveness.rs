@@ -62,6 +62,8 @@ impl Responsiveness {
 pub struct Report {
     /// The server, as named.
     pub server: String,
+    /// By which interface, if one was named.
+    pub interface: Option<String>,
     /// The IP version used.
     pub family: Option<Family>,
     /// Towards the home, where measured.
@@ -70,7 +72,8 @@ pub struct Report {
     pub up: Option<Loaded>,
     /// Round trips before the load.
     pub idle_rtt: Rtt,
-    /// `bufferbloat_ms_v1`; `null` with too few round trips for it.
+    /// `bufferbloat_ms_v1` of what was loaded; `null` where any of it has too few round
+    /// trips: the other direction may be the worse one.
     pub bufferbloat_ms: Option<f64>,
     /// Bytes on the link, headers included.
     pub cost: Own,
@@ -146,13 +149,13 @@ impl Report {
     fn of(server: &Url, family: Option<Family>, cost: Own, figures: &Figures) -> Self {
         let [down, up] = [&figures.down, &figures.up].map(|f| f.as_ref().map(Loaded::of));
         let idle_rtt = Rtt::of(&figures.idle_rtt);
-        let loaded = [&down, &up]
-            .into_iter()
-            .filter_map(|loaded| loaded.as_ref()?.loaded_rtt.p95_ms)
-            .max_by(f64::total_cmp);
+        let loaded: Option<Vec<f64>> =
+            [&down, &up].into_iter().flatten().map(|loaded| loaded.loaded_rtt.p95_ms).collect();
+        let loaded = loaded.and_then(|p95| p95.into_iter().max_by(f64::total_cmp));
         let bufferbloat_ms = loaded.zip(idle_rtt.p50_ms).map(|(p95, idle)| nanos(p95 - idle));
         Self {
             server: server.as_str().trim_end_matches('/').to_owned(),
+            interface: None,
             family,
             down,
             up,
@@ -212,7 +215,12 @@ pub async fn measure(
     };
     shown?;
     let Ended { family, cost, result } = ended;
-    Ok(Report::of(&what.server, family, cost, &result?))
+    let figures = result.inspect_err(|_| {
+        // It failed, and cost nevertheless.
+        let _ = line(live, format_args!("{}", used(&cost)));
+    })?;
+    let interface = what.outlet.interface().map(ToString::to_string);
+    Ok(Report { interface, ..Report::of(&what.server, family, cost, &figures) })
 }
 
 /// The servers of a named interface; else the system resolves as it does.
@@ -277,9 +285,13 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
     }
     row(out, "idle RTT p50", &in_ms(report.idle_rtt.p50_ms))?;
     row(out, "bufferbloat", &in_ms(report.bufferbloat_ms))?;
+    line(out, format_args!("{}", used(&report.cost)))
+}
+
+fn used(cost: &Own) -> String {
     let mb = |bytes: u64| bytes as f64 / 1e6;
-    let (rx, tx) = (mb(report.cost.rx_bytes), mb(report.cost.tx_bytes));
-    row(out, "used", &format!("{rx:.1} MB received, {tx:.1} MB sent"))
+    let (rx, tx) = (mb(cost.rx_bytes), mb(cost.tx_bytes));
+    format!("  {:<15} {rx:.1} MB received, {tx:.1} MB sent", "used")
 }
 
 fn confidence(confidence: Confidence) -> &'static str {
@@ -310,6 +322,12 @@ mod tests {
     }
 
     fn report() -> Report {
+        let server = Url::parse("https://probe.example:8443").unwrap();
+        let cost = Own { rx_bytes: 100_000_000, tx_bytes: 2_000_000 };
+        Report::of(&server, Some(Family::V6), cost, &both())
+    }
+
+    fn both() -> Figures {
         let direction = |ms| DirectionFigures {
             goodput_bps: 94_000_000,
             low_bps: None,
@@ -325,14 +343,20 @@ mod tests {
             // Not the link's: it must not be taken for its round trips.
             http_l: distribution(3 * ms),
         };
-        let figures = Figures {
-            down: Some(direction(50)),
-            up: Some(direction(220)),
-            idle_rtt: distribution(20),
-        };
-        let cost = Own { rx_bytes: 100_000_000, tx_bytes: 2_000_000 };
+        Figures { down: Some(direction(50)), up: Some(direction(220)), idle_rtt: distribution(20) }
+    }
+
+    #[test]
+    fn bufferbloat_is_not_said_of_the_better_half() {
+        let mut figures = both();
+        figures.up.as_mut().unwrap().http_f = Distribution::default();
         let server = Url::parse("https://probe.example:8443").unwrap();
-        Report::of(&server, Some(Family::V6), cost, &figures)
+        let of = |figures: &Figures| Report::of(&server, None, Own::default(), figures);
+        assert_eq!(of(&figures).bufferbloat_ms, None);
+        // Nothing was loaded there: of what was, it is known.
+        figures.up = None;
+        let bloat = of(&figures).bufferbloat_ms.unwrap();
+        assert!((bloat - 30.0).abs() < 2.0, "{bloat}");
     }
 
     #[test]

@@ -90,6 +90,20 @@ impl Outlet {
         }
     }
 
+    /// Sends, unless nothing leads to `destination` any more: over a device that lost its
+    /// route the kernel still takes packets, which looks like loss.
+    ///
+    /// # Errors
+    /// The cause under which the probe counts that did not leave.
+    pub async fn leave<T>(
+        &self,
+        destination: IpAddr,
+        send: impl FnOnce() -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        self.check(destination).await.map_err(|error| error.cause())?;
+        send()
+    }
+
     /// A UDP socket connected to `destination`.
     ///
     /// # Errors

@@ -66,6 +66,7 @@ pub use heavy::tester;
 use heavy::{Testing, tester::Tester};
 use link::Shared;
 use memory::Memory;
+pub(crate) use plan::affords;
 pub use progress::{News, Progress, Unwatched};
 use recorder::Recorder;
 use rightness::Rightness;

@@ -113,7 +113,7 @@ pub(super) fn test_mean(config: &Config, kind: TestKind, measures: &Measures) ->
 }
 
 /// Whether a detail leaves tests of a kind.
-pub(super) fn affords(detail: Detail, kind: TestKind) -> bool {
+pub(crate) fn affords(detail: Detail, kind: TestKind) -> bool {
     match kind {
         TestKind::Responsiveness => detail < Detail::NoResponsiveness,
         TestKind::Capacity => detail < Detail::NoTests,

@@ -107,7 +107,9 @@ impl Prober {
                 let number = self.sent(clock::now()).await?;
                 let question = dns::Question::root();
                 let by = dns::Transport::Udp;
-                let asked = dns::ask(&self.means.outlet, server, &question, by).await;
+                let account = Some(self.account());
+                let asked =
+                    dns::ask_for(account.as_ref(), &self.means.outlet, server, &question, by).await;
                 let outcome = match asked {
                     Ok(answer) if answer.exists => Ok(answer.took),
                     // Nobody is without a root.
@@ -151,10 +153,7 @@ impl Prober {
                         }
                     };
                     if client.as_ref().is_none_or(|(known, _)| *known != address) {
-                        let account = Account {
-                            spending: Arc::clone(&self.means.spending),
-                            purpose: hearth_proto::Purpose::Probes,
-                        };
+                        let account = self.account();
                         client = match http::Http::open(&self.means.outlet, &url, address, account)
                         {
                             Ok(http) => Some((address, http)),
@@ -207,6 +206,14 @@ impl Prober {
         }
     }
 
+    /// Where probes are counted that count their own octets, and lookups.
+    fn account(&self) -> Account {
+        Account {
+            spending: Arc::clone(&self.means.spending),
+            purpose: hearth_proto::Purpose::Probes,
+        }
+    }
+
     /// The target's address. A name without one in this IP version is not asked.
     pub(super) async fn address(
         &mut self,
@@ -222,7 +229,8 @@ impl Prober {
             if let Some(ip) = self.found.fresh(clock::now()) {
                 return Ok(Ok(SocketAddr::new(ip, port)));
             }
-            match dns::look_up(&self.means.outlet, &self.means.servers, name, family).await {
+            let Means { outlet, servers, .. } = &self.means;
+            match dns::look_up(Some(&self.account()), outlet, servers, name, family).await {
                 Ok(found) => {
                     self.found.set(found.first().copied(), clock::now());
                     if let Some(ip) = found.first() {

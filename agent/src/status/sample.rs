@@ -113,7 +113,7 @@ fn lte() -> LinkStatus {
         budget_left_bytes: Some(292_000_000),
         own: Own::default(),
         probes: Vec::new(),
-        next_test: None,
+        next_test: Some(NextTest { kind: TestKind::Capacity, due: NOW.plus(7_200_000) }),
         testing: None,
         tests: vec![TestStatus {
             kind: TestKind::Capacity,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use hearth_proto::{Cause, Detail, DownCause, Own, Role, UnixMs};
 
+use crate::run::affords;
 use crate::run::status::{LinkStatus, ProbeStatus, RunStatus, TestStatus};
 
 /// All of it, in lines.
@@ -97,7 +98,12 @@ fn one(out: &mut String, link: &LinkStatus, now: UnixMs) -> std::fmt::Result {
         } else {
             "once the line is idle".into()
         };
-        writeln!(out, "  next test: {}, {when}", next.kind)?;
+        let unless = if affords(link.budget.detail, next.kind) {
+            ""
+        } else {
+            ", if the budget affords it by then"
+        };
+        writeln!(out, "  next test: {}, {when}{unless}", next.kind)?;
     }
     for test in &link.tests {
         writeln!(out, "  last {} test, {}: {}", test.kind, ago(test.start, now), found(test))?;
@@ -128,7 +134,7 @@ fn budget(out: &mut String, link: &LinkStatus) -> std::fmt::Result {
     if all > 0 {
         writeln!(
             out,
-            "  tests in {}: {} run, {} skipped",
+            "  tests in {}: {} run, {} skipped or failed",
             budget.month, budget.tests_run, budget.tests_skipped
         )?;
     }
@@ -255,11 +261,13 @@ mod tests {
             "fibre (eth1): up\n",
             "reflector stamp IPv4     12.3 ms, 1 s ago",
             "gateway icmp IPv4        no answer, 1 s ago",
-            "next test: responsiveness, in 1 h 30 min",
+            "next test: responsiveness, in 1 h 30 min\n",
             "last responsiveness test, 2 h 0 min ago: 100.0 Mbit/s down, 20.0 Mbit/s up, 850 RPM; cost 310.0 MB",
             "lte (wwan0): nobody could judge it yet, metered, roaming",
             "cost in 2026-11: 8.0 MB of 300.0 MB (probes 2.0 MB,",
             "less is measured: no tests, to keep within the budget",
+            "tests in 2026-11: 5 run, 2 skipped or failed\n",
+            "next test: capacity, in 2 h 0 min, if the budget affords it by then\n",
             "skipped (roaming): the network is not the subscriber's own",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

@@ -1,31 +1,24 @@
 //! The connection to the collector with its octets counted, below TLS: what telemetry
 //! costs the link that it leaves by. Resends (its own and TCP's), acknowledgements,
 //! keepalives and attempts that nobody answered are included, as the kernel counts them
-//! ([`crate::link::meter`]). Looking up the collector's name is the system's and not
-//! counted.
+//! ([`crate::link::meter`]). What looking up the collector's name costs is an estimate
+//! ([`crate::link::names`]).
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use hearth_proto::{Family, Purpose};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
 use tonic::codegen::Service;
 use tonic::transport::Uri;
 
+use super::dial::dial;
+use crate::link::meter::Meter;
 pub use crate::link::meter::Spender;
-use crate::link::meter::{self, Meter};
-
-/// So long the IP version that the system prefers is tried alone (RFC 8305, section 8,
-/// recommends 250 ms).
-const HEAD_START: Duration = Duration::from_millis(300);
 
 /// Makes counted connections.
 #[derive(Clone)]
@@ -49,60 +42,10 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Connects to the collector by the first of its addresses that answers.
-async fn dial(uri: &Uri, spender: &Spender) -> io::Result<Counted> {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    let all: Vec<_> = lookup_host((host, uri.port_u16().unwrap_or(usual))).await?.collect();
-    let preferred = all.first().is_some_and(SocketAddr::is_ipv4);
-    let (first, second): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|to| to.is_ipv4() == preferred);
-    // Both IP versions side by side: one that leads nowhere costs no time.
-    let mut first = pin!(in_turn(&first, spender));
-    if second.is_empty() {
-        return first.await;
-    }
-    let began = timeout(HEAD_START, &mut first).await;
-    let mut second = pin!(in_turn(&second, spender));
-    match began {
-        Ok(Ok(counted)) => return Ok(counted),
-        Ok(Err(_)) => return second.await,
-        Err(_) => {}
-    }
-    tokio::select! {
-        one = &mut first => match one {
-            Ok(counted) => Ok(counted),
-            Err(_) => second.await,
-        },
-        other = &mut second => match other {
-            Ok(counted) => Ok(counted),
-            Err(_) => first.await,
-        },
-    }
-}
-
-/// The first of `addresses` that answers, asked one after the other.
-async fn in_turn(addresses: &[SocketAddr], spender: &Spender) -> io::Result<Counted> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for to in addresses {
-        let (socket, family) = match to {
-            SocketAddr::V4(_) => (TcpSocket::new_v4(), Family::V4),
-            SocketAddr::V6(_) => (TcpSocket::new_v6(), Family::V6),
-        };
-        let meter = Meter::charged_by(Arc::clone(spender), Purpose::Telemetry, family);
-        let connected = async { meter::connect(socket?, *to, &meter).await };
-        match connected.await {
-            Ok((stream, _)) => return Ok(Counted { stream, meter }),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
 /// A TCP connection whose octets are counted.
 pub(super) struct Counted {
-    stream: TcpStream,
-    meter: Arc<Meter>,
+    pub(super) stream: TcpStream,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Drop for Counted {
@@ -166,7 +109,8 @@ impl AsyncWrite for Counted {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use hearth_proto::Purpose;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -174,7 +118,7 @@ mod tests {
     use crate::link::counters::Bytes;
     use crate::link::spending::Spending;
 
-    fn spender(spending: &Arc<Spending>) -> Spender {
+    pub(in super::super) fn spender(spending: &Arc<Spending>) -> Spender {
         let of_link = Arc::clone(spending);
         Arc::new(move |local| local.is_loopback().then(|| (Arc::clone(&of_link), 14)))
     }
@@ -208,22 +152,5 @@ mod tests {
             let since = ended.tx_bytes - own.tx_bytes;
             assert!(since >= header && since.is_multiple_of(header), "the end is a segment");
         }
-    }
-
-    #[tokio::test]
-    async fn an_address_that_refuses_is_followed_by_the_next() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let to = listener.local_addr().unwrap();
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let spending = Arc::<Spending>::default();
-        let spender = spender(&spending);
-        let both = [closed, to];
-        let (near, _far) = tokio::join!(in_turn(&both, &spender), listener.accept());
-        let near = near.unwrap();
-        assert_eq!(near.stream.peer_addr().unwrap(), to);
-        let own = spending.of(Purpose::Telemetry);
-        // Two SYNs, and the acknowledgement.
-        assert_eq!(own.tx_bytes, 2 * 74 + 66);
-        assert!(in_turn(&[closed], &spender).await.is_err());
     }
 }

@@ -2,8 +2,8 @@
 //! stream, and lets go of them once the collector has them.
 //!
 //! Read in this order: this file (configuration, the life of the uplink),
-//! `stream` (one stream), `counted` (its connection, and what it costs), `backoff` and
-//! `tls`.
+//! `stream` (one stream), `counted` (its connection, and what it costs), `dial` (how it is
+//! made), `backoff` and `tls`.
 //!
 //! While the collector is away the spool keeps what is measured; after each
 //! reconnect everything unacknowledged is sent again from the oldest on, which
@@ -12,6 +12,7 @@
 
 mod backoff;
 mod counted;
+mod dial;
 mod stream;
 mod tls;
 

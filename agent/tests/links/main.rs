@@ -9,6 +9,7 @@ mod doctor;
 mod follow;
 #[path = "../modem/mod.rs"]
 mod modem;
+mod names;
 mod ns;
 mod outlets;
 mod path;
@@ -45,6 +46,7 @@ fn main() {
         trial("counters_come_back_with_their_interface", &ready, follow::counters),
         trial("three_default_routes_are_kept_apart", &ready, bind::three_links),
         trial("no_route_is_told_from_loss", &ready, bind::no_route),
+        trial("a_route_that_goes_is_no_loss", &ready, outlets::route_that_goes),
         trial("own_addresses_are_refused", &ready, bind::own_addresses),
         trial("source_specific_routes_are_found", &ready, bind::source_specific),
         trial("a_rule_leads_to_a_links_own_table", &ready, bind::rule),
@@ -62,6 +64,7 @@ fn main() {
         trial("the_doctor_finds_typical_failings", &ready, doctor::failings),
         trial("the_doctor_finds_no_links", &ready, doctor::no_links),
         trial("what_a_modem_says_reaches_the_collector", &bus, radio::to_the_collector),
+        trial("a_lookup_costs_what_is_charged_for_it", &ready, names::as_counted),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
     ];
     libtest_mimic::run(&arguments, trials).exit();

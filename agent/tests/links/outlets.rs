@@ -9,10 +9,18 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use hearth_agent::link::bind::Binder;
+use hearth_agent::link::netlink::Netlink;
+use hearth_agent::measure::Stop;
+use hearth_agent::measure::latency::{Latency, Protocol, measure as latency};
+use hearth_agent::measure::path::{Path, measure as path};
+use hearth_agent::probe::outlet::Outlet;
+use hearth_agent::probe::stamp::Settings;
 use hearth_proto::{Cause, Family};
 
 use crate::bind::{Home, LINKS, far, wan};
 use crate::sender::{Job, Kind, Said, User};
+use crate::services::STAMP;
 
 const COUNT: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -225,6 +233,68 @@ pub(crate) async fn clear_errors() -> Result<()> {
     let icmp = job(Kind::Icmp, 0, Family::V4).send_as(User::Nobody)?;
     let told = icmp.error.as_deref() == Some("not permitted to open an ICMP socket");
     ensure!(told && icmp.cause == Some(Cause::Local), "{icmp:?}");
+    Ok(())
+}
+
+/// Takes the default route of `wan1` away as soon as anything is told.
+struct Cut(Option<String>);
+
+impl std::io::Write for Cut {
+    fn write(&mut self, told: &[u8]) -> std::io::Result<usize> {
+        if let Some(route) = self.0.take() {
+            ip(&route).map_err(std::io::Error::other)?;
+        }
+        Ok(told.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Over a device without its route the kernel goes on taking packets: that nothing of
+/// them arrives is no loss of the path's.
+pub(crate) async fn route_that_goes() -> Result<()> {
+    let home = Home::new().await?;
+    sysctl("ipv4/ping_group_range", "0 2147483647")?;
+    let outlet = Outlet::Link { binder: Binder::new(Netlink::open()?), interface: wan(1) };
+    let interval = Duration::from_millis(200);
+    let (_stopper, mut stop) = Stop::new();
+    for (family, version, gateway) in
+        [(Family::V4, "-4", "10.0.1.1"), (Family::V6, "-6", "2001:db8:1::1")]
+    {
+        let target = far(family).ip();
+        let route = |what| format!("{version} route {what} default via {gateway} dev wan1");
+        for protocol in [Protocol::Stamp, Protocol::Icmp] {
+            let what = Latency {
+                protocol,
+                target: target.to_string(),
+                to: (target, STAMP).into(),
+                outlet: outlet.clone(),
+                count: COUNT,
+                interval,
+                stamp: Settings::default(),
+            };
+            let report = latency(&what, &mut Cut(Some(route("del"))), &mut stop).await?;
+            let no_route = report.figures.failures.get("no-route").copied();
+            let got = (report.figures.count, report.figures.lost, no_route);
+            ensure!(got == (1, 0, Some(COUNT as usize - 1)), "{family:?} {report:?}");
+            ip(&format!("{} metric 200", route("add")))?;
+        }
+        let what = Path {
+            target: target.to_string(),
+            to: (target, 33_434).into(),
+            outlet: outlet.clone(),
+            max_ttl: 1,
+            count: COUNT,
+            interval,
+        };
+        let report = path(&what, &mut Cut(Some(route("del"))), &mut stop).await?;
+        let no_route = report.hops[0].failures.get("no-route").copied();
+        let told = report.hops[0].lost == 0 && no_route == Some(COUNT - 1);
+        ensure!(told, "{family:?} {report:?}");
+    }
+    drop(home);
     Ok(())
 }
 

@@ -211,7 +211,7 @@ fn beyond(n: u64, mean: f64) -> f64 {
         return 1.0;
     }
     // Summed upwards from the term of n, which only falls from there if n is over
-    // the mean; else the rest is taken off 1.
+    // the mean; else what is under it, downwards, is taken off 1.
     let log_factorial = |n: u64| (1..=n).map(|i| (i as f64).ln()).sum::<f64>();
     let term =
         |i: u64| (i as f64 * mean.max(f64::MIN_POSITIVE).ln() - mean - log_factorial(i)).exp();
@@ -226,7 +226,12 @@ fn beyond(n: u64, mean: f64) -> f64 {
         }
         sum.min(1.0)
     } else {
-        1.0 - (0..n).map(term).sum::<f64>().min(1.0)
+        let (mut below, mut t) = (0.0, term(n - 1));
+        for i in (0..n).rev() {
+            below += t;
+            t *= i as f64 / mean;
+        }
+        1.0 - f64::min(below, 1.0)
     }
 }
 
@@ -254,6 +259,8 @@ mod tests {
         assert!((beyond(10, 5.0) - 0.031_828).abs() < 1e-6);
         assert!((beyond(2, 5.0) - 0.959_572).abs() < 1e-6);
         assert!((beyond(0, 3.0) - 1.0).abs() < 1e-12);
+        // About half lies on either side of a large mean.
+        assert!((beyond(20_000, 20_000.0) - 0.5).abs() < 0.01);
         assert!(beyond(40, 0.01) < 1e-80 && beyond(5, 0.0) == 0.0);
     }
 

@@ -5,7 +5,7 @@ use clap::Args;
 use super::export::ExportArgs;
 use super::report::{JudgeArgs, now, style};
 use super::span::SpanArgs;
-use super::{CliError, DataArgs, print, tell};
+use super::{CliError, DataArgs, print, print_json, tell};
 use crate::areas::K;
 use crate::export;
 use crate::homes::Audience;
@@ -66,7 +66,7 @@ pub(super) fn run(args: &AreasArgs) -> Result<(), CliError> {
         };
         args.export.run(name, &export::areas::tables(&report))
     } else if args.json {
-        print(&render::json(&report))
+        print_json(&report)
     } else {
         print(&render::areas(&report, args.activity.as_deref(), &style(tz)))
     }

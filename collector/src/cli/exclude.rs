@@ -6,7 +6,7 @@ use hearth_proto::{HouseholdId, LinkName, UnixMs};
 
 use super::households::instant;
 use super::report::now;
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, print, print_json};
 use crate::history::{Exclusion, Span};
 use crate::store::exclusions::{ExclusionEntry, Exclusions as _, Removal};
 use crate::store::sqlite::SqliteStore;
@@ -167,10 +167,4 @@ fn log(entries: &[ExclusionEntry], json: bool) -> Result<(), CliError> {
         }
     }
     Ok(())
-}
-
-fn print_json<T: serde::Serialize + ?Sized>(all: &T) -> Result<(), CliError> {
-    let json = serde_json::to_string_pretty(all)
-        .map_err(|e| CliError::Io { doing: "writing JSON".to_owned(), source: e.into() })?;
-    print(&format!("{json}\n"))
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use hearth_proto::HouseholdId;
 
 use super::report::{JudgeArgs, now, style};
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, print, print_json};
 use crate::explain::{Asked, ExplainError, explain};
 use crate::render;
 use crate::store::homes::Homes as _;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
             },
         )?;
     if args.json {
-        return print(&render::json(&home));
+        return print_json(&home);
     }
     print(&render::explain(&home, args.activity.is_some(), &style(zone)))
 }

@@ -8,9 +8,8 @@ use hearth_proto::HouseholdId;
 use super::exclude::existing;
 use super::households::instant;
 use super::report::{CatalogueArgs, now};
-use super::{CliError, DataArgs, Who, files, print, tell};
+use super::{CliError, DataArgs, Who, files, print, print_json, tell};
 use crate::homes::{HomeEntry, file, list};
-use crate::render;
 use crate::store::Store;
 use crate::store::homes::{HomeChange, Homes};
 use crate::store::sqlite::SqliteStore;
@@ -97,7 +96,7 @@ pub(super) fn run(args: HomeArgs) -> Result<(), CliError> {
             let store = SqliteStore::open_read_only(&data.folder()?)?;
             let last = store.home_log(Some(&household))?.pop().filter(|e| e.home.is_some());
             if json {
-                return print(&render::json(&last));
+                return print_json(&last);
             }
             print(&match last {
                 Some(entry) => {
@@ -119,7 +118,7 @@ pub(super) fn run(args: HomeArgs) -> Result<(), CliError> {
             let store = SqliteStore::open_read_only(&data.folder()?)?;
             let log = store.home_log(household.as_ref())?;
             if json {
-                return print(&render::json(&log));
+                return print_json(&log);
             }
             print(&log.iter().map(|e| line(e) + "\n").collect::<String>())
         }

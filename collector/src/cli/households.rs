@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use hearth_proto::UnixMs;
 
-use super::{CliError, DataArgs, print};
+use super::{CliError, DataArgs, print, print_json};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HouseholdSummary, Store};
 
@@ -21,13 +21,7 @@ pub(super) struct HouseholdsArgs {
 pub(super) fn run(args: &HouseholdsArgs) -> Result<(), CliError> {
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
     let households = store.households()?;
-    if args.json {
-        let json = serde_json::to_string_pretty(&households)
-            .map_err(|e| CliError::Io { doing: "writing JSON".to_owned(), source: e.into() })?;
-        print(&format!("{json}\n"))
-    } else {
-        print(&table(&households))
-    }
+    if args.json { print_json(&households) } else { print(&table(&households)) }
 }
 
 /// One line per household under a heading, columns aligned.

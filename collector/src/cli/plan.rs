@@ -10,9 +10,8 @@ use hearth_proto::{Measures, Plan};
 use super::exclude::existing;
 use super::households::instant;
 use super::report::now;
-use super::{CliError, DataArgs, Who, print};
+use super::{CliError, DataArgs, Who, print, print_json};
 use crate::plans::read_file;
-use crate::render;
 use crate::store::asks::{Asks, PlanChange, PlanEntry};
 use crate::store::sqlite::SqliteStore;
 
@@ -95,7 +94,7 @@ pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
             };
             let in_force = own.or(general);
             if json {
-                return print(&render::json(&in_force));
+                return print_json(&in_force);
             }
             print(&match in_force {
                 Some(entry) => format!("{}\n{}", line(&entry), plan(entry.plan.as_ref())),
@@ -106,7 +105,7 @@ pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
             let store = SqliteStore::open_read_only(&data.folder()?)?;
             let log = store.plan_log(household.as_ref())?;
             if json {
-                return print(&render::json(&log));
+                return print_json(&log);
             }
             print(&log.iter().map(|e| line(e) + "\n").collect::<String>())
         }

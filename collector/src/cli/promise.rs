@@ -7,7 +7,7 @@ use hearth_proto::HouseholdId;
 use jiff::civil::Date;
 
 use super::report::{JudgeArgs, now, style};
-use super::{CliError, DataArgs, files, print};
+use super::{CliError, DataArgs, files, print, print_json};
 use crate::anonymity::K;
 use crate::homes::Audience;
 use crate::ledger::Ledger;
@@ -95,7 +95,7 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     // Of several homes it is the homes that are drawn again, not their days.
     told.over_days(&part.replay, &part.days);
     if args.json {
-        return print(&render::json(&told));
+        return print_json(&told);
     }
     print(&render::simulation(&told, &style(args.judge.zone())))
 }

@@ -10,7 +10,7 @@ use hearth_proto::HouseholdId;
 use super::files::{beside, write};
 use super::report::{JudgeArgs, now, style};
 use super::span::duration;
-use super::{CliError, DataArgs, Interrupt, print, run_async, tell};
+use super::{CliError, DataArgs, Interrupt, print, print_json, run_async, tell};
 use crate::console::statement_html;
 use crate::quickstart::{self, Plan, ReflectorArg, TargetArg};
 use crate::render;
@@ -76,7 +76,7 @@ pub(super) fn run(args: &QuickstartArgs) -> Result<(), CliError> {
     })?;
     let sealed = Sealed::plain(report.statement.clone(), Lang::EN);
     if args.json {
-        print(&render::json(&report))?;
+        print_json(&report)?;
     } else {
         let style = style(args.judge.zone());
         print(&format!(

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::export::ExportArgs;
 use super::span::SpanArgs;
-use super::{CliError, DataArgs, print, tell};
+use super::{CliError, DataArgs, print, print_json, tell};
 use crate::export;
+use crate::gaps::MOST_INCIDENTS;
 use crate::homes::{Audience, Home};
 use crate::ledger::Ledger;
 use crate::qoe::catalogue::Catalogue;
@@ -197,7 +198,7 @@ pub(super) fn profile(args: &ProfileArgs) -> Result<(), CliError> {
         let mut document = document(report, "profile", &json!(report.profile));
         document["remedies"] = json!(report.remedies);
         document["audience"] = json!(args.audience);
-        print(&render::json(&document))?;
+        print_json(&document)?;
     } else {
         print(&render::profile(&report.profile, &drawn.style))?;
         print(&render::remedies(&report.remedies, &drawn.style))?;
@@ -208,19 +209,33 @@ pub(super) fn profile(args: &ProfileArgs) -> Result<(), CliError> {
 pub(super) fn gaps(args: &GapsArgs) -> Result<(), CliError> {
     let Drawn { report, style, .. } = draw(&args.report, Trends::Left)?;
     if args.export.asked() {
+        let gaps = &report.gaps;
+        if let Some(note) = partial(gaps.incidents_left_off + gaps.household_incidents_left_off) {
+            tell(&note);
+        }
         args.export.run("gaps", &export::household::tables(&report.household, &report.gaps))
     } else if args.report.json {
-        print(&render::json(&document(&report, "gaps", &json!(report.gaps))))
+        print_json(&document(&report, "gaps", &json!(report.gaps)))
     } else {
         print(&render::gaps(&report.gaps, &style))
     }
+}
+
+/// That a table of incidents is not whole, which the table itself can't say.
+fn partial(left_off: u64) -> Option<String> {
+    (left_off > 0).then(|| {
+        format!(
+            "note: the table `incidents` holds the weightiest {MOST_INCIDENTS} of each link and of \
+             the household, {left_off} more are left off: ask for a shorter time to have all"
+        )
+    })
 }
 
 pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
     let drawn = draw(args, Trends::Left)?;
     if args.json {
         let body = json!(drawn.report.promises);
-        print(&render::json(&document(&drawn.report, "promises", &body)))
+        print_json(&document(&drawn.report, "promises", &body))
     } else {
         print(&render::promises(&drawn.report.promises, &drawn.style))
     }
@@ -231,7 +246,7 @@ pub(super) fn ledger(args: &ReportArgs) -> Result<(), CliError> {
     let drawn = draw(args, Trends::Left)?;
     let columns = letters(&drawn.ledger);
     if args.json {
-        print(&render::json(&columns))?;
+        print_json(&columns)?;
         return Ok(());
     }
     let mut text = format!(
@@ -289,4 +304,19 @@ fn letters(ledger: &Ledger) -> serde_json::Value {
         "links": links,
         "anywhere": activities(&|a| text(ledger.anywhere(a))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_not_whole_is_said_to_be_so() {
+        assert_eq!(partial(0), None);
+        let note = partial(298).unwrap();
+        assert!(note.contains("298 more") && note.contains("200 of each link"), "{note}");
+        // What readers of the files are told has the same number.
+        let told = include_str!("../../../docs/exports.md");
+        assert!(told.contains(&format!("at most {MOST_INCIDENTS} of each link")));
+    }
 }

@@ -9,9 +9,9 @@ use super::exclude::{existing, text};
 use super::households::instant;
 use super::report::now;
 use super::span::duration;
-use super::{CliError, DataArgs, print, tell};
+use super::{CliError, DataArgs, print, print_json, tell};
 use crate::plans::{Limits, OrderEntry, OrderState};
-use crate::render::{self, order_json, outcome};
+use crate::render::{order_json, outcome};
 use crate::store::asks::{Asks, NewOrder, Via};
 use crate::store::sqlite::SqliteStore;
 
@@ -116,7 +116,7 @@ pub(super) fn run(args: &RunNowArgs) -> Result<(), CliError> {
         return wait(&store, id, args.json);
     }
     if args.json {
-        print(&render::json(&order_json(&entry, now())))
+        print_json(&order_json(&entry, now()))
     } else {
         print(&format!("order {id} entered for {}\n", entry.agent))
     }
@@ -134,11 +134,11 @@ fn wait(store: &SqliteStore, id: OrderId, json: bool) -> Result<(), CliError> {
         let entry = read(store, id)?;
         let state = entry.state(now());
         if state.is_final() {
-            return print(&if json {
-                render::json(&order_json(&entry, now()))
+            return if json {
+                print_json(&order_json(&entry, now()))
             } else {
-                format!("{}\n", outcome(&entry, state))
-            });
+                print(&format!("{}\n", outcome(&entry, state)))
+            };
         }
         if state != said {
             said = state;
@@ -154,7 +154,7 @@ pub(super) fn orders(args: &OrdersArgs) -> Result<(), CliError> {
     let now = now();
     if args.json {
         let all: Vec<_> = orders.iter().map(|o| order_json(o, now)).collect();
-        return print(&render::json(&all));
+        return print_json(&all);
     }
     let line = |o: &OrderEntry| {
         let link = o.link.as_ref().map_or("link in use", LinkName::as_str);

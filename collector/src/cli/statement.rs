@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::files::write;
 use super::report::{ReportArgs, now, only, style};
-use super::{CliError, keys, print, tell};
+use super::{CliError, keys, print, print_json, tell};
 use crate::console::statement_html;
 use crate::history::Span;
 use crate::render;
@@ -115,7 +115,7 @@ pub(super) fn run(args: &StatementArgs) -> Result<(), CliError> {
         if key.is_some() {
             tell("not signed: --json gives the statement alone; --html or --pdf carry a signature");
         }
-        print(&render::json(&sealed.statement))?;
+        print_json(&sealed.statement)?;
     } else if args.html.is_none() && args.pdf.is_none() {
         print(&render::statement(&sealed.sheet(), &style(tz)))?;
     }

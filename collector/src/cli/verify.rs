@@ -6,9 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::report::CatalogueArgs;
-use super::{CliError, files, keys, print};
+use super::{CliError, files, keys, print, print_json};
 use crate::console::statement_html;
-use crate::render;
 use crate::statement::records::Records;
 use crate::statement::seal::Sealed;
 use crate::statement::verify::{self, Check, OpenError, Outcome, Verdict, What};
@@ -79,7 +78,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
     checks.extend(of_records.map_err(|e| data(&e))?);
     let verdict = Verdict::of(&checks, records.is_some());
     if args.json {
-        print(&render::json(&document(&sealed, &checks, verdict)))?;
+        print_json(&document(&sealed, &checks, verdict))?;
     } else {
         print(&said(&sealed, &checks, verdict))?;
     }

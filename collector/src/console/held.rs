@@ -3,6 +3,7 @@
 //! from the ledger and the columns that it was judged by.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::words;
@@ -11,15 +12,6 @@ use crate::ledger::{Ledger, Limit, State};
 use crate::profile::{Factor, evidence};
 use crate::qoe::activity::{Binding, judge_prepared};
 use crate::qoe::catalogue::{Activity, Catalogue};
-
-const FACTORS: [Factor; 6] = [
-    Factor::Outage,
-    Factor::RttP50,
-    Factor::RttP95,
-    Factor::RttP99,
-    Factor::Loss,
-    Factor::Throughput,
-];
 
 /// Of one household's ledger and the catalogue that it was judged by.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +41,8 @@ struct Found {
 /// What held a stretch of a column down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
-    /// In the order of [`FACTORS`].
-    found: [Found; FACTORS.len()],
+    /// Only those that decided a slot.
+    found: BTreeMap<Factor, Found>,
     /// Up to which figure the activity is OK: p50, p95, p99 and loss.
     bears: Option<[f32; 4]>,
     /// The speed that it needs, in bit/s: down and up.
@@ -83,7 +75,7 @@ impl<'a> Held<'a> {
         let mbps =
             |a: &Activity| [&a.throughput_down, &a.throughput_up].map(|n| n.value.get() * 1e6);
         let mut tally = Tally {
-            found: [Found::default(); FACTORS.len()],
+            found: BTreeMap::new(),
             bears: of.map(|a| a.requirement().limits()),
             needs: of.map_or([0.0; 2], mbps),
         };
@@ -101,7 +93,7 @@ impl<'a> Held<'a> {
                 Place::Anywhere => self.speaks(activity, slot, state),
             };
             if let Some((factor, figure)) = link.and_then(|l| self.decided(l, activity, slot)) {
-                let found = &mut tally.found[factor as usize];
+                let found = tally.found.entry(factor).or_default();
                 found.slots += 1;
                 found.worst = found.worst.max(figure);
             }
@@ -140,8 +132,8 @@ impl<'a> Held<'a> {
 impl Tally {
     /// Factors that decided, the most frequent first.
     fn ranked(&self) -> Vec<(Factor, Found)> {
-        let all = FACTORS.into_iter().zip(self.found);
-        let mut ranked: Vec<_> = all.filter(|(_, found)| found.slots > 0).collect();
+        let mut ranked: Vec<_> =
+            self.found.iter().map(|(factor, found)| (*factor, *found)).collect();
         ranked.sort_by_key(|(factor, found)| (Reverse(found.slots), *factor));
         ranked
     }
@@ -153,8 +145,10 @@ impl Tally {
 
     /// Takes over another's figures where they are worse.
     pub fn worsen(&mut self, other: &Self) {
-        for (found, other) in self.found.iter_mut().zip(&other.found) {
-            found.worst = found.worst.max(other.worst);
+        for (factor, found) in &mut self.found {
+            if let Some(other) = other.found.get(factor) {
+                found.worst = found.worst.max(other.worst);
+            }
         }
     }
 
@@ -323,6 +317,20 @@ mod tests {
         let full = tally.full();
         assert!(full.contains("loss in 5 slots, at worst "), "{full}");
         assert!(full.ends_with("outages in 3 slots"), "{full}");
+    }
+
+    #[test]
+    fn worse_figures_are_taken_over_factor_by_factor() {
+        let (mut calm, rough) = (over(Place::Link(0), 10..15), over(Place::Link(0), 10..25));
+        let worst = |tally: &Tally, factor| tally.found.get(&factor).map(|found| found.worst);
+        let delay = calm.most().unwrap();
+        let found = calm.found.get_mut(&delay).unwrap();
+        found.worst = 1.0;
+        calm.worsen(&rough);
+        assert_eq!(worst(&calm, delay), worst(&rough, delay));
+        // What decided nothing here has no figure to be worse.
+        assert!(worst(&rough, Factor::Loss).is_some());
+        assert_eq!(worst(&calm, Factor::Loss), None);
     }
 
     #[test]

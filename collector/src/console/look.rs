@@ -112,13 +112,7 @@ pub fn value(v: f64, unit: Unit) -> String {
         Unit::Dbm => format!("{v:.0} dBm"),
         Unit::Db => format!("{v:.1} dB"),
         Unit::Rpm => format!("{v:.0} RPM"),
-        Unit::Score => {
-            if v.abs() >= 100.0 {
-                format!("{v:.0}")
-            } else {
-                format!("{v:.1}")
-            }
-        }
+        Unit::Score => crate::report::figure::score(v),
     }
 }
 

@@ -28,7 +28,8 @@ const HOUR: i64 = 60 * MINUTE;
 /// The range shown when none is asked for.
 pub const DEFAULT_RANGE: &str = "24h";
 const SHORTEST: i64 = 15 * MINUTE;
-const LONGEST: i64 = 31 * 24 * HOUR;
+/// A month of 31 days has an hour more where the clocks go back in it.
+const LONGEST: i64 = (31 * 24 + 1) * HOUR;
 /// Households on one page.
 pub const PAGE: usize = 50;
 const LONGEST_TEXT: usize = 63;
@@ -108,8 +109,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// From `range=24h`, or `from=` and `to=`; `to` alone ends the default
-    /// range, `from` alone ends now.
+    /// From `range=24h`, or `from=` and `to=`, or `month=2026-10` of the home's zone, up
+    /// to now; `to` alone ends the default range, `from` alone ends now.
     pub fn of(pairs: &Pairs, now: UnixMs, zone: &TimeZone) -> Result<Self, Failure> {
         let default = || named(DEFAULT_RANGE).unwrap_or(RANGES[3]);
         let (name, _, length) = match pairs.get("range") {
@@ -120,6 +121,15 @@ impl Range {
                 accepted: format!("one of {}", RANGES.map(|r| r.0).join(", ")),
             })?,
         };
+        if let Some(text) = pairs.get("month") {
+            let span = crate::statement::month_named(text, zone).filter(|s| s.from < now);
+            let span = span.ok_or_else(|| Failure::Value {
+                field: "month",
+                value: text.to_owned(),
+                accepted: "a year and a month that has begun, such as 2026-10".to_owned(),
+            })?;
+            return Ok(Self { span: Span { to: span.to.min(now), ..span }, name: None });
+        }
         let from = pairs.get("from").map(|t| point("from", t, zone)).transpose()?;
         let to = pairs.get("to").map(|t| point("to", t, zone)).transpose()?;
         if from.is_none() && to.is_none() {
@@ -325,6 +335,24 @@ mod tests {
         let given: Vec<(&str, &str)> =
             again[1..].split('&').filter_map(|p| p.split_once('=')).collect();
         assert_eq!(range(&given).unwrap(), asked);
+    }
+
+    #[test]
+    fn a_month_is_whole_also_where_the_clocks_go_back() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let of = |given: &[(&str, &str)]| Range::of(&pairs(given), NOW, &berlin);
+        let october = of(&[("month", "2025-10")]).unwrap();
+        assert_eq!(october.span.to.since(october.span.from), 745 * HOUR);
+        let again = october.query();
+        let given: Vec<(&str, &str)> =
+            again[1..].split('&').filter_map(|p| p.split_once('=')).collect();
+        assert_eq!(of(&given).unwrap(), october);
+        // One that is not over ends now; one that has not begun is refused.
+        assert_eq!(of(&[("month", "2025-11")]).unwrap().span.to, NOW);
+        for bad in ["2025-12", "2025-13", "october"] {
+            let refused = of(&[("month", bad)]);
+            assert!(matches!(refused, Err(Failure::Value { field: "month", .. })), "{bad}");
+        }
     }
 
     #[test]

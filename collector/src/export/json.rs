@@ -34,5 +34,5 @@ fn table(table: &Table) -> Json {
 /// All of `tables`, by name.
 pub fn document(tables: &[Table]) -> String {
     let all: Map<String, Json> = tables.iter().map(|t| (t.name.to_owned(), table(t))).collect();
-    crate::report::json(&all)
+    crate::report::compact_json(&all)
 }

@@ -51,8 +51,7 @@ fn unanswered(far: &FarColumns, slot: usize) -> bool {
 pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> Verdict {
     let mut verdict = line.verdict(Rule::Bead, VERSION, Some(direction));
     let evening = |t: &&super::chosen::LineTest| bead::in_window(t.local.time());
-    let speed: Vec<Mbps> =
-        chosen.tests.iter().filter(evening).filter_map(|t| Mbps::new(t.mbps)).collect();
+    let speed: Vec<Mbps> = chosen.tests.iter().filter(evening).map(|t| t.mbps).collect();
     let latency = if chosen.over_wifi { Vec::new() } else { latency(line) };
     verdict.limits = vec![
         format!("{}.", capital(bead::DOES_NOT_PROVE)),
@@ -62,7 +61,10 @@ pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> V
     ];
     verdict.limits.extend(chosen.limits.iter().map(|l| format!("{}.", capital(l))));
     let max = direction.sold(line.plan).max_bps.unwrap_or(0);
-    let Some(committed) = PositiveMbps::new(max as f64 / 1e6) else { return verdict };
+    let Some(committed) = PositiveMbps::new(max as f64 / 1e6) else {
+        "The contract's maximum speed is not told.".clone_into(&mut verdict.said);
+        return verdict;
+    };
     let what = [
         format!("speed tests from 18:00 to 24:00 at 80 % of {} or more", mbps(max)),
         "latency tests from 18:00 to 24:00 at 100 ms or less".to_owned(),

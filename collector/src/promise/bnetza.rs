@@ -3,10 +3,10 @@
 
 use jiff::civil::Date;
 
-use super::chosen::{Chosen, LineTest};
+use super::chosen::{Chosen, LineTest, WIFI};
 use super::{Direction, Evidence, Line, Outcome, Rule, Verdict, mbps};
 use crate::qoe::bnetza::{self, Breach, Campaign, Contract, DAYS, TESTS_A_DAY};
-use crate::qoe::units::{Mbps, PositiveMbps};
+use crate::qoe::units::PositiveMbps;
 use crate::report::figure::{Figure, Unit};
 use crate::report::wording::capital;
 
@@ -52,13 +52,20 @@ fn campaign(tests: &[LineTest]) -> Option<[(Date, [LineTest; TESTS_A_DAY]); DAYS
     None
 }
 
-fn contract(line: &Line<'_>, direction: Direction) -> Result<Contract, &'static str> {
+/// The contract's three speeds, or what is wrong with them as a sentence.
+fn contract(line: &Line<'_>, direction: Direction) -> Result<Contract, String> {
     let sold = direction.sold(line.plan);
-    let speed = |bps: Option<u64>| bps.and_then(|bps| PositiveMbps::new(bps as f64 / 1e6));
-    let max = speed(sold.max_bps).ok_or("maximum")?;
-    let normal = speed(sold.normal_bps).ok_or("normally available")?;
-    let min = speed(sold.min_bps).ok_or("minimum")?;
-    Contract::new(max, normal, min).ok_or("ordered")
+    let speed = |bps: Option<u64>, which: &str| {
+        let mbps = bps.and_then(|bps| PositiveMbps::new(bps as f64 / 1e6));
+        mbps.ok_or_else(|| format!("The contract's {which} speed is not told."))
+    };
+    let max = speed(sold.max_bps, "maximum")?;
+    let normal = speed(sold.normal_bps, "normally available")?;
+    let min = speed(sold.min_bps, "minimum")?;
+    Contract::new(max, normal, min).ok_or_else(|| {
+        "The contract's speeds do not rise from minimum to normally available to maximum."
+            .to_owned()
+    })
 }
 
 pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> Verdict {
@@ -67,8 +74,8 @@ pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> V
     verdict.limits.extend(chosen.limits.iter().map(|l| format!("{}.", capital(l))));
     let contract = match contract(line, direction) {
         Ok(contract) => contract,
-        Err(which) => {
-            verdict.said = format!("The contract's {which} speed is not told.");
+        Err(wrong) => {
+            verdict.said = wrong;
             return verdict;
         }
     };
@@ -85,22 +92,15 @@ pub(super) fn judge(line: &Line<'_>, direction: Direction, chosen: &Chosen) -> V
                 None,
             ),
         ];
-        verdict.said = String::from(
-            "There are not yet ten tests on each of three days, a day between them, \
-                        within 14 days.",
-        );
+        verdict.said = if chosen.over_wifi {
+            format!("{}.", capital(WIFI))
+        } else {
+            "There are not yet ten tests on each of three days, a day between them, within 14 days."
+                .to_owned()
+        };
         return verdict;
     };
-    let speeds: Option<Vec<[Mbps; TESTS_A_DAY]>> = days
-        .iter()
-        .map(|(_, tests)| {
-            let speeds: Option<Vec<Mbps>> = tests.iter().map(|t| Mbps::new(t.mbps)).collect();
-            speeds?.try_into().ok()
-        })
-        .collect();
-    let Some(campaign) = speeds.and_then(|days| Campaign::try_from(days).ok()) else {
-        return verdict;
-    };
+    let campaign: Campaign = days.map(|(_, tests)| tests.map(|t| t.mbps));
     let found = bnetza::judge(&contract, &campaign);
     let all = (DAYS * TESTS_A_DAY) as u64;
     let share = |n: usize, of: u64, unit| Figure::new(n as f64 / of as f64, Unit::Ratio, of, unit);

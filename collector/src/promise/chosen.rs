@@ -6,6 +6,7 @@ use jiff::civil::DateTime;
 use super::{Direction, Line};
 use crate::history::Span;
 use crate::ledger::State;
+use crate::qoe::units::Mbps;
 use crate::report::days::local;
 
 /// The household's own traffic beside a test, as a share of the test's result, from
@@ -24,7 +25,7 @@ const DEVICE: &str = "it was measured on a device behind the router: what the ho
 pub(super) struct LineTest {
     pub(super) at: UnixMs,
     pub(super) local: DateTime,
-    pub(super) mbps: f64,
+    pub(super) mbps: Mbps,
 }
 
 /// A link's tests, by what may be made of them.
@@ -121,13 +122,14 @@ impl Tests<'_> {
             };
             let Some(figures) = figures else { continue };
             let bps = figures.goodput_bps as f64;
+            let Some(mbps) = Mbps::new(bps / 1e6) else { continue };
             if self.over_wifi {
                 wifi += 1;
             } else if beside.is_some_and(|beside| beside > DISTURBED * bps) {
                 disturbed += 1;
             } else {
                 uncounted += u64::from(beside.is_none());
-                chosen.tests.push(LineTest { at: test.start, local: *local, mbps: bps / 1e6 });
+                chosen.tests.push(LineTest { at: test.start, local: *local, mbps });
             }
         }
         chosen.limits.clone_from(&self.limits);

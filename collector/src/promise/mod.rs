@@ -62,7 +62,7 @@ pub struct Verdict {
     pub limits: Vec<String>,
 }
 
-/// A rule of `method.md`, section 3.6.
+/// A rule that a promise is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {

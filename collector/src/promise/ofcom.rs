@@ -3,7 +3,6 @@
 use super::chosen::{Chosen, WIFI};
 use super::{Direction, Evidence, Line, Outcome, Rule, Verdict, mbps};
 use crate::qoe::ofcom::{self, MIN_TESTS, Peak};
-use crate::qoe::units::Mbps;
 use crate::report::figure::{Figure, Unit};
 use crate::report::wording::capital;
 
@@ -28,8 +27,7 @@ fn one(
     let mut verdict = line.verdict(rule, VERSION, Some(direction));
     verdict.limits = vec![format!("{}.", capital(ofcom::DOES_NOT_PROVE))];
     verdict.limits.extend(chosen.limits.iter().map(|l| format!("{}.", capital(l))));
-    let tests: Vec<_> =
-        (chosen.tests.iter()).filter_map(|t| Some((t.local.time(), Mbps::new(t.mbps)?))).collect();
+    let tests: Vec<_> = chosen.tests.iter().map(|t| (t.local.time(), t.mbps)).collect();
     let Ok(range) = ofcom::range(peak, &tests) else {
         let at_peak = tests.iter().filter(|(at, _)| peak.contains(*at)).count();
         for (when, have) in [("from", at_peak), ("outside of", tests.len() - at_peak)] {

@@ -101,7 +101,13 @@ pub(super) fn judge(line: &Line<'_>, home: &Home, target_percent: f64) -> Verdic
         verdict.said = String::from("Nothing was measured.");
         return verdict;
     };
-    let slots = line.ledger.slots() as u64;
+    let column = line.ledger.connection(line.link.index);
+    let slots = column.iter().filter(|cell| cell.state() != State::Excluded).count() as u64;
+    if slots == 0 {
+        // Nothing was kept in it, and nothing broken.
+        verdict.said = String::from("All of the period is left out of account.");
+        return verdict;
+    }
     let interval = Interval::unknown_as_bad_then_good(
         most.availability() / 100.0,
         least.availability() / 100.0,

@@ -105,6 +105,20 @@ fn thirty_tests_that_hold_are_a_promise_kept_and_each_part_of_the_rule_can_break
 }
 
 #[test]
+fn a_contract_that_can_t_be_held_against_is_said_to_be_so() {
+    let said = |change: &dyn Fn(&mut SoldSpeed)| {
+        let mut home = home();
+        change(&mut home.plans[0].down);
+        let promises = judged(&history(campaign(|_, _| 95.0)), &home);
+        verdict(&promises, Rule::BnetzaFixed).said.clone()
+    };
+    let lacking = said(&|down| down.normal_bps = None);
+    assert_eq!(lacking, "The contract's normally available speed is not told.");
+    let mixed = said(&|down| down.min_bps = Some(90_000_000));
+    assert!(mixed.contains("do not rise from minimum"), "{mixed}");
+}
+
+#[test]
 fn tests_are_chosen_by_the_calendar_and_never_by_their_result() {
     // A fourth, earlier day that would break the rule: the latest three days are taken.
     let mut tests = [ten(2, |_| 1.0), campaign(|_, _| 95.0)].concat();
@@ -152,6 +166,9 @@ fn only_undisturbed_tests_over_a_cable_are_evidence() {
     wifi.links[0].info.technology = Technology::Wifi;
     not_enough(&wifi, "30 through Wi-Fi");
     not_enough(&wifi, "that is no evidence on the line");
+    // More of them would be none either.
+    let said = verdict(&judged(&wifi, &home()), Rule::BnetzaFixed).said.clone();
+    assert!(said.starts_with("It was measured through Wi-Fi"), "{said}");
     let mut estimates = whole.clone();
     estimates.tests.iter_mut().for_each(|(_, t)| t.kind = TestKind::Capacity);
     not_enough(&estimates, "30 short ones that only estimate a speed");
@@ -303,6 +320,11 @@ fn availability_is_anywhere_where_a_backup_was_sold() {
     });
     let (outcome, hours, _) = of(&works, &protected);
     assert_eq!((outcome, hours), (Outcome::Kept, 0.0));
+    // Of a day that is left out as a whole there is nothing to say.
+    works.exclusions[0].span = works.span;
+    let promises = judged(&works, &protected);
+    let none = verdict(&promises, Rule::Sla);
+    assert_eq!((none.outcome, none.evidence.len()), (Outcome::NotEnoughData, 0), "{}", none.said);
     // A third link, that nobody sold for it, hides no outage.
     let mut third = day(Vec::new(), true);
     let other = Script::minutes(1440, vec![ScriptLink::new("wlan0", Technology::Lte, 40)]);

@@ -218,6 +218,10 @@ mod tests {
         assert_eq!(no_jitter.rtc.unwrap_err().missing, ["jitter_ms"]);
         assert!(no_jitter.streaming.is_ok() && no_jitter.gaming.is_ok());
 
+        // The rise under load wants it too, which makes it no second input.
+        let no_latency = score(&Measured { latency: None, ..all });
+        assert_eq!(no_latency.gaming.unwrap_err().missing, ["latency_ms"]);
+
         let idle_only = score(&Measured { loaded_up: None, ..all });
         assert_eq!(idle_only.gaming.unwrap_err().missing, ["loaded_latency_up_ms"]);
     }

@@ -58,10 +58,14 @@ pub struct NotEnoughData {
 }
 
 impl NotEnoughData {
-    /// An error if any of the named inputs is absent.
+    /// An error if any of the named inputs is absent; each is named once.
     pub(crate) fn unless_all(present: &[(&str, bool)]) -> Result<(), Self> {
-        let missing: Vec<_> =
-            present.iter().filter(|(_, there)| !there).map(|(name, _)| (*name).into()).collect();
+        let mut missing: Vec<String> = Vec::new();
+        for (name, _) in present.iter().filter(|(_, there)| !there) {
+            if !missing.iter().any(|m| m == name) {
+                missing.push((*name).into());
+            }
+        }
         if missing.is_empty() { Ok(()) } else { Err(Self { missing }) }
     }
 

@@ -163,6 +163,7 @@ pub(super) fn remedy(
         );
     } else if let Some(why) = too_little_data(replay, gaps, &backups) {
         remedy.verdict = Verdict::CannotSay;
+        remedy.too_little_data = true;
         remedy.why.insert(0, why);
     } else if is_in_place(replay, &backups) {
         remedy.verdict = Verdict::InPlace;

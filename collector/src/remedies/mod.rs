@@ -148,6 +148,9 @@ pub struct Remedy {
     pub verdict: Verdict,
     /// Why, one sentence each.
     pub why: Vec<String>,
+    /// Of a backup that worked: its plan has less data than it would have taken.
+    #[serde(skip)]
+    pub too_little_data: bool,
     /// What it would have done for each activity; empty where it can't be replayed.
     pub gains: Vec<Gain>,
 }
@@ -174,7 +177,8 @@ pub struct Gain {
 
 impl Remedy {
     fn new(kind: RemedyKind, verdict: Verdict, why: impl Into<String>) -> Self {
-        Self { kind, verdict, why: vec![why.into()], gains: Vec::new() }
+        let why = vec![why.into()];
+        Self { kind, verdict, why, too_little_data: false, gains: Vec::new() }
     }
 
     /// The gain that speaks loudest among the activities of these ids.

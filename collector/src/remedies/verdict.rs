@@ -63,7 +63,7 @@ impl Replay<'_> {
             (verdict, std::iter::once(first).chain(best).collect())
         };
         let gains = reckoned.into_iter().map(|r| r.gain).collect();
-        Remedy { kind, verdict, why, gains }
+        Remedy { kind, verdict, why, too_little_data: false, gains }
     }
 }
 

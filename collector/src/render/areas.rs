@@ -1,11 +1,12 @@
 //! Roll-ups over areas as tables.
 
 use super::Style;
-use super::figures::{LEGEND, figure, need_words, range, short};
+use super::figures::{figure, need_words, range, short};
 use super::table::{Align, Table};
 use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::homes::Audience;
 use crate::report::days::{length, local, period};
+use crate::report::figure::Figure;
 
 /// The report on areas as text; losses are of one activity, or over all.
 pub fn areas(report: &AreasReport, activity: Option<&str>, style: &Style) -> String {
@@ -55,7 +56,15 @@ pub fn areas(report: &AreasReport, activity: Option<&str>, style: &Style) -> Str
         out.push('\n');
         out += &group(&format!("Area {}", g.area.as_deref().unwrap_or_default()), g, style);
     }
-    out + &style.paragraph("", LEGEND)
+    out + &style.paragraph("", &format!("withheld: it would be over fewer than {} homes", report.k))
+}
+
+/// A figure in a narrow place: one that wants more than one of what it counts wants k homes.
+fn told(figure: &Figure) -> String {
+    match figure {
+        Figure::NotEnoughData(n) if n.need > 1 => "withheld".to_owned(),
+        _ => short(figure),
+    }
 }
 
 fn lost_of(group: &Group, activity: Option<&str>) -> u64 {
@@ -176,10 +185,10 @@ fn group(title: &str, group: &Group, style: &Style) -> String {
         table.row([
             a.activity.name.clone(),
             a.homes.to_string(),
-            short(&a.anywhere),
+            told(&a.anywhere),
             range(&a.anywhere),
             length(a.lost_ms),
-            short(&a.primary),
+            told(&a.primary),
             time(a.saved_ms),
             time(a.unsaved_ms),
             a.rescue.value().map_or_else(|| "-".into(), |_| figure(&a.rescue)),
@@ -208,9 +217,9 @@ fn group(title: &str, group: &Group, style: &Style) -> String {
     let text = format!(
         "outages that took the backup along: {}; need of a backup per home: {}; homes with \
          recurring congestion: {}",
-        short(&group.shared),
-        need_words(&group.need.hours, &group.need.bytes, short),
-        short(&group.congestion.share)
+        told(&group.shared),
+        need_words(&group.need.hours, &group.need.bytes, told),
+        told(&group.congestion.share)
     );
     out + &style.paragraph("", &text)
 }

@@ -1,8 +1,8 @@
 //! Figures in words.
 
 use crate::report::days::length;
-pub(super) use crate::report::figure::percent;
 use crate::report::figure::{Figure, Interval, Measured, Unit};
+pub(super) use crate::report::figure::{percent, score};
 
 /// A value with its unit, as a person reads it.
 pub(super) fn value(value: f64, unit: Unit) -> String {
@@ -15,7 +15,8 @@ pub(super) fn value(value: f64, unit: Unit) -> String {
         Unit::Hours => length((value * 3_600_000.0).round() as u64),
         Unit::Bytes => scaled(value, "B"),
         Unit::Bps => scaled(value, "bit/s"),
-        Unit::Probes | Unit::Score => format!("{value:.0}"),
+        Unit::Probes => format!("{value:.0}"),
+        Unit::Score => score(value),
         Unit::Factor => format!("{value:.2}"),
         Unit::Dbm => format!("{value:.0} dBm"),
         Unit::Db => format!("{value:.1} dB"),
@@ -58,16 +59,16 @@ pub fn figure(figure: &Figure) -> String {
     }
 }
 
-/// [`figure`] for a narrow column: what is wanting is explained under [`LEGEND`].
+/// [`figure`] for a narrow column: what is wanting is said in a word or two, as nothing
+/// around it explains a sign.
 pub(super) fn short(figure: &Figure) -> String {
     match figure {
         Figure::Measured(_) => self::figure(figure),
-        Figure::NotEnoughData(n) => format!("- ({}/{})", n.have, n.need),
+        Figure::NotEnoughData(n) if n.of == "plans" => "not told".to_owned(),
+        Figure::NotEnoughData(n) if n.have == 0 => "no data".to_owned(),
+        Figure::NotEnoughData(n) => format!("too few ({} of {})", n.have, n.need),
     }
 }
-
-/// What [`short`] leaves unsaid.
-pub(super) const LEGEND: &str = "- (have/need): not enough data";
 
 /// What a backup would have carried, in hours and bytes. Where neither is known that is
 /// said once: without hours there are no bytes.
@@ -106,12 +107,20 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_cell_says_in_words_what_is_wanting() {
+        assert_eq!(short(&Figure::not_enough("x", 0, 4, "slots")), "no data");
+        assert_eq!(short(&Figure::not_enough("x", 0, 1, "plans")), "not told");
+        assert_eq!(short(&Figure::not_enough("x", 60, 100, "samples")), "too few (60 of 100)");
+        assert_eq!(short(&Figure::new(20.0, Unit::Ms, 100, "samples")), "20.0 ms");
+    }
+
+    #[test]
     fn a_need_that_is_not_known_is_said_once() {
         let hours = Figure::new(3.0, Unit::Hours, 10, "slots");
         let bytes = Figure::new(2e9, Unit::Bytes, 10, "slots");
         let none = Figure::not_enough("x", 0, 1, "slots");
         assert_eq!(need_words(&none, &none, figure), "not enough data (0/1)");
-        assert_eq!(need_words(&none, &none, short), "- (0/1)");
+        assert_eq!(need_words(&none, &none, short), "no data");
         let uncounted = need_words(&hours, &none, figure);
         assert!(uncounted.ends_with("; bytes: not enough data (0/1)"), "{uncounted}");
         assert!(need_words(&hours, &bytes, figure).ends_with(" and 2.0 GB"));

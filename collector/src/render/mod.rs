@@ -17,7 +17,7 @@ pub mod table;
 mod trials;
 mod weekly;
 
-pub use crate::report::json;
+pub use crate::report::{compact_json, json};
 pub use areas::areas;
 pub use explain::explain;
 pub use figures::figure;

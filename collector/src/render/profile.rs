@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Style;
-use super::figures::{LEGEND, figure, loss, range, short};
+use super::figures::{figure, loss, range, short};
 use super::table::{Align, Table};
 use crate::profile::{LinkProfile, PhaseProfile, Profile, RttProfile};
 use crate::report::days::length;
@@ -52,8 +52,7 @@ pub fn profile(profile: &Profile, style: &Style) -> String {
         out.push('\n');
         out += &self::link(link, style);
     }
-    out.push('\n');
-    out + &style.paragraph("", LEGEND)
+    out
 }
 
 fn link(link: &LinkProfile, style: &Style) -> String {

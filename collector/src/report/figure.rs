@@ -170,9 +170,29 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{hundredths} %")
 }
 
+/// A score, rounded down too, so that none reads as what it missed: to a tenth, on a
+/// scale that ends at 1 to a hundredth.
+pub(crate) fn score(score: f64) -> String {
+    let scale = if score.abs() <= 1.0 { 100.0 } else { 10.0 };
+    format!("{}", (score * scale + 1e-6).floor() / scale)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_score_never_reads_as_more_than_it_is() {
+        // Of IQB, which ends at 1; of the E-model, in which 90 is a grade; of AIM.
+        for (value, shown) in
+            [(0.919_118, "0.91"), (0.999_9, "0.99"), (1.0, "1"), (0.0, "0"), (0.571_428, "0.57")]
+        {
+            assert_eq!(score(value), shown);
+        }
+        for (value, shown) in [(89.97, "89.9"), (90.0, "90"), (93.2062, "93.2"), (65.0, "65")] {
+            assert_eq!(score(value), shown);
+        }
+    }
 
     #[test]
     fn figures_are_written_with_the_digits_that_they_bear() {

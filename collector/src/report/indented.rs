@@ -1,5 +1,5 @@
-//! JSON for people and programs: indented, with a list of plain values on one line. A
-//! list of an hour's figures each on its own line is mostly spaces.
+//! JSON for people: indented, with a list of plain values on one line. A list of an
+//! hour's figures each on its own line is mostly spaces. For programs: compact.
 
 use std::io::{self, Write};
 
@@ -7,13 +7,19 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 /// Any report as JSON, indented, with a newline at the end.
-pub fn json(report: &impl Serialize) -> String {
+pub fn json(report: &(impl Serialize + ?Sized)) -> String {
     let mut out = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut out, Indented::default());
     // The reports have string keys only and no fallible Serialize of their own.
     report.serialize(&mut serializer).expect("reports serialise");
     out.push(b'\n');
     String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+/// Any report as JSON on one line, with a newline at the end.
+pub fn compact_json(report: &(impl Serialize + ?Sized)) -> String {
+    // As above.
+    serde_json::to_string(report).expect("reports serialise") + "\n"
 }
 
 /// What is open around what is written.
@@ -139,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::json as text;
+    use super::{compact_json, json as text};
 
     #[test]
     fn plain_lists_take_one_line_and_others_one_a_value() {
@@ -201,7 +207,11 @@ mod tests {
         #[test]
         fn what_is_written_is_read_again(value in value()) {
             let read: Value = serde_json::from_str(&text(&value)).unwrap();
+            prop_assert_eq!(&read, &value);
+            let compact = compact_json(&value);
+            let read: Value = serde_json::from_str(&compact).unwrap();
             prop_assert_eq!(read, value);
+            prop_assert_eq!(compact.lines().count(), 1);
         }
     }
 }

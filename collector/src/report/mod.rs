@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub(crate) use calendar::period_before;
 pub use figure::{Figure, Interval, IntervalMethod, Measured, NotEnough, Unit};
-pub use indented::json;
+pub use indented::{compact_json, json};
 pub use names::{ActivityRef, LinkRef};
 
 use crate::gaps::Gaps;

@@ -1,5 +1,9 @@
 //! Who is in, and what each address has had. Time is passed in.
 //!
+//! Who comes when its address or all have as many connections as may be is closed at once,
+//! but for a small [`RESERVE`]: those are let in to be told to come again, and get nothing
+//! else.
+//!
 //! An address is remembered while it has a connection, and until the hour that began
 //! with its first is over. At most [`REMEMBERED`] are: then the one whose hour began
 //! first makes room.
@@ -10,7 +14,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::limits::{FLOWS, Limits};
+use super::limits::{FLOWS, Limits, RESERVE, RESERVE_PER_ADDRESS};
 
 /// The time that bytes are counted over.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,6 +30,8 @@ pub(super) enum NotNow {
     Hour(Duration),
     /// There are as many tests at this address as may be.
     Tests,
+    /// The address has all connections it may have.
+    Crowded,
     /// The server has all connections it can take.
     Full,
 }
@@ -35,7 +41,7 @@ impl NotNow {
     pub(super) fn retry_after_s(self) -> u64 {
         let after = match self {
             Self::Hour(left) => left,
-            Self::Tests | Self::Full => SOON,
+            Self::Tests | Self::Crowded | Self::Full => SOON,
         };
         // Not a moment before.
         after.as_secs() + 1
@@ -51,6 +57,8 @@ pub(super) struct Client {
     loads: AtomicU32,
     /// Connections.
     inside: AtomicU32,
+    /// Connections of the reserve.
+    turned_away: AtomicU32,
     /// When the hour ends, since the admission's beginning.
     ends_ms: AtomicU64,
 }
@@ -63,6 +71,8 @@ pub(super) struct Admission {
     began: Instant,
     /// Connections in all.
     all: AtomicU32,
+    /// Connections of the reserve in all.
+    turned_away: AtomicU32,
     known: Mutex<Known>,
 }
 
@@ -80,6 +90,8 @@ pub(super) struct Admitted {
     /// The address that counts.
     pub(super) address: IpAddr,
     client: Arc<Client>,
+    /// Why it is given nothing.
+    refusal: Option<NotNow>,
     /// Transfers under way on this connection.
     transfers: Mutex<u32>,
 }
@@ -94,11 +106,12 @@ impl Admission {
     }
 
     fn with_room(limits: Limits, now: Instant, room: usize) -> Arc<Self> {
-        let (all, known) = (AtomicU32::new(0), Mutex::default());
-        Arc::new(Self { limits, room, began: now, all, known })
+        let (all, turned_away, known) = Default::default();
+        Arc::new(Self { limits, room, began: now, all, turned_away, known })
     }
 
-    /// A place for a client at `peer`, unless it or all have enough.
+    /// A place for a client at `peer`; one of the reserve where it or all have enough, and
+    /// none where that is taken too.
     pub(super) fn admit(this: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Arc<Admitted>> {
         let address = this.limits.whose(peer);
         let now_ms = this.since(now);
@@ -106,16 +119,28 @@ impl Admission {
         let mut known = this.known.lock().unwrap_or_else(PoisonError::into_inner);
         let all = this.all.load(Ordering::Relaxed);
         let known_client = known.by_address.get(&address).map(|(_, client)| Arc::clone(client));
-        let own = known_client.as_ref().map_or(0, |client| client.inside.load(Ordering::Relaxed));
-        if all >= this.limits.connections || own >= this.limits.per_address {
+        let own = |count: fn(&Client) -> &AtomicU32| {
+            known_client.as_ref().map_or(0, |client| count(client).load(Ordering::Relaxed))
+        };
+        let refusal = if own(|client| &client.inside) >= this.limits.per_address {
+            Some(NotNow::Crowded)
+        } else {
+            (all >= this.limits.connections).then_some(NotNow::Full)
+        };
+        if refusal.is_some()
+            && (this.turned_away.load(Ordering::Relaxed) >= RESERVE
+                || own(|client| &client.turned_away) >= RESERVE_PER_ADDRESS)
+        {
             return None;
         }
         let client = known.of(address, now_ms, this.room);
-        client.inside.fetch_add(1, Ordering::Relaxed);
-        this.all.fetch_add(1, Ordering::Relaxed);
-        drop(known);
         let (admission, transfers) = (Arc::clone(this), Mutex::new(0));
-        Some(Arc::new(Admitted { admission, address, client, transfers }))
+        let admitted = Admitted { admission, address, client, refusal, transfers };
+        for count in admitted.counts() {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(known);
+        Some(Arc::new(admitted))
     }
 
     fn since(&self, now: Instant) -> u64 {
@@ -166,7 +191,9 @@ impl Known {
 
     fn is_inside(&self, address: IpAddr) -> bool {
         let client = self.by_address.get(&address);
-        client.is_some_and(|(_, client)| client.inside.load(Ordering::Relaxed) > 0)
+        client.is_some_and(|(_, client)| {
+            [&client.inside, &client.turned_away].iter().any(|n| n.load(Ordering::Relaxed) > 0)
+        })
     }
 }
 
@@ -181,6 +208,20 @@ impl Client {
 }
 
 impl Admitted {
+    /// Whether its place is one of the reserve.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// Where it counts: its address's connections and all.
+    fn counts(&self) -> [&AtomicU32; 2] {
+        if self.is_refused() {
+            [&self.client.turned_away, &self.admission.turned_away]
+        } else {
+            [&self.client.inside, &self.admission.all]
+        }
+    }
+
     /// Counts what was moved.
     pub(super) fn moved(&self, bytes: u64) {
         let most = self.admission.limits.hour_bytes;
@@ -199,6 +240,7 @@ impl Admitted {
 
     /// Whether anything is given at all.
     pub(super) fn may_ask(&self, now: Instant) -> Result<(), NotNow> {
+        self.refusal.map_or(Ok(()), Err)?;
         if !self.has_had_its_hour() {
             return Ok(());
         }
@@ -253,8 +295,9 @@ impl Drop for Transfer {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.client.inside.fetch_sub(1, Ordering::Relaxed);
-        self.admission.all.fetch_sub(1, Ordering::Relaxed);
+        for count in self.counts() {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -125,10 +125,14 @@ proptest! {
                 inside.remove(usize::from(host) % inside.len());
                 continue;
             }
-            let own = inside.iter().filter(|(of, _)| *of == host).count();
-            let room = inside.len() < 7 && own < 3;
+            let (told, served): (Vec<_>, Vec<_>) = inside.iter().partition(|(_, a)| a.is_refused());
+            let own = |places: &[&(u8, _)]| places.iter().filter(|(of, _)| *of == host).count();
+            let room = served.len() < 7 && own(&served) < 3;
+            let reserve =
+                told.len() < RESERVE as usize && own(&told) < RESERVE_PER_ADDRESS as usize;
             let admitted = Admission::admit(&admission, IpAddr::from([192, 0, 2, host]), t);
-            prop_assert_eq!(admitted.is_some(), room);
+            prop_assert_eq!(admitted.is_some(), room || reserve);
+            prop_assert!(admitted.iter().all(|a| a.is_refused() != room));
             inside.extend(admitted.map(|a| (host, a)));
             let known = admission.known.lock().unwrap();
             prop_assert_eq!(known.by_address.len(), known.by_end.len());
@@ -138,5 +142,34 @@ proptest! {
         }
         inside.clear();
         prop_assert_eq!(admission.all.load(Ordering::Relaxed), 0);
+        prop_assert_eq!(admission.turned_away.load(Ordering::Relaxed), 0);
     }
+}
+
+#[test]
+fn who_finds_all_taken_is_let_in_to_be_told_so_if_the_reserve_has_room() {
+    let (t, limits) = (start(), Limits { connections: 2, per_address: 1, ..Limits::default() });
+    let admission = Admission::new(limits, t);
+    let one = admit(&admission, "192.0.2.1", t).unwrap();
+    // The same address: its own share of the reserve, and no more.
+    let told: Vec<_> =
+        (0..RESERVE_PER_ADDRESS).map(|_| admit(&admission, "192.0.2.1", t).unwrap()).collect();
+    assert!(admit(&admission, "192.0.2.1", t).is_none());
+    for told in &told {
+        assert_eq!(told.may_ask(t), Err(NotNow::Crowded));
+        assert_eq!(told.may_test(t), Err(NotNow::Crowded));
+        assert_eq!(told.transfer(t).unwrap_err(), NotNow::Crowded);
+    }
+    assert!(one.may_ask(t).is_ok() && one.transfer(t).is_ok(), "they take nobody's place");
+    let two = admit(&admission, "192.0.2.2", t).unwrap();
+    assert!(two.transfer(t).is_ok());
+    // All are taken, and then the reserve is.
+    let others = (3..).map_while(|host| Admission::admit(&admission, [192, 0, 2, host].into(), t));
+    let others: Vec<_> = others.collect();
+    assert_eq!(others.len() as u32, RESERVE - RESERVE_PER_ADDRESS);
+    assert!(others.iter().all(|other| other.may_ask(t) == Err(NotNow::Full)));
+    drop(told);
+    assert!(admit(&admission, "192.0.2.1", t).unwrap().is_refused());
+    drop((one, others));
+    assert!(!admit(&admission, "192.0.2.1", t).unwrap().is_refused());
 }

@@ -18,6 +18,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::admission::Admitted;
+use super::limits::Limits;
 use super::watched::Watched;
 use super::{DRAIN, Server, count, service};
 use crate::serve::Shutdown;
@@ -38,15 +39,17 @@ pub(super) struct Life {
     admitted: Arc<Admitted>,
     sent: AtomicU64,
     received: AtomicU64,
-    allowed: u64,
+    limits: Limits,
     over: AtomicBool,
     frame: AtomicUsize,
 }
 
 impl Life {
-    pub(super) fn new(allowed: u64, admitted: Arc<Admitted>) -> Self {
+    /// Within `limits`, or less where it is only to be told to come again.
+    pub(super) fn new(limits: Limits, admitted: Arc<Admitted>) -> Self {
+        let limits = if admitted.is_refused() { limits.of_reserve() } else { limits };
         let (sent, received, frame) = Default::default();
-        Self { admitted, sent, received, allowed, over: AtomicBool::new(false), frame }
+        Self { admitted, sent, received, limits, over: AtomicBool::new(false), frame }
     }
 
     /// Who it is of.
@@ -59,7 +62,7 @@ impl Life {
     }
 
     fn has_spent_all(&self) -> bool {
-        self.moved() >= self.allowed
+        self.moved() >= self.limits.bytes
     }
 
     /// Whether what is under way is to end: with the connection, or since its address
@@ -85,6 +88,11 @@ impl Life {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// Bytes received, TLS and HTTP included.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
     /// Payload bytes of a download's next frame.
     pub(super) fn frame(&self) -> usize {
         self.frame.load(Ordering::Relaxed)
@@ -107,7 +115,7 @@ pub(super) async fn serve(
     server: &Arc<Server>,
     shutdown: &Shutdown,
 ) {
-    let life = Arc::new(Life::new(server.limits.bytes, admitted));
+    let life = Arc::new(Life::new(server.limits, admitted));
     match talk(stream, server, shutdown, &life).await {
         Ok(()) => {}
         Err(Ended::Handshake(error)) => {
@@ -148,7 +156,7 @@ async fn talk(
     };
     let handshake = tokio::select! {
         () = shutdown.begun() => return Ok(()),
-        handshake = timeout(server.limits.handshake, shake_hands(watched, server)) => handshake,
+        handshake = timeout(life.limits.handshake, shake_hands(watched, server)) => handshake,
     };
     let mut stream = match handshake {
         Ok(Ok(stream)) => stream,
@@ -176,20 +184,20 @@ async fn talk(
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .max_frame_size(MAX_FRAME)
-            .max_concurrent_streams(server.limits.streams)
+            .max_concurrent_streams(life.limits.streams)
             .max_header_list_size(MAX_HEAD as u32)
             .max_send_buf_size(SEND_BUFFER)
             .auto_date_header(false);
         let connection = http.serve_connection(io, service);
-        watch(connection, http2::Connection::graceful_shutdown, server, shutdown, life).await
+        watch(connection, http2::Connection::graceful_shutdown, shutdown, life).await
     } else {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(server.limits.handshake)
+            .header_read_timeout(life.limits.handshake)
             .max_buf_size(MAX_HEAD * 4)
             .auto_date_header(false);
         let connection = http.serve_connection(io, service);
-        watch(connection, http1::Connection::graceful_shutdown, server, shutdown, life).await
+        watch(connection, http1::Connection::graceful_shutdown, shutdown, life).await
     }
 }
 
@@ -204,7 +212,6 @@ async fn shake_hands(stream: Watched, server: &Server) -> io::Result<TlsStream<W
 async fn watch<C>(
     connection: C,
     close: impl FnOnce(Pin<&mut C>),
-    server: &Server,
     shutdown: &Shutdown,
     life: &Life,
 ) -> Result<(), Ended>
@@ -212,16 +219,16 @@ where
     C: Future<Output = Result<(), hyper::Error>>,
 {
     let mut connection = pin!(connection);
-    let mut end_of_life = pin!(sleep(server.limits.lifetime));
+    let mut end_of_life = pin!(sleep(life.limits.lifetime));
     let idle = async {
         let mut before = life.moved();
         loop {
-            sleep(server.limits.idle).await;
+            sleep(life.limits.idle).await;
             let now = life.moved();
             if now == before {
                 break "idle";
             }
-            if now >= life.allowed {
+            if life.has_spent_all() {
                 break "bytes";
             }
             before = now;

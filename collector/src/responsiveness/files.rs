@@ -2,6 +2,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::limits::RESERVE;
+
 /// Files that the process needs beside connections.
 const BESIDE: u64 = 256;
 
@@ -16,7 +18,7 @@ pub fn fit(connections: u32, beside: u32) -> u32 {
             return connections;
         }
     };
-    let beside = BESIDE + u64::from(beside);
+    let beside = BESIDE + u64::from(RESERVE) + u64::from(beside);
     let wanted = raised(connections, beside, soft, hard);
     let soft = match wanted.map(|wanted| (wanted, setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)))
     {

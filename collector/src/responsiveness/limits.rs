@@ -5,6 +5,17 @@ use std::time::Duration;
 
 /// Connections of one test that bear load, at most (the draft's section 4.1).
 pub(super) const FLOWS: u32 = 16;
+/// Connections beyond the limits that are told to come again rather than closed: enough
+/// for the agents that happen to come in the same few seconds.
+pub(super) const RESERVE: u32 = 32;
+/// The same, of one address: a flood must not take the others' word.
+pub(super) const RESERVE_PER_ADDRESS: u32 = 4;
+/// How long a place of the reserve may be held: a handshake and an exchange over a slow
+/// link, so that who dallies there soon makes room.
+const RESERVE_HANDSHAKE: Duration = Duration::from_secs(3);
+const RESERVE_LIFETIME: Duration = Duration::from_secs(3);
+const RESERVE_IDLE: Duration = Duration::from_secs(1);
+const RESERVE_BYTES: u64 = 64 << 10;
 
 /// Bounds on what clients may take. A client of the draft holds up to 16
 /// load-generating connections and opens up to 100 more a second for its probes.
@@ -57,6 +68,17 @@ impl Limits {
     /// Connections of one address that may bear load at once.
     pub(super) fn loads(&self) -> u32 {
         self.tests.saturating_mul(FLOWS)
+    }
+
+    /// What a connection may take that is only told to come again.
+    pub(super) fn of_reserve(self) -> Self {
+        Self {
+            lifetime: self.lifetime.min(RESERVE_LIFETIME),
+            bytes: self.bytes.min(RESERVE_BYTES),
+            idle: self.idle.min(RESERVE_IDLE),
+            handshake: self.handshake.min(RESERVE_HANDSHAKE),
+            ..self
+        }
     }
 
     /// The address that counts for a client at `peer`.

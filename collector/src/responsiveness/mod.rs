@@ -7,7 +7,8 @@
 //! Whoever can reach it can use it, so all it does is bounded ([`Limits`]), and an
 //! upload is counted and never kept. A test that would be more than its address may have
 //! is refused with status 429 and a time to come again, so that nobody takes the refusal
-//! for a fault of the link.
+//! for a fault of the link; so is, by a few connections kept for that, who comes when all
+//! others are taken. Beyond those it is closed at once.
 //!
 //! Read in this order: [`document`] (discovery), [`service`] (what is answered),
 //! [`body`] (what is sent), [`limits`] (bounds), [`admission`] (who gets in, and what
@@ -82,7 +83,8 @@ pub struct Counters {
 pub struct Counted {
     /// Connections that were let in.
     pub connections: u64,
-    /// Connections closed at once, since their address or all had enough.
+    /// Connections let in only to be told to come again, or closed at once, since their
+    /// address or all had enough.
     pub refused: u64,
     /// Requests refused for now: the address had its bytes of the hour or as many tests
     /// as it may have, or all connections were taken.
@@ -184,7 +186,10 @@ async fn accept(listener: tokio::net::TcpListener, server: Arc<Server>, shutdown
                     tracing::debug!(%peer, "connection refused: too many");
                     continue;
                 };
-                count(&server.counters.connections, 1);
+                let counters = &server.counters;
+                let kind =
+                    if admitted.is_refused() { &counters.refused } else { &counters.connections };
+                count(kind, 1);
                 let (server, shutdown) = (Arc::clone(&server), shutdown.clone());
                 connections.spawn(async move {
                     connection::serve(stream, peer, admitted, &server, &shutdown).await;

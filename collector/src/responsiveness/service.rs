@@ -53,12 +53,20 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     super::count(&counters.requests, 1);
+    // An answer to HEAD has no content: HTTP/2 clients take any for a broken stream.
+    let said = |text: String| {
+        if *request.method() == Method::HEAD { String::new() } else { text }
+    };
     let Some(resource) = Resource::at(request.uri().path()) else {
-        return with_type(StatusCode::NOT_FOUND, "text/plain", Content::short("not found\n"));
+        return with_type(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            Content::short(said("not found\n".to_owned())),
+        );
     };
     let method = resource.method();
     if *request.method() != method {
-        let text = format!("only {method} is answered here\n");
+        let text = said(format!("only {method} is answered here\n"));
         let mut refused =
             with_type(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Content::short(text));
         let allow = if method == Method::POST { "POST" } else { "GET" };
@@ -130,6 +138,9 @@ fn not_now(refusal: NotNow, counters: &Counters) -> Response<Content> {
         ),
         NotNow::Tests => {
             (StatusCode::TOO_MANY_REQUESTS, "this address has as many tests as it may have\n")
+        }
+        NotNow::Crowded => {
+            (StatusCode::TOO_MANY_REQUESTS, "this address has as many connections as it may have\n")
         }
         NotNow::Full => (StatusCode::SERVICE_UNAVAILABLE, "all connections are taken\n"),
     };

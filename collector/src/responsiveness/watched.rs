@@ -1,4 +1,5 @@
-//! A connection's stream: counts what flows, and holds little back.
+//! A connection's stream: counts what flows, holds little back, and takes in a whole
+//! portion of an upload by one system call.
 #![expect(clippy::disallowed_methods, reason = "a shell: reads the clock beside the system calls")]
 
 use std::io::{self, IoSlice};
@@ -7,25 +8,34 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use hearth_proto::load::SendDepth;
+use hearth_proto::load::{PORTION, SendDepth};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connection::Life;
 use super::socket;
 
+/// An upload that has sent so many bytes gets memory to be read ahead into: others, most
+/// of all those who only wait, do not.
+const UPLOAD: u64 = 1 << 20;
+
 pub(super) struct Watched {
     stream: TcpStream,
     life: Arc<Life>,
     began: Instant,
     depth: SendDepth,
+    /// Read ahead of TLS, which asks for a record at a time; empty until it is worth it.
+    ahead: Vec<u8>,
+    start: usize,
+    end: usize,
 }
 
 impl Watched {
     /// Counts into `life`, and says there how large the frames of a download may be.
     pub(super) fn new(stream: TcpStream, life: Arc<Life>) -> io::Result<Self> {
         let depth = SendDepth::new(socket::prepare(&stream)?);
-        let this = Self { stream, life, began: Instant::now(), depth };
+        let (ahead, start, end) = Default::default();
+        let this = Self { stream, life, began: Instant::now(), depth, ahead, start, end };
         this.hold_little()?;
         Ok(this)
     }
@@ -33,6 +43,12 @@ impl Watched {
     fn hold_little(&self) -> io::Result<()> {
         self.life.set_frame(self.depth.frame());
         socket::hold(&self.stream, self.depth.octets())
+    }
+
+    fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) {
+        let bytes = buf.remaining().min(self.end - self.start);
+        buf.put_slice(&self.ahead[self.start..self.start + bytes]);
+        self.start += bytes;
     }
 
     fn wrote(&mut self, bytes: usize) -> io::Result<usize> {
@@ -50,10 +66,26 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.life.has_received(buf.filled().len() - before);
-        polled
+        let this = &mut *self;
+        if this.start < this.end {
+            this.take_ahead(buf);
+            return Poll::Ready(Ok(()));
+        }
+        if this.ahead.is_empty() && this.life.received() >= UPLOAD {
+            this.ahead = vec![0; PORTION];
+        }
+        if buf.remaining() >= this.ahead.len() {
+            let before = buf.filled().len();
+            let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+            this.life.has_received(buf.filled().len() - before);
+            return polled;
+        }
+        let mut ahead = ReadBuf::new(&mut this.ahead);
+        ready!(Pin::new(&mut this.stream).poll_read(cx, &mut ahead))?;
+        (this.start, this.end) = (0, ahead.filled().len());
+        this.life.has_received(this.end);
+        this.take_ahead(buf);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -28,6 +28,9 @@ pub struct HelpWith {
     pub verdict: Verdict,
     /// It would have gained enough, on too few days to tell it from chance.
     pub may_be_chance: bool,
+    /// A backup worked, but its plan has less data than it would have taken.
+    #[serde(default)]
+    pub too_little_data: bool,
     /// The gain that speaks loudest among the activities that decide.
     pub best: Option<HelpGain>,
     /// Every activity that would have gained.

@@ -25,8 +25,8 @@ pub mod words;
 use hearth_proto::{HouseholdId, UnixMs};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use build::month_of;
 pub use build::{Judged, LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
+pub(crate) use build::{month_named, month_of};
 pub use help::{Help, HelpGain, HelpWith};
 pub use parts::{
     LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,

@@ -6,6 +6,7 @@ use hearth_proto::{Event, EventKind, Technology};
 use jiff::tz::TimeZone;
 
 use super::Statement;
+use crate::gaps::{IncidentKind, Segment};
 use crate::history::{Exclusion, History, Span};
 use crate::homes::{Home, Sold, SoldSpeed};
 use crate::qoe::catalogue::Catalogue;
@@ -116,16 +117,30 @@ fn bad_week() -> History {
 
 /// The fixed link fails every evening, and the mobile one carries what the home does.
 pub(crate) fn helped() -> &'static Sample {
+    static SAMPLE: LazyLock<Sample> = LazyLock::new(|| evenings(sold()));
+    &SAMPLE
+}
+
+/// The same where the mobile link's plan has hardly any data.
+pub(crate) fn few_data() -> &'static Sample {
     static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
-        let mut links = links();
-        for day in 0..7 {
-            let evening = day * 24 * HOUR + 18 * HOUR;
-            links[0] = links[0].clone().trouble(evening, evening + (day % 3) * HOUR, What::Access);
-        }
-        let does = ["video-call", "card-payment"].map(str::to_owned).into();
-        Sample::new(Script::minutes(7 * 1440, links).history(), Home { does, ..sold() })
+        let cap_bytes = Some(1_000_000);
+        let backup = Sold { link: "wwan0".into(), backup: true, cap_bytes, ..Sold::default() };
+        let mut home = sold();
+        home.plans.push(backup);
+        evenings(home)
     });
     &SAMPLE
+}
+
+fn evenings(home: Home) -> Sample {
+    let mut links = links();
+    for day in 0..7 {
+        let evening = day * 24 * HOUR + 18 * HOUR;
+        links[0] = links[0].clone().trouble(evening, evening + (day % 3) * HOUR, What::Access);
+    }
+    let does = ["video-call", "card-payment"].map(str::to_owned).into();
+    Sample::new(Script::minutes(7 * 1440, links).history(), Home { does, ..home })
 }
 
 /// Two agents whose links have one name, each with trouble of its own and together,
@@ -202,6 +217,29 @@ pub(crate) fn silent() -> &'static Sample {
         of(&script)
     });
     &SAMPLE
+}
+
+/// As much on page one as there can be: of the bad week, with incidents that have the
+/// longest words. Its figures follow from no records.
+pub(crate) fn crowded() -> Statement {
+    let mut s = bad().statement.clone();
+    let all: Vec<usize> = (0..s.verdicts.len()).collect();
+    let name = |v: &usize| s.verdicts[*v].name.len();
+    let mut longest = all;
+    longest.sort_by_key(|v| std::cmp::Reverse(name(v)));
+    longest.truncate(4);
+    for link in &mut s.links {
+        link.name_is_shared = true;
+    }
+    for incident in &mut s.incidents {
+        incident.link = Some(0);
+        incident.kind = IncidentKind::Degradation;
+        incident.activities.clone_from(&longest);
+        incident.over = false;
+        incident.worked_on = (1..s.links.len()).collect();
+        incident.segment = Segment::CannotTell;
+    }
+    s
 }
 
 /// All of them.

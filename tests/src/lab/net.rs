@@ -115,6 +115,7 @@ pub struct Network {
     emulator: Option<Emulator>,
     home: Netns,
     core: Netns,
+    congestion_control: &'static str,
     links: Vec<LinkNet>,
 }
 
@@ -128,12 +129,15 @@ impl Network {
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let home = Netns::create(run, "home")?;
         let core = Netns::create(run, "core")?;
+        let mut congestion_control = "";
         for netns in [&home, &core] {
             netns.sysctls(&HOST)?;
             // What most homes' machines use, whatever this one does; a kernel
             // without it has Reno.
-            if netns.sysctl(CONGESTION_CONTROL, "cubic").is_err() {
-                netns.sysctl(CONGESTION_CONTROL, "reno")?;
+            congestion_control = "cubic";
+            if netns.sysctl(CONGESTION_CONTROL, congestion_control).is_err() {
+                congestion_control = "reno";
+                netns.sysctl(CONGESTION_CONTROL, congestion_control)?;
             }
         }
         core.sysctls(&ROUTER)?;
@@ -147,7 +151,12 @@ impl Network {
             wirings.push(Wiring { near, far, up: plan.up, down: plan.down });
         }
         let emulator = Some(Emulator::start(wirings, seed, REFLECTOR_PORT)?);
-        Ok(Self { emulator, home, core, links })
+        Ok(Self { emulator, home, core, congestion_control, links })
+    }
+
+    /// What TCP in it sends by, as Linux names it.
+    pub fn congestion_control(&self) -> &'static str {
+        self.congestion_control
     }
 
     /// Where the agent runs.

@@ -311,8 +311,14 @@ impl Meter {
     }
 
     /// Takes the kernel's word for all until now.
-    fn take(&self, told: TcpCounts) {
+    fn take(&self, mut told: TcpCounts) {
         let mut sum = self.sum();
+        // What a queue of this machine refuses (a shaper's) never left, but the kernel
+        // counts it, and once more when it is let in.
+        let sent_once = told.payload.tx.saturating_sub(told.resent);
+        let refused = sent_once.saturating_sub(self.payload().tx);
+        told.payload.tx -= refused;
+        told.segments.tx = told.segments.tx.saturating_sub(refused.div_ceil(self.segment()));
         let TcpCounts { payload, segments, out_of_order, has_timestamps, .. } = told;
         sum.stamps = has_timestamps;
         let stamps = sum.stamps_octets();

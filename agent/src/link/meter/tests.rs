@@ -56,6 +56,7 @@ fn a_header_is_that_of_the_ip_version_with_time_stamps_or_without() {
     ] {
         let (spending, meter) = meter(family);
         let before = spending.framing(Purpose::Responsiveness);
+        meter.sent(3000);
         meter.take(TcpCounts { has_timestamps, out_of_order: 0, ..TOLD });
         let framing = spending.framing(Purpose::Responsiveness);
         assert_eq!(framing.header_since(before), Some(header));
@@ -79,6 +80,19 @@ fn what_flowed_after_the_kernels_last_word_is_estimated() {
     // Its socket is gone: nobody can be asked.
     meter.closing();
     assert_eq!(spending.total(), Bytes { rx: known.rx + 166, tx: known.tx + 66 });
+}
+
+#[test]
+fn what_a_queue_of_this_machine_refused_is_not_sent() {
+    let (spending, meter) = meter(Family::V4);
+    meter.set_segment(1000);
+    // 2,000 octets sent once, of which the kernel says 3,000: one segment was refused.
+    meter.sent(2000);
+    meter.take(TcpCounts { out_of_order: 0, ..TOLD });
+    assert_eq!(spending.total().tx, 6 * 66 + (2000 + TOLD.resent) + 8);
+    // All of it is known when it closes: the end alone comes on top.
+    meter.closing();
+    assert_eq!(spending.total().tx, 7 * 66 + (2000 + TOLD.resent) + 8);
 }
 
 fn loopback() -> Connection {

@@ -15,7 +15,10 @@ use crate::link::InterfaceName;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// More than the kernel puts into one answer.
 const BUFFER: usize = 32 * 1024;
+/// A dump that changed while it was told is asked for so often.
+const DUMPS: usize = 3;
 const ENOENT: i32 = 2;
+const ENODEV: i32 = 19;
 
 /// Why Wi-Fi can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +56,20 @@ impl Nl80211 {
     /// # Errors
     /// Where there is no nl80211, or no socket.
     pub async fn open() -> Result<Self, WifiError> {
-        let mut opened = Self::unresolved()?;
-        opened.family = opened.resolve(message::NL80211).await?.ok_or(WifiError::NoFamily)?;
-        Ok(opened)
+        Self::unresolved(NETLINK_GENERIC, 0)?.resolved().await
     }
 
-    fn unresolved() -> io::Result<Self> {
-        let mut socket = TokioSocket::new(NETLINK_GENERIC)?;
+    /// A socket to the kernel, which is at port 0, or to whoever else is at `port`.
+    fn unresolved(protocol: isize, port: u32) -> io::Result<Self> {
+        let mut socket = TokioSocket::new(protocol)?;
         socket.socket_mut().bind_auto()?;
-        socket.socket_mut().connect(&SocketAddr::new(0, 0))?;
+        socket.socket_mut().connect(&SocketAddr::new(port, 0))?;
         Ok(Self { socket, family: 0, sequence: 0 })
+    }
+
+    async fn resolved(mut self) -> Result<Self, WifiError> {
+        self.family = self.resolve(message::NL80211).await?.ok_or(WifiError::NoFamily)?;
+        Ok(self)
     }
 
     /// The number of a generic netlink family; `None`: the kernel has it not.
@@ -88,40 +95,62 @@ impl Nl80211 {
     pub async fn read(&mut self, interface: &InterfaceName) -> Result<WifiReading, WifiError> {
         let index = nix::net::if_::if_nametoindex(interface.as_str())
             .map_err(|_| WifiError::NoStation { interface: interface.clone() })?;
-        let family = self.family;
         let mut reading = WifiReading::default();
+        if !self.channel(index, &mut reading).await? {
+            return Err(WifiError::NoStation { interface: interface.clone() });
+        }
+        let mut told = self.access_point(index, reading).await;
+        for _ in 1..DUMPS {
+            match &told {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    told = self.access_point(index, reading).await;
+                }
+                _ => break,
+            }
+        }
+        match told {
+            Ok(Some(reading)) => Ok(reading),
+            Ok(None) => Err(WifiError::NotConnected { interface: interface.clone() }),
+            Err(error) if error.raw_os_error() == Some(ENODEV) => {
+                Err(WifiError::NoStation { interface: interface.clone() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes an interface's channel; whether it is a station's.
+    async fn channel(&mut self, index: u32, into: &mut WifiReading) -> io::Result<bool> {
+        let family = self.family;
         let mut is_station = false;
         let asked = self
             .ask(
                 |n| message::get_interface(family, n, index),
                 false,
-                |attributes| {
-                    is_station |= message::interface(attributes, &mut reading);
-                },
+                |attributes| is_station = message::interface(attributes, into),
             )
             .await;
         match asked {
             // Any other interface is unknown to nl80211.
-            Err(error) if error.raw_os_error().is_some() => is_station = false,
-            other => other?,
+            Err(error) if error.raw_os_error().is_some() => Ok(false),
+            other => other.map(|()| is_station),
         }
-        if !is_station {
-            return Err(WifiError::NoStation { interface: interface.clone() });
-        }
+    }
+
+    /// The reading with what is told of the access point; `None`: there is none.
+    async fn access_point(
+        &mut self,
+        index: u32,
+        mut reading: WifiReading,
+    ) -> io::Result<Option<WifiReading>> {
+        let family = self.family;
         let mut is_connected = false;
         self.ask(
             |n| message::get_stations(family, n, index),
             true,
-            |attributes| {
-                is_connected |= message::station(attributes, &mut reading);
-            },
+            |attributes| is_connected |= message::station(attributes, &mut reading),
         )
         .await?;
-        if is_connected {
-            Ok(reading)
-        } else {
-            Err(WifiError::NotConnected { interface: interface.clone() })
-        }
+        Ok(is_connected.then_some(reading))
     }
 
     /// Sends a request and takes its answers: one, or all up to their end.
@@ -136,6 +165,7 @@ impl Nl80211 {
         self.socket.send(&request(sequence)).await?;
         let mut buffer = Vec::with_capacity(BUFFER);
         let receive = async {
+            let mut changed = false;
             loop {
                 buffer.clear();
                 self.socket.recv(&mut buffer).await?;
@@ -143,7 +173,13 @@ impl Nl80211 {
                     match answer {
                         Answer::Attributes(attributes) => take(attributes),
                         Answer::Refused(errno) => return Err(io::Error::from_raw_os_error(errno)),
+                        Answer::Inconsistent => {
+                            changed = true;
+                            continue;
+                        }
+                        Answer::Done if changed => return Err(io::ErrorKind::Interrupted.into()),
                         Answer::Done => return Ok(()),
+                        Answer::Broken => return Err(io::ErrorKind::InvalidData.into()),
                     }
                     if !many {
                         return Ok(());
@@ -156,35 +192,5 @@ impl Nl80211 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `GENL_ID_CTRL`, which all kernels give the family that tells of the others.
-    const CONTROL: u16 = 16;
-
-    #[tokio::test]
-    async fn the_kernel_tells_its_families_by_name() {
-        let mut socket = Nl80211::unresolved().unwrap();
-        for _ in 0..3 {
-            assert_eq!(socket.resolve("nlctrl").await.unwrap(), Some(CONTROL));
-            assert_eq!(socket.resolve("no-such-one").await.unwrap(), None);
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_no_station_is_told_from_no_wi_fi() {
-        let lo: InterfaceName = "lo".parse().unwrap();
-        let known = Nl80211::unresolved().unwrap().resolve(message::NL80211).await.unwrap();
-        match (known, Nl80211::open().await) {
-            (None, Err(error @ WifiError::NoFamily)) => {
-                assert!(error.to_string().contains("no Wi-Fi"), "{error}");
-            }
-            (Some(family), Ok(mut socket)) => {
-                assert_eq!(socket.family, family);
-                let read = socket.read(&lo).await;
-                assert!(matches!(read, Err(WifiError::NoStation { .. })), "{read:?}");
-            }
-            (known, other) => panic!("{known:?}: {:?}", other.err()),
-        }
-    }
-}
+#[path = "socket_tests.rs"]
+mod tests;

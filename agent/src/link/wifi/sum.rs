@@ -16,6 +16,14 @@ pub struct WifiSample {
     failed: u32,
 }
 
+impl WifiSample {
+    /// Frames sent again since the reading before.
+    #[cfg(test)]
+    pub(super) fn retries(&self) -> u32 {
+        self.retries
+    }
+}
+
 /// Tells counters that rose from such that began anew.
 #[derive(Debug, Default)]
 pub struct WifiMeter {

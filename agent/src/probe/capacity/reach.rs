@@ -187,7 +187,15 @@ async fn addresses(means: &Means, name: &str) -> Result<Vec<IpAddr>, TestError> 
             Ok(ip) if ip.is_ipv4() == (family == Family::V4) => found.push(ip),
             Ok(_) => {}
             Err(_) => {
-                match dns::look_up(&means.outlet, &means.server.resolvers, bare, family).await {
+                match dns::look_up(
+                    Some(&account(means)),
+                    &means.outlet,
+                    &means.server.resolvers,
+                    bare,
+                    family,
+                )
+                .await
+                {
                     Ok(of_name) => found.extend(of_name.first()),
                     Err(error) => cause = error,
                 }

@@ -9,17 +9,22 @@ mod question;
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hearth_proto::{Cause, Family};
+use hearth_proto::{Cause, Family, Purpose};
 use hickory_proto::op::ResponseCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
 use super::TIMEOUT;
+use super::connection::{self, Account};
 use super::datagram::{Datagrams, Heard};
 use super::outlet::Outlet;
 use crate::clock;
+use crate::link::counters::{Bytes, Transport as Carried, counted_bytes};
+use crate::link::meter::Spender;
+use crate::link::names;
 use question::{Asked, Contents, Reading};
 pub use question::{MAX_DATAGRAM, NameError, Question};
 
@@ -82,7 +87,23 @@ pub async fn ask(
     question: &Question,
     by: Transport,
 ) -> Result<Answer, Failed> {
-    let mut trip = Trip { outlet, server, asked: clock::now(), octets: (0, 0) };
+    ask_for(None, outlet, server, question, by).await
+}
+
+/// [`ask`] for `account`, which pays for every octet on the link.
+///
+/// # Errors
+/// As there.
+pub async fn ask_for(
+    account: Option<&Account>,
+    outlet: &Outlet,
+    server: SocketAddr,
+    question: &Question,
+    by: Transport,
+) -> Result<Answer, Failed> {
+    let link_header = connection::link_header(outlet);
+    let mut trip =
+        Trip { account, outlet, server, link_header, asked: clock::now(), octets: (0, 0) };
     let got = trip.ask(question, true, by).await;
     // A server older than EDNS (RFC 6891, section 7) is asked as it likes.
     let plain =
@@ -95,8 +116,10 @@ pub async fn ask(
 
 /// One question's way to its answer, within one time limit.
 struct Trip<'a> {
+    account: Option<&'a Account>,
     outlet: &'a Outlet,
     server: SocketAddr,
+    link_header: u64,
     asked: Instant,
     octets: (usize, usize),
 }
@@ -132,6 +155,7 @@ impl Trip<'_> {
         let datagrams = Datagrams::new(socket).map_err(|_| Cause::Local)?;
         datagrams.send(octets)?;
         self.octets.0 += octets.len();
+        self.charge(|tx| Bytes { rx: 0, tx }, octets.len());
         let mut buffer = vec![0; 4096];
         let mut strays = false;
         loop {
@@ -142,6 +166,7 @@ impl Trip<'_> {
             match heard.map_err(|_| Cause::Local)? {
                 Heard::Datagram { len, at } => {
                     self.octets.1 += len;
+                    self.charge(|rx| Bytes { rx, tx: 0 }, len);
                     match asked.read(&buffer[..len]) {
                         // A late answer to another, or a forger's: the true one
                         // may still come.
@@ -158,6 +183,14 @@ impl Trip<'_> {
         }
     }
 
+    /// A datagram went or came.
+    fn charge(&self, way: impl FnOnce(u64) -> Bytes, octets: usize) {
+        let Some(Account { spending, purpose }) = self.account else { return };
+        let family = if self.server.is_ipv4() { Family::V4 } else { Family::V6 };
+        let octets = counted_bytes(self.link_header, family, Carried::Udp, octets as u64);
+        spending.add(*purpose, way(octets));
+    }
+
     async fn by_tcp(
         &mut self,
         asked: &Asked<'_>,
@@ -167,8 +200,13 @@ impl Trip<'_> {
             std::io::ErrorKind::UnexpectedEof => Cause::Protocol,
             _ => super::tcp::cause(&error),
         };
-        let (socket, to) = self.outlet.tcp(self.server).await.map_err(|error| error.cause())?;
-        let mut stream = socket.connect(to).await.map_err(broken)?;
+        let account = self
+            .account
+            .cloned()
+            .unwrap_or_else(|| Account { spending: Arc::default(), purpose: Purpose::Probes });
+        let connected =
+            connection::connect(self.outlet, self.server, account, self.link_header).await;
+        let mut stream = connected.map_err(|error| error.cause())?.stream;
         let length = u16::try_from(octets.len()).map_err(|_| Cause::Local)?;
         let framed = [&length.to_be_bytes()[..], octets].concat();
         stream.write_all(&framed).await.map_err(broken)?;
@@ -192,11 +230,13 @@ fn answer(reading: Reading) -> Result<Contents, Failed> {
 
 /// The addresses of a name in one IP version: by the link's own servers, else as
 /// the system resolves it (its hosts file, its other links). Empty where it has
-/// none of that version.
+/// none of that version. `account` pays: for its own questions to the octet, for the
+/// system's by estimate.
 ///
 /// # Errors
 /// `Name` where there is no such name, or nobody answers.
 pub async fn look_up(
+    account: Option<&Account>,
     outlet: &Outlet,
     servers: &[SocketAddr],
     name: &str,
@@ -205,7 +245,7 @@ pub async fn look_up(
     let question = Question::addresses(name, family).map_err(|_| Cause::Name)?;
     let mut has_none = false;
     for server in servers {
-        match ask(outlet, *server, &question, Transport::Udp).await {
+        match ask_for(account, outlet, *server, &question, Transport::Udp).await {
             Ok(answer) if !answer.addresses.is_empty() => return Ok(answer.addresses),
             Ok(answer) => {
                 // The system may know it from elsewhere, such as its hosts file.
@@ -215,9 +255,13 @@ pub async fn look_up(
             Err(failed) => tracing::debug!(%server, name, cause = ?failed.cause, "name not found"),
         }
     }
-    let system = timeout(TIMEOUT, tokio::net::lookup_host((name, 0))).await;
+    let payer = account.map(|of| (Arc::clone(&of.spending), connection::link_header(outlet)));
+    let spender: Spender = Arc::new(move |_| payer.clone());
+    let purpose = account.map_or(Purpose::Probes, |account| account.purpose);
+    let system = timeout(TIMEOUT, names::look_up(name, 0, purpose, &spender)).await;
     match system {
         Ok(Ok(addresses)) => Ok(addresses
+            .into_iter()
             .map(|address| address.ip())
             .filter(|ip| ip.is_ipv4() == (family == Family::V4))
             .collect()),

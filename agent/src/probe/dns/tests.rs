@@ -29,6 +29,10 @@ async fn server(replies: impl FnOnce(&Message) -> Vec<Message> + Send + 'static)
     address
 }
 
+fn account() -> Account {
+    Account { spending: Arc::default(), purpose: Purpose::Probes }
+}
+
 fn question() -> Question {
     Question::addresses("home.example", Family::V4).unwrap()
 }
@@ -47,6 +51,32 @@ async fn only_the_answer_to_the_question_counts() {
     let got = ask(&Outlet::System, at, &question(), Transport::Udp).await.unwrap();
     assert_eq!(got.addresses, [IpAddr::from([192, 0, 2, 7])]);
     assert!(got.took > Duration::ZERO && got.octets.0 > 12);
+}
+
+#[tokio::test]
+async fn every_datagram_is_paid_for_whatever_comes_of_it() {
+    // Of the link, IPv4 and UDP.
+    const HEADER: u64 = 14 + 28;
+    let account = account();
+    let at = server(|asked| {
+        let mut stray = answer(asked, ResponseCode::NoError);
+        stray.metadata.id = !asked.metadata.id;
+        vec![stray, answer(asked, ResponseCode::NoError)]
+    })
+    .await;
+    let got = ask_for(Some(&account), &Outlet::System, at, &question(), Transport::Udp).await;
+    let (out, back) = got.unwrap().octets;
+    let expected = Bytes { rx: back as u64 + 2 * HEADER, tx: out as u64 + HEADER };
+    assert_eq!(account.spending.total(), expected);
+
+    // Asked again without EDNS, in vain.
+    let account = self::account();
+    let at = server(|asked| vec![answer(asked, ResponseCode::FormErr)]).await;
+    let got = ask_for(Some(&account), &Outlet::System, at, &question(), Transport::Udp).await;
+    assert!(got.is_err());
+    let own = account.spending.of(Purpose::Probes);
+    assert_eq!(own.tx_bytes, (2 * out as u64 - 11) + 2 * HEADER, "less the record of EDNS");
+    assert!(own.rx_bytes > HEADER);
 }
 
 #[tokio::test]
@@ -79,8 +109,16 @@ async fn what_is_too_long_for_udp_is_asked_by_tcp() {
         stream.write_u16(whole.len() as u16).await.unwrap();
         stream.write_all(&whole).await.unwrap();
     });
-    let got = ask(&Outlet::System, at, &question(), Transport::Udp).await.unwrap();
+    let account = account();
+    let got = ask_for(Some(&account), &Outlet::System, at, &question(), Transport::Udp).await;
+    let got = got.unwrap();
     assert_eq!((got.addresses.len(), got.by), (1, Transport::Tcp));
+    // A datagram each way, and segments with the SYNs' options.
+    let own = account.spending.total();
+    for (all, payload) in [(own.tx, got.octets.0), (own.rx, got.octets.1)] {
+        let headers = all - payload as u64 - 42 - 8;
+        assert!(headers.is_multiple_of(66) && headers >= 2 * 66, "{own:?} of {:?}", got.octets);
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
-use hearth_proto::load::{MOST_FRAME, Shallow};
+use hearth_proto::load::{MOST_FRAME, PORTION, Shallow};
 use hearth_proto::{Cause, Family};
 use http::{Method, Request};
 use reqwest::Url;
@@ -22,8 +22,6 @@ use super::super::outlet::Outlet;
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Windows so large that they never hold the load back.
 const WINDOW: u32 = 16 * 1024 * 1024;
-/// Octets read from a loaded socket at once.
-const READ_AHEAD: usize = 256 * 1024;
 /// Octets of an upload that may wait to be framed.
 const UNFRAMED: usize = 2 * MOST_FRAME;
 /// Larger frames mean less work for each octet.
@@ -77,6 +75,9 @@ impl ExchangeError {
         match self {
             Self::Connect(ConnectError::Tls { .. }) => {
                 "; if the certificate is signed by an authority of your own, name its file as CA"
+            }
+            Self::Connect(error) if error.cause() == Cause::NoRoute => {
+                "; `hearth-agent links` shows what leads where"
             }
             Self::Connect(_) | Self::Timeout => "; check the server's address and port",
             Self::NotHttp2 => "; a test server must offer h2 by ALPN",
@@ -148,7 +149,8 @@ impl Route {
         let mut frame = Arc::default();
         if load {
             let refused = |source| ConnectError::Tcp { to: self.to, source };
-            tcp.stream.read_ahead(READ_AHEAD);
+            // One system call for what is taken in at once.
+            tcp.stream.read_ahead(PORTION);
             // The test's own limit holds over all its connections together.
             tcp.stream.allow(u64::MAX);
             tcp.stream.abort_when_dropped().map_err(refused)?;

@@ -108,11 +108,11 @@ impl Asker<'_> {
     async fn route(&self, url: &Url, endpoint: Option<&str>) -> Result<Route, TestError> {
         let name = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or(443);
-        let addresses = self.addresses(endpoint.unwrap_or(name)).await?;
         let account = Account {
             spending: Arc::clone(&self.means.spending),
             purpose: Purpose::Responsiveness,
         };
+        let addresses = self.addresses(endpoint.unwrap_or(name), &account).await?;
         let to = match addresses[..] {
             [only] => SocketAddr::new(only, port),
             _ => self.first(&addresses, port, &account).await.map_err(|error| {
@@ -130,7 +130,7 @@ impl Asker<'_> {
     }
 
     /// IPv6 first; never none.
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, TestError> {
+    async fn addresses(&self, host: &str, account: &Account) -> Result<Vec<IpAddr>, TestError> {
         let accepted = |family| self.means.family.is_none_or(|wanted| wanted == family);
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = if let Ok(ip) = bare.parse::<IpAddr>() {
@@ -142,7 +142,7 @@ impl Asker<'_> {
             let mut refused = None;
             for family in [Family::V6, Family::V4] {
                 if accepted(family) {
-                    match dns::look_up(outlet, servers, host, family).await {
+                    match dns::look_up(Some(account), outlet, servers, host, family).await {
                         Ok(addresses) => found.extend(addresses),
                         Err(cause) => refused = Some(cause),
                     }

@@ -34,6 +34,7 @@ pub(super) fn help(remedies: &Remedies, ledger: &Ledger) -> Help {
             kind: r.kind,
             verdict: r.verdict,
             may_be_chance: r.verdict == Verdict::CannotSay && best.is_some_and(may_be_chance),
+            too_little_data: r.too_little_data,
             best: best.and_then(|g| gain(g, place)),
             gains: r
                 .gains

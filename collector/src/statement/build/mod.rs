@@ -71,6 +71,15 @@ pub(crate) fn month_of(year: i16, month: i8, tz: &TimeZone) -> Option<(UnixMs, U
     Some((at(first)?, at(next)?))
 }
 
+/// The month of `tz` that a text such as `2026-10` names.
+pub(crate) fn month_named(text: &str, tz: &TimeZone) -> Option<Span> {
+    let (year, month) = text.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2)?;
+    let (year @ 2000..=2100, month) = (year.parse().ok()?, month.parse().ok()?) else {
+        return None;
+    };
+    month_of(year, month, tz).map(|(from, to)| Span { from, to })
+}
+
 fn does_not_show(
     history: &History,
     ledger: &Ledger,

@@ -95,6 +95,7 @@ impl Words<'_> {
         let mobile = link.is_some_and(|l| l.technology.is_mobile());
         match (w.kind, w.verdict) {
             _ if w.may_be_chance => self.plain("help-why-chance"),
+            _ if w.too_little_data => self.plain("help-why-data"),
             (RemedyKind::AccessRepair, Verdict::WouldNotHelp) if mobile => {
                 self.plain("help-why-no-line")
             }

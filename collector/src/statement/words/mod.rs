@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 pub use annex::{Annex, Block};
-use page::Print;
+use page::Fit;
 
 use super::messages::{Arg, Lang, Messages};
 use super::records::Digest;
@@ -110,9 +110,19 @@ struct Words<'a> {
     zone: TimeZone,
 }
 
-/// Incidents that page one lists in smaller letters at the most, and in any at the least.
-const DENSE_INCIDENTS: usize = 5;
-const LEAST_INCIDENTS: usize = 2;
+/// What page one says in a language, whatever number of its incidents it shows.
+struct PageOne {
+    gist: String,
+    rows: Vec<Row>,
+    /// Each incident's line, of which the first ones are shown.
+    incidents: Vec<String>,
+    help: Section,
+    promised: Section,
+    left_out: Section,
+    measured: Section,
+    not_shown: Section,
+}
+
 /// The most activities that a sentence on page one names one by one.
 const MOST_NAMED: usize = 4;
 /// Times left out of account on page one.
@@ -220,40 +230,32 @@ impl Words<'_> {
         section
     }
 
-    /// As many incidents as fit on a page with this room under their heading, in the
-    /// usual letters; in smaller ones, and that is said too, only where not even
-    /// [`LEAST_INCIDENTS`] do. The annex has every one.
-    fn wrong(&self, room: [f64; 2]) -> (Section, bool) {
-        let all = &self.s.incidents;
-        let [usual, dense] = room;
-        if all.is_empty() {
-            let none =
-                if self.s.time.measured_ms == 0 { "wrong-unmeasured" } else { "wrong-nothing" };
-            let section = self.section("heading-wrong", Vec::new());
-            return (Section { more: Some(self.plain(none)), ..section }, usual < 0.0);
-        }
-        let said: Vec<String> = all.iter().map(|i| self.incident(i)).collect();
-        let fit = |print: &Print, room: f64| {
-            let mut used = 0.0;
-            let fits = said.iter().take_while(|line| {
-                used += print.item(line);
-                used <= room
-            });
-            fits.count()
+    /// The incidents, the first so many. The annex has every one.
+    fn wrong(&self, mut lines: Vec<String>, shown: usize) -> Section {
+        let all = lines.len();
+        lines.truncate(shown);
+        let left = (all - lines.len()) as u64 + self.s.incidents_left_off;
+        let more = if all == 0 {
+            let measured = self.s.time.measured_ms > 0;
+            Some(self.plain(if measured { "wrong-nothing" } else { "wrong-unmeasured" }))
+        } else {
+            let count = || ("count", self.count(left).into());
+            (left > 0).then(|| self.say("incidents-more", &[("n", left.into()), count()]))
         };
-        let mut shown = fit(&page::USUAL, usual);
-        let least = said.len().min(LEAST_INCIDENTS);
-        let small = shown < least;
-        if small {
-            shown = fit(&page::DENSE, dense).min(DENSE_INCIDENTS).max(least);
+        Section { more, ..self.section("heading-wrong", lines) }
+    }
+
+    fn page_one(&self) -> PageOne {
+        PageOne {
+            gist: self.gist(),
+            rows: self.s.verdicts.iter().map(|v| self.row(v)).collect(),
+            incidents: self.s.incidents.iter().map(|i| self.incident(i)).collect(),
+            help: self.section("heading-help", self.help()),
+            promised: self.section("heading-promised", self.promised()),
+            left_out: self.left_out(),
+            measured: self.section("heading-measured", self.measured()),
+            not_shown: self.section("heading-not-shown", self.not_shown()),
         }
-        let left = (said.len() - shown) as u64 + self.s.incidents_left_off;
-        let mut section = self.section("heading-wrong", said);
-        section.lines.truncate(shown);
-        section.more = (left > 0).then(|| {
-            self.say("incidents-more", &[("n", left.into()), ("count", self.count(left).into())])
-        });
-        (section, small)
     }
 }
 
@@ -272,38 +274,33 @@ impl Sheet {
     /// The statement in `lang`, with what it is sealed with.
     pub fn new(s: &Statement, lang: Lang, proof: Proof<'_>) -> Self {
         let zone = TimeZone::get(&s.time_zone).unwrap_or(TimeZone::UTC);
-        let w = Words { s, m: lang.messages(), zone };
+        let words = |lang: Lang| Words { s, m: lang.messages(), zone: zone.clone() };
+        let w = words(lang);
         let period = w.period();
-        let rows: Vec<Row> = s.verdicts.iter().map(|v| w.row(v)).collect();
-        let promised = w.section("heading-promised", w.promised());
-        let left_out = w.left_out();
-        let help = w.section("heading-help", w.help());
-        let measured = w.section("heading-measured", w.measured());
-        let not_shown = w.section("heading-not-shown", w.not_shown());
-        let gist = w.gist();
-        let room = [page::USUAL, page::DENSE].map(|print| {
-            print.room(&gist, &rows, &[&promised, &help, &left_out], [&measured, &not_shown])
-        });
-        let (wrong, dense) = w.wrong(room);
+        let page = w.page_one();
+        let fit = Fit::of(&page);
+        let others = Lang::all().filter(|other| *other != lang);
+        let others = others.map(|other| Fit::of(&words(other).page_one()));
+        let shown = page::shown(others.chain([fit]), s.incidents.len());
         Self {
             lang: lang.tag(),
-            dense,
+            dense: fit.takes_smaller_letters(shown),
             title: w.plain("title"),
             of: w.say(
                 "statement-for",
                 &[("household", s.household.as_str().into()), ("period", (&period).into())],
             ),
-            gist,
+            gist: page.gist,
             caption: w.caption(),
             columns: ["column-activity", "column-verdict", "column-sentence"].map(|c| w.plain(c)),
-            rows,
+            rows: page.rows,
             time: w.time(),
-            promised,
-            wrong,
-            help,
-            left_out,
-            measured,
-            not_shown,
+            promised: page.promised,
+            wrong: w.wrong(page.incidents, shown),
+            help: page.help,
+            left_out: page.left_out,
+            measured: page.measured,
+            not_shown: page.not_shown,
             foot: w.say(
                 "foot",
                 &[

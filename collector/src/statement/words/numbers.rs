@@ -107,7 +107,6 @@ impl Words<'_> {
     pub(super) fn rate(&self, bps: u64) -> String {
         match bps {
             1_000_000_000.. => format!("{} Gbit/s", self.decimal(bps / 10_000_000, 2)),
-            10_000_000.. => format!("{} Mbit/s", self.count(bps / 1_000_000)),
             1_000_000.. => format!("{} Mbit/s", self.decimal(bps / 100_000, 1)),
             _ => format!("{} kbit/s", self.count(bps / 1000)),
         }

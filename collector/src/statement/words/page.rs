@@ -1,14 +1,21 @@
 //! Whether page one fits on A4 when a browser prints it: the heights of what
 //! `assets/statement.css` sets, in points, for the wide letters of `DejaVu` Sans. A test
 //! prints it with a real browser.
+//!
+//! How many incidents it shows is decided for all languages together, by the one in which
+//! they are the longest: statements of one month are alike in all of them.
 
-use super::{Row, Section};
+use super::{PageOne, Row, Section};
+
+/// Incidents that are shown in smaller letters at the most, and in any at the least.
+const DENSE_INCIDENTS: usize = 5;
+const LEAST_INCIDENTS: usize = 2;
 
 /// What an A4 page holds within its margins, less a little for other fonts.
 const PAGE: f64 = 762.0;
 
 /// The printed sheet's measures.
-pub(super) struct Print {
+struct Print {
     /// A line of text.
     line: f64,
     /// What a list's item has under it.
@@ -31,7 +38,7 @@ pub(super) struct Print {
 }
 
 /// As it is.
-pub(super) const USUAL: Print = Print {
+const USUAL: Print = Print {
     line: 11.7,
     item: 1.0,
     heading: 20.9,
@@ -44,7 +51,7 @@ pub(super) const USUAL: Print = Print {
 };
 
 /// In smaller letters, where there is much to say.
-pub(super) const DENSE: Print = Print {
+const DENSE: Print = Print {
     line: 10.0,
     item: 1.0,
     heading: 16.7,
@@ -85,7 +92,7 @@ fn lines(text: &str, width: f64) -> f64 {
 
 impl Print {
     /// The height of a list's item.
-    pub(super) fn item(&self, text: &str) -> f64 {
+    fn item(&self, text: &str) -> f64 {
         lines(text, self.width[0]) * self.line + self.item
     }
 
@@ -96,31 +103,94 @@ impl Print {
     }
 
     /// What is left for incidents under their heading, beside a line on those left off.
-    pub(super) fn room(
-        &self,
-        gist: &str,
-        rows: &[Row],
-        across: &[&Section],
-        small: [&Section; 2],
-    ) -> f64 {
+    fn room(&self, page: &PageOne) -> f64 {
         let row = |r: &Row| lines(&r.sentence, self.width[1]) * self.row.1 + self.row.0;
         let column = |(s, width): (&Section, f64)| {
             let items = s.lines.iter().map(|t| lines(t, width) * self.pair.0 + self.item);
             self.pair.1 + items.sum::<f64>()
         };
-        let small = small.into_iter().zip(self.pair_width).map(column).fold(0.0, f64::max);
-        let small = small + self.pair.2;
+        let small = [&page.measured, &page.not_shown].into_iter().zip(self.pair_width);
+        let small = small.map(column).fold(0.0, f64::max) + self.pair.2;
         // It is bold, and so an eighth wider.
-        let gist = lines(gist, self.width[2] / 1.125) * self.gist;
-        let across: f64 = across.iter().map(|s| self.section(s)).sum();
-        let taken = self.frame + gist + rows.iter().map(row).sum::<f64>() + across + small;
-        PAGE - taken - self.heading - self.line
+        let gist = lines(&page.gist, self.width[2] / 1.125) * self.gist;
+        let across = [&page.promised, &page.help, &page.left_out];
+        let across: f64 = across.into_iter().map(|s| self.section(s)).sum();
+        let rows: f64 = page.rows.iter().map(row).sum();
+        PAGE - self.frame - gist - rows - across - small - self.heading - self.line
+    }
+
+    /// How many of the incidents there is room for; `None` where there is too little for
+    /// all else.
+    fn fit(&self, page: &PageOne) -> Option<usize> {
+        let mut left = self.room(page);
+        (left >= 0.0).then(|| {
+            let fits = page.incidents.iter().take_while(|line| {
+                left -= self.item(line);
+                left >= 0.0
+            });
+            fits.count()
+        })
+    }
+}
+
+/// How many incidents fit on page one in a language: in the usual letters, in smaller ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fit {
+    usual: Option<usize>,
+    dense: Option<usize>,
+}
+
+impl Fit {
+    pub(super) fn of(page: &PageOne) -> Self {
+        Self { usual: USUAL.fit(page), dense: DENSE.fit(page) }
+    }
+
+    /// Whether it takes smaller letters to show so many.
+    pub(super) fn takes_smaller_letters(self, shown: usize) -> bool {
+        self.usual < Some(shown)
+    }
+}
+
+/// How many of `all` incidents are shown in every language: as many as fit in the usual
+/// letters of each; where these are not even [`LEAST_INCIDENTS`], in smaller ones.
+pub(super) fn shown(languages: impl Iterator<Item = Fit>, all: usize) -> usize {
+    let none = Fit { usual: Some(all), dense: Some(all.min(DENSE_INCIDENTS)) };
+    let tightest = languages
+        .fold(none, |a, b| Fit { usual: a.usual.min(b.usual), dense: a.dense.min(b.dense) });
+    let least = all.min(LEAST_INCIDENTS);
+    match tightest.usual {
+        Some(fit) if fit >= least => fit,
+        _ => tightest.dense.unwrap_or(0).max(least),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fit(usual: usize, dense: usize) -> Fit {
+        Fit { usual: Some(usual), dense: Some(dense) }
+    }
+
+    #[test]
+    fn the_language_with_the_least_room_decides_for_all() {
+        let full = Fit { usual: None, dense: None };
+        for (fits, all, expected) in [
+            ([fit(4, 6), fit(3, 6)], 9, 3),
+            // Each keeps to the usual letters that can.
+            ([fit(3, 7), fit(1, 4)], 9, 4),
+            ([fit(9, 9), fit(0, 9)], 9, DENSE_INCIDENTS),
+            // Two are shown even where they do not fit, if there are so many.
+            ([fit(3, 4), fit(0, 1)], 9, LEAST_INCIDENTS),
+            ([fit(1, 1), full], 1, 1),
+            ([fit(0, 0), full], 0, 0),
+        ] {
+            assert_eq!(shown(fits.into_iter(), all), expected, "{fits:?}");
+        }
+        let smaller = |fit: Fit, n| fit.takes_smaller_letters(n);
+        assert_eq!([smaller(fit(3, 7), 3), smaller(fit(3, 7), 4)], [false, true]);
+        assert_eq!([smaller(full, 0), smaller(fit(0, 0), 0)], [true, false]);
+    }
 
     #[test]
     fn a_text_takes_as_many_lines_as_a_browser_gave_it() {

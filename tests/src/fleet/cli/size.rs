@@ -25,7 +25,8 @@ pub(super) fn print(home: &Household) {
     let mut weights: BTreeMap<String, Weight> = BTreeMap::new();
     let mut count = |slot: LinkSlot, is_whole: bool| {
         let weight = weights.entry(slot.link.to_string()).or_default();
-        let distribution: usize = slot.series[0].distribution.encode().len();
+        // A slot of a dark link has no series.
+        let distribution = slot.series.first().map_or(0, |s| s.distribution.encode().len());
         let bytes = encode_record(&Record::Slot(slot)).len();
         if is_whole {
             weight.slots += 1;
