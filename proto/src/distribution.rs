@@ -13,6 +13,10 @@
 //! at first, where it is 0), c the count if it is 1 to 3, or 0 and the count
 //! less 4 follows. Decoding accepts only what encoding makes.
 
+mod merger;
+
+pub use merger::Merger;
+
 const SUB_BITS: u32 = 8;
 const SUB: u32 = 1 << SUB_BITS;
 const VERSION: u64 = 1;
@@ -56,6 +60,20 @@ fn span(bucket: u16) -> (u32, u32) {
     }
     let shift = (b >> SUB_BITS) - 1;
     ((b - (shift << SUB_BITS)) << shift, 1 << shift)
+}
+
+/// The nearest rank of a percentile `q` of so many values.
+fn rank(q: f64, count: u64) -> u64 {
+    ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count)
+}
+
+/// The `nth` of a bucket's `n` values in microseconds, between the least and the
+/// greatest of all.
+fn placed(bucket: u16, nth: u64, n: u32, (min_us, max_us): (u32, u32)) -> f64 {
+    let (lo, width) = span(bucket);
+    let place = (nth as f64 - 0.5) / f64::from(n);
+    let inside = if width == 1 { 0.0 } else { place * f64::from(width) };
+    (f64::from(lo) + inside).clamp(f64::from(min_us), f64::from(max_us))
 }
 
 impl Distribution {
@@ -190,16 +208,13 @@ impl Distribution {
         let mut buckets = self.buckets.iter();
         let (mut b, mut n, mut before) = (0, 0_u32, 0_u64);
         for (us, q) in found.iter_mut().zip(rising) {
-            let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).clamp(1, self.count);
+            let rank = rank(q, self.count);
             while before + u64::from(n) < rank {
                 before += u64::from(n);
                 let Some(&next) = buckets.next() else { return Some(found) };
                 (b, n) = next;
             }
-            let (lo, width) = span(b);
-            let place = ((rank - before) as f64 - 0.5) / f64::from(n);
-            let inside = if width == 1 { 0.0 } else { place * f64::from(width) };
-            *us = (f64::from(lo) + inside).clamp(f64::from(self.min_us), f64::from(self.max_us));
+            *us = placed(b, rank - before, n, (self.min_us, self.max_us));
         }
         Some(found)
     }
@@ -277,70 +292,6 @@ impl Distribution {
             return Err(DecodeError::Inconsistent);
         }
         Ok(d)
-    }
-}
-
-/// Merges the distributions of thousands of slots: every bucket has its place, so
-/// adding one costs its own size and nothing else.
-#[derive(Debug, Clone)]
-pub struct Merger {
-    counts: Vec<u32>,
-    count: u64,
-    min_us: u32,
-    max_us: u32,
-}
-
-impl Default for Merger {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Merger {
-    /// Of nothing yet.
-    pub fn new() -> Self {
-        let buckets = usize::from(bucket(u32::MAX)) + 1;
-        Self { counts: vec![0; buckets], count: 0, min_us: u32::MAX, max_us: 0 }
-    }
-
-    /// Adds one more.
-    pub fn add(&mut self, part: &Distribution) {
-        if part.count == 0 {
-            return;
-        }
-        for &(b, n) in &part.buckets {
-            let count = &mut self.counts[usize::from(b)];
-            *count = count.saturating_add(n);
-        }
-        self.count += part.count;
-        self.min_us = self.min_us.min(part.min_us);
-        self.max_us = self.max_us.max(part.max_us);
-    }
-
-    /// All that was added.
-    pub fn finish(&self) -> Distribution {
-        if self.count == 0 {
-            return Distribution::default();
-        }
-        let (first, last) = (bucket(self.min_us), bucket(self.max_us));
-        let held = &self.counts[usize::from(first)..=usize::from(last)];
-        let held = (first..).zip(held).filter(|(_, n)| **n > 0);
-        Distribution {
-            buckets: held.map(|(b, n)| (b, *n)).collect(),
-            count: self.count,
-            min_us: self.min_us,
-            max_us: self.max_us,
-        }
-    }
-
-    /// All that was added, and begins anew: cheaper than another merger.
-    pub fn take(&mut self) -> Distribution {
-        let taken = self.finish();
-        for &(b, _) in &taken.buckets {
-            self.counts[usize::from(b)] = 0;
-        }
-        (self.count, self.min_us, self.max_us) = (0, u32::MAX, 0);
-        taken
     }
 }
 

@@ -4,6 +4,8 @@
 //! bad if it lost a good part of its probes, or if it explains at least half of
 //! the far end's slower answers. A point that never answers is no evidence.
 
+use std::cell::OnceCell;
+
 use hearth_proto::{DownCause, Merger, Vantage};
 
 use super::Segment;
@@ -22,12 +24,13 @@ impl Witness<'_> {
     ) -> (Segment, Vec<Fact>) {
         let slots = run.first..run.last + 1;
         let cause = self.down_cause(&slots);
-        let gateway = self.point(&self.gateway, &slots, times);
-        let hop = self.point(&self.first_hop, &slots, times);
+        let read = OnceCell::new();
+        let gateway = self.point(&self.gateway, &slots, &read, times);
+        let hop = self.point(&self.first_hop, &slots, &read, times);
         let far: Vec<(&Place, Point)> = self
             .far
             .iter()
-            .filter_map(|(place, way)| Some((place, self.point(way, &slots, times)?)))
+            .filter_map(|(place, way)| Some((place, self.point(way, &slots, &read, times)?)))
             .collect();
         let fact = |point: &Option<Point>, place| match point {
             Some(point) => point.fact(place),

@@ -1,13 +1,14 @@
 //! What each point on the way out answered during an incident and around it, from
 //! a link's columns.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 
 use hearth_proto::{DownCause, Merger, ProbeKind, Role, SeriesKey};
 
 use super::fact::{Fact, Place, Times};
 use crate::history::History;
+use crate::history::columns::over::Found as Read;
 use crate::history::columns::{Heard, LinkColumns, QUARTER_MS, Quarter};
 use crate::ledger::Ledger;
 use crate::qoe::activity::loss_lower_bound;
@@ -140,11 +141,13 @@ impl<'h> Witness<'h> {
     }
 
     /// What one point answered in some slots and around them; `None`: it was not
-    /// probed in them. `times` is room to merge in.
+    /// probed in them. `read` is where the slots are read from, once that was needed;
+    /// `times` is room to merge in.
     pub(super) fn point(
         &self,
         way: &Way,
         slots: &Range<usize>,
+        read: &OnceCell<Read<'h>>,
         times: &mut Merger,
     ) -> Option<Point> {
         let during = self.heard(way, slots)?;
@@ -158,8 +161,9 @@ impl<'h> Witness<'h> {
             }
             series => {
                 let (columns, link) = (&self.ledger.columns, self.link.index);
-                columns.add_times(self.history, link, series, slots, times);
-                times.take().percentile_us(0.95).map(|us| us / 1000.0)
+                let read = read.get_or_init(|| columns.find(self.history, link, slots));
+                columns.add_times(self.history, link, series, read, times);
+                times.take_percentile_us(0.95).map(|us| us / 1000.0)
             }
         };
         Some(Point { during, p95_ms, around: self.around(way, slots) })

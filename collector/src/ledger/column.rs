@@ -8,7 +8,7 @@
 //! known is −∞ and so breaks nothing.
 
 use super::build::limit;
-use super::state::{Cell, Limit, State};
+use super::state::{Cell, Limit, Proof, State};
 use super::throughput::Grade;
 use crate::history::columns::{FarColumns, LinkColumns};
 use crate::qoe::activity::{self, Prepared, Requirement};
@@ -126,6 +126,8 @@ impl<'c> Judged<'c> {
         for (i, (from, grade)) in grades.iter().enumerate() {
             let to = grades.get(i + 1).map_or(cells.len(), |next| next.0);
             match grade {
+                // So they stand.
+                Grade::Proven(Proof::Fresh) => {}
                 Grade::Proven(proof) => {
                     cells[*from..to].iter_mut().for_each(|cell| *cell = cell.proven(*proof));
                 }

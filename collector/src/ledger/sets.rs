@@ -40,10 +40,11 @@ impl Block {
             };
         }
         let mut block = Self::default();
+        let any = Cell::any_of(cells);
         for (i, eight) in cells.chunks(8).enumerate() {
             let mut padded = [Cell::SILENT; 8];
             padded[..eight.len()].copy_from_slice(eight);
-            let of = Cell::sets_of(padded);
+            let of = Cell::sets_of(padded, any);
             let at = |of: u8| u64::from(of) << (8 * i);
             block.ok |= at(of.ok);
             block.degraded |= at(of.degraded);

@@ -214,22 +214,49 @@ impl Cell {
         a.len() == b.len() && a.chunks(MANY).zip(b.chunks(MANY)).all(alike)
     }
 
-    /// In which sets these are, the first of them the lowest bit.
-    pub(super) fn sets_of(cells: [Self; 8]) -> Eight {
+    /// Whether any is bad by latency and not excluded; many at once.
+    pub(crate) fn any_slow(cells: &[Self]) -> bool {
+        const LATENCY: u8 = (Limit::Latency as u8) << LIMIT_SHIFT;
+        let slow = |cell: &Self| {
+            let of = cell.0 & (FOUND | 7 << LIMIT_SHIFT | EXCLUDED);
+            u8::from(of == LATENCY | 1) | u8::from(of == LATENCY | 2)
+        };
+        cells.iter().fold(0, |any, cell| any | slow(cell)) != 0
+    }
+
+    /// All bits that any of some has.
+    pub(super) fn any_of(cells: &[Self]) -> Self {
+        Self(cells.iter().fold(0, |any, cell| any | cell.0))
+    }
+
+    /// In which sets these are, the first of them the lowest bit. `any` has at least
+    /// all their bits: a set of none is not gathered.
+    pub(super) fn sets_of(cells: [Self; 8], any: Self) -> Eight {
         let word = u64::from_le_bytes(cells.map(|c| c.0));
         // One bit of every byte, gathered into one byte: the products don't overlap.
         let gather = |word: u64| {
             ((word & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
         };
-        let (low, high, excluded) = (word, word >> 1, word >> 7);
+        let (low, high) = (gather(word), gather(word >> 1));
+        let excluded = if any.0 & EXCLUDED == 0 { 0 } else { gather(word >> 7) };
         let limit = word >> LIMIT_SHIFT;
+        let outage = if any.0 >> LIMIT_SHIFT & 4 == 0 {
+            0
+        } else {
+            gather(limit >> 2 & !(limit >> 1) & !limit)
+        };
+        let unproven = if any.is_unproven() {
+            gather(word >> PROOF_SHIFT & word >> (PROOF_SHIFT + 1))
+        } else {
+            0
+        };
         Eight {
-            ok: gather(low & high & !excluded),
-            degraded: gather(!low & high & !excluded),
-            down: gather(low & !high & !excluded),
-            excluded: gather(excluded),
-            outage: gather(limit >> 2 & !(limit >> 1) & !limit),
-            unproven: gather(word >> PROOF_SHIFT & word >> (PROOF_SHIFT + 1)),
+            ok: low & high & !excluded,
+            degraded: !low & high & !excluded,
+            down: low & !high & !excluded,
+            excluded,
+            outage,
+            unproven,
         }
     }
 
@@ -357,39 +384,5 @@ impl Counts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_keeps_what_it_is_given() {
-        let found = State::ALL.into_iter().filter(|s| *s != State::Excluded);
-        for (state, limit) in found.flat_map(|s| Limit::ALL.map(|l| (s, l))) {
-            let cell = Cell::new(state, limit);
-            assert_eq!((cell.state(), cell.limit(), cell.is_unproven()), (state, limit, false));
-            assert_eq!((cell.is_unknown(), cell.is_bad()), (!state.is_known(), state.is_bad()));
-            let unproven = cell.unproven();
-            assert_eq!((unproven.state(), unproven.limit()), (state, limit));
-            assert!(unproven.is_unproven());
-            let out = unproven.excluded();
-            assert_eq!((out.state(), out.found()), (State::Excluded, state));
-            assert_eq!((out.is_unknown(), out.is_bad(), out.rank()), (false, false, 0));
-            assert!(out.is_unproven());
-            for proof in Proof::ALL {
-                let expected = if state == State::Ok { proof } else { Proof::Fresh };
-                assert_eq!(cell.proven(proof).proof(), expected);
-            }
-        }
-        assert_eq!(size_of::<Cell>(), 1);
-    }
-
-    #[test]
-    fn a_narrow_strip_never_hides_a_bad_slot() {
-        use State::{Degraded, Down, Excluded, Ok, Unknown};
-        let counts = |states: &[State]| Counts::of(states.iter().copied()).shown();
-        assert_eq!(counts(&[Ok, Ok, Down, Unknown]), Down);
-        assert_eq!(counts(&[Ok, Ok, Degraded]), Degraded);
-        assert_eq!(counts(&[Ok, Ok, Unknown]), Ok);
-        assert_eq!(counts(&[Ok, Unknown, Unknown]), Unknown);
-        assert_eq!(counts(&[Excluded, Excluded, Ok]), Excluded);
-    }
-}
+#[path = "state_tests.rs"]
+mod tests;

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::columns::Column;
 use super::share::shares_of;
-use crate::ledger::{Ledger, Limit};
+use crate::ledger::sets::BLOCK;
+use crate::ledger::{Cell, Ledger, Limit};
 use crate::qoe::activity::{Binding, Prepared, Requirement, judge_prepared};
 use crate::report::figure::Figure;
 
@@ -71,10 +72,11 @@ pub(super) fn limits(
     let of = |limit: Limit| column.limits[limit as usize];
     let mut percentiles = [0_u64; 3];
     if of(Limit::Latency) > 0 {
-        for (slot, cell) in ledger.column(link, activity).iter().enumerate() {
-            if !cell.state().is_bad() || cell.limit() != Limit::Latency {
-                continue;
-            }
+        let column = ledger.column(link, activity);
+        let slow = column.chunks(BLOCK).enumerate().filter(|(_, block)| Cell::any_slow(block));
+        let slots = slow.flat_map(|(i, block)| (i * BLOCK..).zip(block));
+        let slow = slots.filter(|(_, c)| c.state().is_bad() && c.limit() == Limit::Latency);
+        for (slot, _) in slow {
             let binding = requirement
                 .zip(evidence(ledger, link, slot))
                 .and_then(|(requirement, evidence)| judge_prepared(requirement, &evidence).binding);

@@ -67,6 +67,23 @@ impl Draws {
         }
         sums
     }
+
+    /// Each resample's slots. Every resample draws as many days, and most days have as
+    /// many slots, so that only what the others lack is summed; not where that would
+    /// be rounded otherwise than a sum of all.
+    fn slots(&self, days: &[(u64, u64)]) -> Vec<f32> {
+        const EXACT: u64 = 1 << f32::MANTISSA_DIGITS;
+        let most = days.iter().map(|d| d.1).max().unwrap_or(0);
+        let all = most.saturating_mul(days.len() as u64);
+        if all > EXACT {
+            return self.sums(days.iter().map(|d| d.1));
+        }
+        let mut slots = self.sums(days.iter().map(|d| most - d.1));
+        for lacking in &mut slots {
+            *lacking = all as f32 - *lacking;
+        }
+        slots
+    }
 }
 
 /// The first of the two independent draws, and the second.
@@ -97,15 +114,30 @@ pub(crate) fn middle_of(
     Some(Interval { low: low.min(found), high: high.max(found), level: Some(0.95), method })
 }
 
-/// The same by selection, in place: many of these are asked for.
-fn middle(mut resampled: Vec<f32>, found: f64) -> Interval {
-    let cut = RESAMPLES / 40;
-    let (_, high, _) = resampled.select_nth_unstable_by(RESAMPLES - 1 - cut, f32::total_cmp);
-    let high = f64::from(*high);
-    let (_, low, _) = resampled.select_nth_unstable_by(cut, f32::total_cmp);
+/// How many resamples lie beyond either end of the middle 95 %, and the end.
+const ENDS: usize = RESAMPLES / 40 + 1;
+
+/// The [`ENDS`]th least, by the total order. Hardly any value is among the least so far,
+/// so that this is one pass of comparisons; a selection takes several times as long.
+fn end(values: impl Iterator<Item = f32>) -> f32 {
+    // After every number.
+    let mut least = [f32::from_bits(i32::MAX.cast_unsigned()); ENDS];
+    for value in values {
+        if value.total_cmp(&least[ENDS - 1]).is_lt() {
+            let place = least.partition_point(|l| l.total_cmp(&value).is_le());
+            least.copy_within(place..ENDS - 1, place + 1);
+            least[place] = value;
+        }
+    }
+    least[ENDS - 1]
+}
+
+/// The same of [`RESAMPLES`]: many of these are asked for.
+fn middle(resampled: &[f32], found: f64) -> Interval {
+    let (low, high) = (end(resampled.iter().copied()), -end(resampled.iter().map(|v| -v)));
     Interval {
-        low: f64::from(*low).min(found),
-        high: high.max(found),
+        low: f64::from(low).min(found),
+        high: f64::from(high).max(found),
         level: Some(0.95),
         method: IntervalMethod::BootstrapOverDays,
     }
@@ -130,7 +162,7 @@ impl Resampler {
         let draws = self.draws(days.len(), seed);
         // What failed is summed, since most days have none of it.
         let failed = draws.sums(days.iter().map(|(hits, n)| n - hits));
-        let n = draws.sums(days.iter().map(|d| d.1));
+        let n = draws.slots(days);
         failed.into_iter().zip(n).map(|(failed, n)| (1.0 - failed / n).clamp(0.0, 1.0)).collect()
     }
 
@@ -150,7 +182,7 @@ impl Resampler {
         if let Some(known) = self.known.get(&days) {
             return Some(*known);
         }
-        let interval = middle(self.shares(&days, 0), found);
+        let interval = middle(&self.shares(&days, 0), found);
         self.known.insert(days, interval);
         Some(interval)
     }
@@ -168,7 +200,8 @@ impl Resampler {
         }
         let found = share_of(&now) - share_of(&before);
         let (now, before) = (self.shares(&now, 0), self.shares(&before, SECOND));
-        Some(middle(now.into_iter().zip(before).map(|(a, b)| a - b).collect(), found))
+        let changes: Vec<f32> = now.into_iter().zip(before).map(|(a, b)| a - b).collect();
+        Some(middle(&changes, found))
     }
 }
 
@@ -230,6 +263,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ends_are_those_of_the_sorted(
+            mut values in prop::collection::vec(-2.0_f32..2.0, RESAMPLES), same in 0..RESAMPLES,
+        ) {
+            values[..same].fill(0.0);
+            let found = middle(&values, 0.0);
+            values.sort_by(f32::total_cmp);
+            let cut = RESAMPLES / 40;
+            let ends = [values[cut], values[RESAMPLES - 1 - cut]].map(f64::from);
+            let expected = [ends[0].min(0.0), ends[1].max(0.0)];
+            prop_assert_eq!([found.low, found.high].map(f64::to_bits), expected.map(f64::to_bits));
+        }
+
+        #[test]
+        fn slots_by_what_is_lacking_are_their_sums(
+            days in prop::collection::vec((Just(0), prop_oneof![Just(1440), 0_u64..2_000_000]), 2..30),
+        ) {
+            let draws = Draws::of(days.len(), 0);
+            prop_assert_eq!(draws.slots(&days), draws.sums(days.iter().map(|d| d.1)));
+        }
+
         #[test]
         fn intervals_hold_the_share_and_stay_within_0_and_1(
             days in prop::collection::vec((0_u64..50, 0_u64..50), 2..20),

@@ -84,6 +84,22 @@ proptest! {
     }
 
     #[test]
+    fn a_merger_tells_the_percentile_of_what_it_would_make(
+        parts in prop::collection::vec(prop::collection::vec(any::<u32>(), 0..20), 0..8),
+        q in prop_oneof![Just(0.0), Just(0.95), Just(1.0), 0.0_f64..=1.0],
+    ) {
+        let mut merger = Merger::new();
+        for round in 1..=2 {
+            for part in &parts {
+                merger.add(&part.iter().map(|us| us / round).collect());
+            }
+            let made = merger.finish();
+            prop_assert_eq!(merger.take_percentile_us(q), made.percentile_us(q));
+            prop_assert_eq!(merger.finish(), Distribution::new(), "it begins anew");
+        }
+    }
+
+    #[test]
     fn encoding_comes_back(values in prop::collection::vec(any::<u32>(), 0..200)) {
         let d: Distribution = values.into_iter().collect();
         prop_assert_eq!(Distribution::decode(&d.encode()).unwrap(), d);

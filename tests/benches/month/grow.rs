@@ -62,7 +62,31 @@ fn median(mut all: Vec<Duration>) -> f64 {
     all.get(all.len() / 2).map_or(0.0, |t| t.as_secs_f64() * 1e3)
 }
 
-pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
+/// What is judged and timed, apart so that a profiler can be told to look at this alone.
+#[inline(never)]
+fn judge(history: &History, columns: Arc<Columns>, catalogue: &Catalogue) -> ([Duration; 4], bool) {
+    let began = super::on_core();
+    let tz = TimeZone::UTC;
+    let ledger = Ledger::judge(history, columns, catalogue);
+    let ledgered = super::on_core();
+    let profile = Profile::build(&Inputs::new(history, &ledger, catalogue, &tz));
+    let profiled = super::on_core();
+    let gaps = Gaps::build(history, &ledger, &tz);
+    let judged = super::on_core();
+    let whole = profile.links.len() == history.links.len()
+        && gaps.activities.len() == catalogue.activities.len()
+        && ledger.slots() as i64 * 60_000 == history.span.to.since(history.span.from);
+    let steps = [
+        ledgered.saturating_sub(began),
+        profiled.saturating_sub(ledgered),
+        judged.saturating_sub(profiled),
+        judged.saturating_sub(began),
+    ];
+    (steps, whole)
+}
+
+/// `only_issue`: no size but the issue's.
+pub(crate) fn print(home: &Household, runs: u8, only_issue: bool) -> anyhow::Result<()> {
     let month = home.history();
     println!(
         "milliseconds, medians of {runs} runs, on one core; judged: ledger, profile and gaps together"
@@ -71,33 +95,18 @@ pub(crate) fn print(home: &Household, runs: u8) -> anyhow::Result<()> {
         "{:>5} {:>5} {:>10} {:>9} {:>8} {:>8} {:>8} {:>8}",
         "links", "days", "activities", "lay out", "ledger", "profile", "gaps", "judged"
     );
-    let tz = TimeZone::UTC;
-    for (links, days, activities) in SIZES {
+    let sizes = if only_issue { &SIZES[1..2] } else { &SIZES[..] };
+    for &(links, days, activities) in sizes {
         let (history, catalogue) = (sized(&month, links, days), catalogue(activities));
         let mut all = [const { Vec::new() }; 5];
         for _ in 0..runs {
             let began = super::on_core();
             let columns = Arc::new(Columns::of(&history));
-            let laid_out = super::on_core();
-            let ledger = Ledger::judge(&history, columns, &catalogue);
-            let ledgered = super::on_core();
-            let given = Inputs::new(&history, &ledger, &catalogue, &tz);
-            let profile = Profile::build(&given);
-            let profiled = super::on_core();
-            let gaps = Gaps::build(&history, &ledger, &tz);
-            let judged = super::on_core();
-            ensure!(ledger.slots() as i64 == days * 1440, "{} slots", ledger.slots());
-            ensure!(
-                profile.links.len() == links && gaps.activities.len() == activities,
-                "left out"
-            );
-            let steps = [
-                laid_out.saturating_sub(began),
-                ledgered.saturating_sub(laid_out),
-                profiled.saturating_sub(ledgered),
-                judged.saturating_sub(profiled),
-                judged.saturating_sub(laid_out),
-            ];
+            let lay_out = super::on_core().saturating_sub(began);
+            let (steps, whole) = judge(&history, columns, &catalogue);
+            ensure!(whole, "left out");
+            let [ledger, profile, gaps, judged] = steps;
+            let steps = [lay_out, ledger, profile, gaps, judged];
             all.iter_mut().zip(steps).for_each(|(of, step)| of.push(step));
         }
         let [lay_out, ledger, profile, gaps, judged] = all.map(median);

@@ -27,7 +27,7 @@
 //! (any stretch of slots).
 
 mod build;
-mod over;
+pub(crate) mod over;
 pub mod tally;
 #[cfg(test)]
 mod tests;
@@ -192,12 +192,12 @@ impl SeriesColumns {
     /// How it fared in some slots; `None`: it was not probed in them.
     pub fn heard(&self, slots: &Range<usize>) -> Option<Heard> {
         let sum = |column: &[u32]| column[slots.clone()].iter().map(|n| u64::from(*n)).sum::<u64>();
-        let place = |slot: usize| self.lost_apart.partition_point(|l| (l.0 as usize) < slot);
-        let apart = &self.lost_apart[place(slots.start)..place(slots.end)];
+        let from = self.lost_apart.partition_point(|l| (l.0 as usize) < slots.start);
+        let apart = self.lost_apart[from..].iter().take_while(|l| (l.0 as usize) < slots.end);
         let (tried, lost) = (sum(&self.tried), sum(&self.lost));
-        let lost_apart: u64 = apart.iter().map(|l| u64::from(l.1)).sum();
+        let (n, lost_apart) = apart.fold((0, 0), |(n, lost), l| (n + 1, lost + u64::from(l.1)));
         let heard = Heard { answered: tried - lost, lost: lost + lost_apart };
-        (tried > 0 || !apart.is_empty()).then_some(heard)
+        (tried > 0 || n > 0).then_some(heard)
     }
 
     /// The hours of some numbers that it was measured in.

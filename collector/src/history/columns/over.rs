@@ -17,6 +17,13 @@ struct Parts {
     hours: Option<RangeInclusive<i64>>,
 }
 
+/// The same with the records found, once for all series.
+pub(crate) struct Found<'h> {
+    /// The slots of each end, and their records if they can be searched.
+    ends: [(Range<usize>, Option<&'h [LinkSlot]>); 2],
+    hours: Option<RangeInclusive<i64>>,
+}
+
 impl Columns {
     /// What each series of a link measured in `ranges` of slots, which rise and
     /// do not overlap; in the order of [`LinkColumns::series`]. `history` is the
@@ -55,17 +62,33 @@ impl Columns {
         all.iter_mut().map(Tallying::take).collect()
     }
 
-    /// The times alone of some series in one range of slots, added to `times`.
+    /// Where a link's times in one range of slots are read from.
+    pub(crate) fn find<'h>(
+        &self,
+        history: &'h History,
+        link: usize,
+        range: &Range<usize>,
+    ) -> Found<'h> {
+        let Parts { ends, hours } = self.parts(range);
+        let ends = ends.map(|end| {
+            let nothing: &[LinkSlot] = &[];
+            let records =
+                if end.is_empty() { Some(nothing) } else { self.in_order(history, link, &end) };
+            (end, records)
+        });
+        Found { ends, hours }
+    }
+
+    /// The times alone of some series in a range that was found, added to `times`.
     pub(crate) fn add_times(
         &self,
         history: &History,
         link: usize,
         places: &[usize],
-        range: &Range<usize>,
+        found: &Found<'_>,
         times: &mut Merger,
     ) {
-        let Parts { ends, hours } = self.parts(range);
-        for end in ends.iter().filter(|end| !end.is_empty()) {
+        for end in &found.ends {
             // Mostly all records hold the same series in the same order.
             let mut guess = [0; 8];
             self.each_record(history, link, end, |record| {
@@ -80,9 +103,9 @@ impl Columns {
                 }
             });
         }
-        let Some(hours) = hours else { return };
+        let Some(hours) = &found.hours else { return };
         for place in places {
-            for hour in self.links[link].series[*place].within(&hours) {
+            for hour in self.links[link].series[*place].within(hours) {
                 times.add(&hour.tally.times);
             }
         }
@@ -139,10 +162,10 @@ impl Columns {
         &self,
         history: &History,
         link: usize,
-        slots: &Range<usize>,
+        (slots, records): &(Range<usize>, Option<&[LinkSlot]>),
         visit: impl FnMut(&LinkSlot),
     ) {
-        if let Some(records) = self.in_order(history, link, slots) {
+        if let Some(records) = records {
             records.iter().for_each(visit);
         } else {
             let times = self.at(slots.start)..self.at(slots.end);

@@ -204,7 +204,8 @@ proptest! {
                 });
                 prop_assert_eq!(series.heard(&slots), sum);
                 let mut found = hearth_proto::Merger::new();
-                columns.add_times(&history, l, &[place], &slots, &mut found);
+                let read = columns.find(&history, l, &slots);
+                columns.add_times(&history, l, &[place], &read, &mut found);
                 prop_assert_eq!(found.finish(), times.get(&series.key).cloned().unwrap_or_default());
             }
             let all: Vec<usize> = (0..link.series.len()).rev().collect();
