@@ -105,7 +105,7 @@ worked-point-why = Es ging in { $share } der Zeit; vor allem: { $why }.
 worked-range-why = Es ging in { $range } der Zeit; vor allem: { $why }.
 short-all = Es ging in den ganzen { $time }, die wir maßen.
 short-part = Es ging in { $good } von { $time }, die wir maßen.
-short-covered = Wir haben nur { $time } von { $period } gemessen.
+short-covered = Gemessen sind nur { $time }; die ganze Zeit ist { $period } lang.
 short-none = Das ließ sich nicht messen.
 why-latency = träge Antwort
 why-loss = verlorene Daten
@@ -154,6 +154,8 @@ sold-latency = höchstens { $time }
 
 rule-kept = { $what }: gehalten, nach { $rule }.
 rule-broken = { $what }: nicht gehalten, nach { $rule }.
+rule-kept-share = { $what }: gehalten, nach { $rule }. Verkauft als { $sold } oder mehr; gemessen: { $delivered }.
+rule-broken-share = { $what }: nicht gehalten, nach { $rule }. Verkauft als { $sold } oder mehr; gemessen: { $delivered }.
 rule-bnetza-fixed = der Regel für feste Netze (BNetzA; nur eine erste Probe, kein Beweis)
 rule-bead = der Regel der USA für Tempo und Antwort (BEAD)
 rule-ofcom-evening = dem Bereich des Tempos von 20 bis 22 Uhr
@@ -275,7 +277,7 @@ proof-unsigned = Nicht signiert. Alle Zahlen stehen im Anhang.
 ## Der Anhang
 
 annex-title = Anhang: alle Zahlen
-annex-for = { $household }, { $period }. Gezählt sind Stücke von { $slot } Länge.
+annex-for = { $household }, { $period }. Gezählt sind Stücke, jedes { $slot } lang.
 annex-anywhere = Über einen der Zugänge im Haus
 annex-link = { $link }
 annex-link-time = Da: { $up }; weg: { $down }; nicht bekannt: { $unknown }; nicht gezählt: { $excluded }; Ausfälle: { $n }.

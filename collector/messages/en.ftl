@@ -156,6 +156,8 @@ sold-latency = at most { $time }
 
 rule-kept = { $what }: kept, by { $rule }.
 rule-broken = { $what }: not kept, by { $rule }.
+rule-kept-share = { $what }: kept, by { $rule }. Sold as { $sold } or more; we measured { $delivered }.
+rule-broken-share = { $what }: not kept, by { $rule }. Sold as { $sold } or more; we measured { $delivered }.
 rule-bnetza-fixed = the rule for fixed lines (BNetzA; a first check, no proof)
 rule-bead = the rule of the United States on speed and answer time (BEAD)
 rule-ofcom-evening = the range of speeds from 20:00 to 22:00

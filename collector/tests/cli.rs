@@ -48,6 +48,15 @@ async fn households_and_exclusions_are_shown_while_the_collector_serves() {
         ["exclude", "add", "home-1", "--from", from, "--to", to, "--why", "planned work"]
     };
     // Beside the collector that writes the same file.
+    let (status, stderr) = refused(
+        data,
+        &[&add("2025-11-24T16:00:00Z", "2025-11-24T17:00:00Z")[..], &["--link", "fibre"]].concat(),
+    );
+    assert_eq!(status, Some(64), "{stderr}");
+    assert!(
+        stderr.contains("--link fibre is not accepted") && stderr.contains("known: lte"),
+        "{stderr}"
+    );
     let entered = printed(data, &add("2025-11-24T16:00:00Z", "2025-11-24T17:00:00+00:00"));
     assert_eq!(entered.trim(), "exclusion 1 entered");
     let listed = printed(data, &["exclude", "list", "home-1"]);

@@ -8,7 +8,9 @@ use super::households::instant;
 use super::report::now;
 use super::{CliError, DataArgs, print, print_json};
 use crate::history::{Exclusion, Span};
+use crate::store::Store as _;
 use crate::store::exclusions::{ExclusionEntry, Exclusions as _, Removal};
+use crate::store::homes::Homes as _;
 use crate::store::sqlite::SqliteStore;
 
 #[derive(Debug, Args)]
@@ -102,8 +104,12 @@ pub(super) fn run(args: ExcludeArgs) -> Result<(), CliError> {
             }
             let span =
                 Span { from: UnixMs(from.as_millisecond()), to: UnixMs(to.as_millisecond()) };
+            let store = existing(&data)?;
+            if let Some(link) = &link {
+                known(&store, &household, link)?;
+            }
             let exclusion = Exclusion { link: link.map(String::from), span, by, why };
-            let number = existing(&data)?.exclude(&household, &exclusion, now())?;
+            let number = store.exclude(&household, &exclusion, now())?;
             print(&format!("exclusion {number} entered\n"))?;
             Ok(())
         }
@@ -124,6 +130,25 @@ pub(super) fn run(args: ExcludeArgs) -> Result<(), CliError> {
             }
         }
     }
+}
+
+/// Refuses a link that neither an agent nor a plan has told of: nothing would be left out,
+/// and the statement would say that it was.
+fn known(store: &SqliteStore, household: &HouseholdId, link: &LinkName) -> Result<(), CliError> {
+    let heard = store.households()?.into_iter().filter(|home| home.household == *household);
+    let links = heard.flat_map(|home| home.agents).flat_map(|agent| agent.links);
+    let mut names: Vec<String> = links.map(|heard| heard.link.to_string()).collect();
+    names.extend(store.home(household)?.plans.into_iter().map(|sold| sold.link));
+    if names.iter().any(|name| name == link.as_str()) {
+        return Ok(());
+    }
+    names.sort_unstable();
+    names.dedup();
+    let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(CliError::Usage(format!(
+        "--link {link} is not accepted: neither an agent nor a plan of {household} has told of \
+         it; known: {known}"
+    )))
 }
 
 /// The store for writing, but only where there is one already.

@@ -266,6 +266,10 @@ impl<'h> Told<'h> {
                         self.changes.iter().map(|c| by_events(ledger, run, c)).collect();
                     let down = edges.iter().filter_map(|e| e.0).max();
                     let up = edges.iter().filter_map(|e| e.1).min();
+                    // The first may be back before the last goes: then these are not
+                    // of one time without any, and the slots must do.
+                    let (down, up) =
+                        if down > up && up.is_some() { (None, None) } else { (down, up) };
                     outage_edges(ledger, run, down, up, None)
                 }
                 IncidentKind::Degradation => slot_edges(ledger, run),

@@ -33,6 +33,9 @@ pub(super) struct Inputs {
     loss: Counted<Ratio>,
     down: Counted<Mbps>,
     up: Counted<Mbps>,
+    /// The unfavourable side.
+    down_p5: Counted<Mbps>,
+    up_p5: Counted<Mbps>,
     loaded_down: Counted<Millis>,
     loaded_up: Counted<Millis>,
     from: Option<String>,
@@ -51,11 +54,13 @@ impl Inputs {
         }
     }
 
-    /// With what tests told: medians of the goodput and of the RTT under load.
+    /// With what tests told: goodput, and medians of the RTT under load.
     pub(super) fn tested(mut self, delivered: &DeliveredProfile, tests: &TestsProfile) -> Self {
         let mbps = |bps: f64| Mbps::new(bps / 1e6);
         self.down = counted(&delivered.down.p50, mbps);
         self.up = counted(&delivered.up.p50, mbps);
+        self.down_p5 = counted(&delivered.down.p5, mbps);
+        self.up_p5 = counted(&delivered.up.p5, mbps);
         self.loaded_down = counted(&tests.down.loaded_rtt_p50, Millis::new);
         self.loaded_up = counted(&tests.up.loaded_rtt_p50, Millis::new);
         self
@@ -162,19 +167,19 @@ pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
     let mut scores = calls(inputs, from);
 
     let measured = iqb::Measured {
-        download: value(inputs.down),
-        upload: value(inputs.up),
+        download: value(inputs.down_p5),
+        upload: value(inputs.up_p5),
         latency: value(inputs.rtt_p95),
         loss: value(inputs.loss),
     };
     let whole = iqb::score(&measured).map(|s| (s.parts().swap_remove(0), None));
     let behind_iqb = [
-        behind("download_mbps", inputs.down, Confidence::of_tests),
-        behind("upload_mbps", inputs.up, Confidence::of_tests),
+        behind("download_mbps", inputs.down_p5, Confidence::of_tests),
+        behind("upload_mbps", inputs.up_p5, Confidence::of_tests),
         behind("latency_ms", inputs.rtt_p95, |n| Confidence::of_percentile(n, 0.95)),
         behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.005)),
     ];
-    let words = format!("RTT p95 and loss from {from}; median goodput of the tests");
+    let words = format!("RTT p95 and loss from {from}; p5 of the tests' goodput");
     scores.push(told("iqb, m-lab/iqb@dbd7401", "all use cases", whole, &behind_iqb, words));
 
     let aim = aim::score(&aim::Measured {
@@ -244,7 +249,9 @@ mod tests {
         let loaded = |v| Millis::new(v).map(|v| (v, 400));
         let inputs = Inputs {
             down: mbps(90.0, 4),
-            up: mbps(20.0, 4),
+            up: mbps(30.0, 4),
+            down_p5: mbps(80.0, 4),
+            up_p5: mbps(20.0, 4),
             loaded_down: loaded(60.0),
             loaded_up: loaded(600.0),
             ..measured()

@@ -29,8 +29,8 @@ pub use build::{Judged, LEAST_COVERED_PPM, LEAST_MEASURED_MS, LEAST_OVERALL_MS};
 pub(crate) use build::{month_named, month_of};
 pub use help::{Help, HelpGain, HelpWith};
 pub use parts::{
-    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,
-    SpeedPart, TestsPart,
+    Availability, LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart,
+    RuleVerdict, SpeedPart, TestsPart,
 };
 
 use crate::gaps::{Fact, IncidentKind, Segment};

@@ -177,4 +177,15 @@ pub struct RuleVerdict {
     pub direction: Option<Direction>,
     /// What was sold was delivered, by the rule.
     pub kept: bool,
+    /// Of availability: what it is judged by.
+    pub availability: Option<Availability>,
+}
+
+/// A share of the time without an outage, in parts per million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Availability {
+    /// As it was sold.
+    pub sold_ppm: u32,
+    /// As it was measured.
+    pub delivered_ppm: u32,
 }

@@ -23,7 +23,7 @@ use super::words::{Proof, Sheet};
 use super::{Statement, base64};
 
 /// The payload's format.
-const FORMAT: &str = "hearth-statement-2";
+const FORMAT: &str = "hearth-statement-3";
 /// DER of an Ed25519 public key up to the key itself (RFC 8410).
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 

@@ -292,7 +292,7 @@ fn whole(value: &serde_json::Value) -> bool {
 fn what_is_signed_is_canonical() {
     let sealed = Sealed::plain(samples::bad().statement.clone(), Lang::EN);
     let payload = sealed.payload();
-    assert!(payload.starts_with("{\"format\":\"hearth-statement-2\",\"language\":\"en\","));
+    assert!(payload.starts_with("{\"format\":\"hearth-statement-3\",\"language\":\"en\","));
     let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
     assert!(whole(&value), "there are no fractions in it");
     assert_eq!(Sealed::open(&payload, None).unwrap(), sealed);

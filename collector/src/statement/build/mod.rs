@@ -225,7 +225,7 @@ impl Statement {
             headline: verdicts::headline(&verdicts, &time),
             does_not_show: does_not_show(history, ledger, profile, &time),
             promised: parts::promised(home, &links),
-            rules: parts::rules(promises),
+            rules: parts::rules(promises, home),
             verdicts,
             time,
             incidents: all.into_iter().take(MOST_INCIDENTS).map(|i| incident(i, ledger)).collect(),

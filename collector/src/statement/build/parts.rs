@@ -3,13 +3,13 @@
 use hearth_proto::{ProbeKind, TestKind};
 
 use super::super::{
-    LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart, RuleVerdict,
-    SpeedPart, TestsPart,
+    Availability, LinkActivity, LinkPart, LoadedPart, Percentiles, Promised, PromisedWhat, RttPart,
+    RuleVerdict, SpeedPart, TestsPart,
 };
 use super::verdicts::{range, share_ppm};
 use crate::homes::{Home, Sold, SoldSpeed};
 use crate::profile::{LinkProfile, LoadedProfile, Profile, RttProfile};
-use crate::promise::{Outcome, Promises, Rule};
+use crate::promise::{Outcome, Promises, Rule, Verdict};
 use crate::report::figure::Figure;
 
 fn whole(figure: &Figure, scale: f64) -> Option<u64> {
@@ -159,7 +159,7 @@ fn sold_on(plan: &Sold, link: Option<usize>, links: &[LinkPart]) -> Vec<Promised
 /// The rules that come to a verdict, one per link, rule and direction. BEAD's is a
 /// funded operator's duty to its programme, and its halves may break apart: it is no
 /// customer's promise.
-pub(super) fn rules(promises: &Promises) -> Vec<RuleVerdict> {
+pub(super) fn rules(promises: &Promises, home: &Home) -> Vec<RuleVerdict> {
     let judged = promises
         .verdicts
         .iter()
@@ -170,8 +170,21 @@ pub(super) fn rules(promises: &Promises) -> Vec<RuleVerdict> {
             rule: v.rule,
             direction: v.direction,
             kept: v.outcome == Outcome::Kept,
+            availability: availability(v, home),
         })
         .collect()
+}
+
+fn availability(verdict: &Verdict, home: &Home) -> Option<Availability> {
+    if verdict.rule != Rule::Sla {
+        return None;
+    }
+    let sold = home.sold(verdict.link.link.as_str())?.availability_percent?;
+    let delivered = verdict.evidence.first()?.found.measured()?.value;
+    Some(Availability {
+        sold_ppm: (sold * 1e4).round() as u32,
+        delivered_ppm: share_ppm(delivered),
+    })
 }
 
 pub(super) fn promised(home: &Home, links: &[LinkPart]) -> Vec<Promised> {

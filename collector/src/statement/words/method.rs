@@ -199,8 +199,18 @@ impl Words<'_> {
             Rule::OfcomMidday => "rule-ofcom-midday",
             Rule::Sla => "rule-sla",
         });
-        let id = if r.kept { "rule-kept" } else { "rule-broken" };
-        self.say(id, &[("what", of.into()), ("rule", rule.into())])
+        let mut args = vec![("what", of.into()), ("rule", rule.into())];
+        let id = match (r.availability, r.kept) {
+            (None, true) => "rule-kept",
+            (None, false) => "rule-broken",
+            (Some(_), true) => "rule-kept-share",
+            (Some(_), false) => "rule-broken-share",
+        };
+        if let Some(of) = r.availability {
+            args.push(("sold", self.sold_share(of.sold_ppm).into()));
+            args.push(("delivered", self.percent(of.delivered_ppm).into()));
+        }
+        self.say(id, &args)
     }
 
     pub(super) fn promised(&self) -> Vec<String> {

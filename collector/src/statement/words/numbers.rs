@@ -52,6 +52,11 @@ impl Words<'_> {
         self.say("percent", &[("share", self.share(ppm).into())])
     }
 
+    /// A share as it was sold, to the last digit.
+    pub(super) fn sold_share(&self, ppm: u32) -> String {
+        self.say("percent", &[("share", self.decimal(u64::from(ppm / 10), 3).into())])
+    }
+
     /// A share of what was lost, to a hundredth and rounded up, so that only nothing
     /// is '0 %'.
     pub(super) fn loss(&self, ppm: u32) -> String {
