@@ -266,10 +266,11 @@ impl<'h> Told<'h> {
                         self.changes.iter().map(|c| by_events(ledger, run, c)).collect();
                     let down = edges.iter().filter_map(|e| e.0).max();
                     let up = edges.iter().filter_map(|e| e.1).min();
-                    // The first may be back before the last goes: then these are not
-                    // of one time without any, and the slots must do.
-                    let (down, up) =
-                        if down > up && up.is_some() { (None, None) } else { (down, up) };
+                    if down.zip(up).is_some_and(|(down, up)| down > up) {
+                        // One was back before the last went: within a slot, and yet the
+                        // home was never without any.
+                        return None;
+                    }
                     outage_edges(ledger, run, down, up, None)
                 }
                 IncidentKind::Degradation => slot_edges(ledger, run),
@@ -292,9 +293,9 @@ impl<'h> Told<'h> {
             if let [one] = segments[..] {
                 incident.segment = one;
             }
-            incident
+            Some(incident)
         };
-        Listed { incidents: kept.into_iter().map(incident).collect(), left_off }
+        Listed { incidents: kept.into_iter().filter_map(incident).collect(), left_off }
     }
 }
 

@@ -73,6 +73,18 @@ fn a_short_outage_within_a_minute_keeps_its_length() {
 }
 
 #[test]
+fn links_that_fail_one_after_the_other_within_a_slot_leave_the_home_none_without() {
+    let first = fttp().trouble(130_000, 145_000, What::Access);
+    let then = |from| five_g().trouble(from, 165_000, What::Access);
+    let apart = gaps(&Script::minutes(10, vec![first.clone(), then(150_000)]));
+    assert_eq!(apart.incidents.len(), 2);
+    assert!(apart.household_incidents.is_empty(), "{:?}", apart.household_incidents);
+    let over = gaps(&Script::minutes(10, vec![first, then(140_000)]));
+    let home = only(&over.household_incidents);
+    assert_eq!((home.start.at, home.length_ms), (START.plus(140_000), 5_000));
+}
+
+#[test]
 fn failing_together_is_unsaved_and_shared_only_over_five_incidents() {
     let both = |n: i64| {
         let fail = |link: ScriptLink| {
