@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hearth_proto::SeriesKey;
 
-use super::trials::TestsProfile;
+use super::trials::{P5, TestsProfile};
 use super::{DeliveredProfile, FrameworkScore, RttProfile};
 use crate::qoe::confidence::Confidence;
 use crate::qoe::parts::Parts;
@@ -179,7 +179,7 @@ pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
         behind("latency_ms", inputs.rtt_p95, |n| Confidence::of_percentile(n, 0.95)),
         behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.005)),
     ];
-    let words = format!("RTT p95 and loss from {from}; p5 of the tests' goodput");
+    let words = format!("RTT p95 and loss from {from}; p5 of the goodput of {P5} tests or more");
     scores.push(told("iqb, m-lab/iqb@dbd7401", "all use cases", whole, &behind_iqb, words));
 
     let aim = aim::score(&aim::Measured {

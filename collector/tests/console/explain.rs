@@ -109,5 +109,5 @@ async fn what_holds_a_home_down_is_in_the_list_the_gaps_and_the_scores() {
     }
     let profile = get(console.at, "/households/maple-17/profile").await.body;
     html::check(&profile, false);
-    assert!(profile.contains("latency_ms: ") || profile.contains("upload_mbps: "), "{profile}");
+    assert!(profile.contains("loaded_latency_increase_ms: "), "{profile}");
 }
