@@ -50,6 +50,9 @@ pub struct Estimate {
 const LEAST_OCTETS: u64 = 20_000;
 /// Error of the two instants that bound a run: clocks, wake-ups, lumps.
 const CLOCK_ERROR: f64 = 0.000_7;
+/// A full link that was seen for less time has no upper bound: a program that was slow for
+/// some milliseconds looks the same.
+const LEAST_FULL: f64 = 0.015;
 /// The spread of blocks is taken so many times, since they are few and alike.
 const SPREAD: f64 = 2.0;
 /// Nothing is surer than this.
@@ -159,7 +162,9 @@ impl Seen<'_> {
                 (clock + SPREAD * spread + held, Some(most))
             }
         };
-        let high = most.map(|most| most.max(bps * (1.0 + error))).filter(|_| error < 1.0);
+        let high = most
+            .map(|most| most.max(bps * (1.0 + error)))
+            .filter(|_| error < 1.0 && run.seconds() >= LEAST_FULL);
         let long = run.seconds() >= 4.0 * self.rtt && run.seconds() > 0.1;
         Some(Estimate {
             bps,

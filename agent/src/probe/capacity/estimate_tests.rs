@@ -46,6 +46,18 @@ fn a_link_that_fills_is_told_closely_and_surely() {
 }
 
 #[test]
+fn what_came_in_a_few_milliseconds_has_no_upper_bound() {
+    // 900 Mbit/s as a program takes them from a link that carries five times as much.
+    let of_program =
+        slow_start(900e6, 0.000_1, 800_000, |n| if n % 40 < 3 { 0.000_2 } else { 0.0 });
+    let found = of(&of_program, 0.000_1);
+    assert!(found.low_bps < 900e6 && found.high_bps.is_none(), "{found:?}");
+    assert_eq!(found.confidence, Confidence::Low);
+    // A link that is seen for longer has one.
+    assert!(of(&slow_start(200e6, 0.000_1, 800_000, |_| 0.0), 0.000_1).high_bps.is_some());
+}
+
+#[test]
 fn a_link_too_fast_to_fill_is_told_by_its_trains() {
     for (mbps, rtt) in [(100.0, 0.08), (300.0, 0.02), (300.0, 0.1)] {
         let found = of(&slow_start(mbps * 1e6, rtt, 800_000, |_| 0.0), rtt);
