@@ -8,10 +8,12 @@
 //! milliseconds, whatever its rate. Its congestion control is its system's own, as that of
 //! what the household sends is.
 
+mod ahead;
 mod shallow;
 
 use std::time::Duration;
 
+pub use ahead::Ahead;
 pub use shallow::{PORTION, Shallow};
 
 /// How long what waits may take to leave, at the connection's own rate.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use hearth_proto::load::{PORTION, SendDepth};
+use hearth_proto::load::{Ahead, PORTION, SendDepth};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -25,17 +25,15 @@ pub(super) struct Watched {
     began: Instant,
     depth: SendDepth,
     /// Read ahead of TLS, which asks for a record at a time; empty until it is worth it.
-    ahead: Vec<u8>,
-    start: usize,
-    end: usize,
+    ahead: Ahead,
 }
 
 impl Watched {
     /// Counts into `life`, and says there how large the frames of a download may be.
     pub(super) fn new(stream: TcpStream, life: Arc<Life>) -> io::Result<Self> {
         let depth = SendDepth::new(socket::prepare(&stream)?);
-        let (ahead, start, end) = Default::default();
-        let this = Self { stream, life, began: Instant::now(), depth, ahead, start, end };
+        let ahead = Ahead::default();
+        let this = Self { stream, life, began: Instant::now(), depth, ahead };
         this.hold_little()?;
         Ok(this)
     }
@@ -43,12 +41,6 @@ impl Watched {
     fn hold_little(&self) -> io::Result<()> {
         self.life.set_frame(self.depth.frame());
         socket::hold(&self.stream, self.depth.octets())
-    }
-
-    fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) {
-        let bytes = buf.remaining().min(self.end - self.start);
-        buf.put_slice(&self.ahead[self.start..self.start + bytes]);
-        self.start += bytes;
     }
 
     fn wrote(&mut self, bytes: usize) -> io::Result<usize> {
@@ -67,24 +59,11 @@ impl AsyncRead for Watched {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.start < this.end {
-            this.take_ahead(buf);
-            return Poll::Ready(Ok(()));
+        if this.ahead.is_off() && this.life.received() >= UPLOAD {
+            this.ahead.make_room(PORTION);
         }
-        if this.ahead.is_empty() && this.life.received() >= UPLOAD {
-            this.ahead = vec![0; PORTION];
-        }
-        if buf.remaining() >= this.ahead.len() {
-            let before = buf.filled().len();
-            let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-            this.life.has_received(buf.filled().len() - before);
-            return polled;
-        }
-        let mut ahead = ReadBuf::new(&mut this.ahead);
-        ready!(Pin::new(&mut this.stream).poll_read(cx, &mut ahead))?;
-        (this.start, this.end) = (0, ahead.filled().len());
-        this.life.has_received(this.end);
-        this.take_ahead(buf);
+        let came = ready!(this.ahead.poll_read(&mut this.stream, cx, buf, usize::MAX))?;
+        this.life.has_received(came);
         Poll::Ready(Ok(()))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use hearth_proto::load::SendDepth;
+use hearth_proto::load::{Ahead, SendDepth};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -22,9 +22,7 @@ pub struct Counted {
     inner: TcpStream,
     meter: Arc<Meter>,
     /// Read ahead of a caller that reads in small pieces, as TLS does.
-    ahead: Vec<u8>,
-    start: usize,
-    end: usize,
+    ahead: Ahead,
     /// How many octets may come still, and may come in all.
     left: u64,
     allowed: u64,
@@ -55,7 +53,7 @@ pub const USUALLY_ALLOWED: u64 = 128 * 1024;
 impl Counted {
     pub(super) fn new(inner: TcpStream, meter: Arc<Meter>) -> Self {
         let (left, allowed) = (USUALLY_ALLOWED, USUALLY_ALLOWED);
-        Self { inner, meter, ahead: Vec::new(), start: 0, end: 0, left, allowed, held: None }
+        Self { inner, meter, ahead: Ahead::default(), left, allowed, held: None }
     }
 
     /// Lets so many octets come in all, TLS and headers included; more are an error
@@ -88,9 +86,7 @@ impl Counted {
     /// Reads up to so many octets at once, where the caller asks for fewer: fewer
     /// system calls under load.
     pub fn read_ahead(&mut self, octets: usize) {
-        if self.start == self.end {
-            self.ahead = vec![0; octets];
-        }
+        self.ahead.make_room(octets);
     }
 
     /// Makes closing abort the connection (RST), so that what is still queued is
@@ -140,12 +136,6 @@ impl Counted {
         }
         Ok(())
     }
-
-    fn take_ahead(&mut self, buffer: &mut ReadBuf<'_>) {
-        let n = buffer.remaining().min(self.end - self.start);
-        buffer.put_slice(&self.ahead[self.start..self.start + n]);
-        self.start += n;
-    }
 }
 
 impl Drop for Counted {
@@ -161,25 +151,10 @@ impl AsyncRead for Counted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.start < this.end {
-            this.take_ahead(buffer);
-            return Poll::Ready(Ok(()));
-        }
-        if buffer.remaining() >= this.ahead.len() {
-            let before = buffer.filled().len();
-            ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
-            return Poll::Ready(this.take_in(buffer.filled().len() - before));
-        }
         // One more than may come, to see that it came.
         let most = usize::try_from(this.left).unwrap_or(usize::MAX).saturating_add(1);
-        let most = most.min(this.ahead.len());
-        let mut ahead = ReadBuf::new(&mut this.ahead[..most]);
-        ready!(Pin::new(&mut this.inner).poll_read(cx, &mut ahead))?;
-        let came = ahead.filled().len();
-        this.take_in(came)?;
-        (this.start, this.end) = (0, came);
-        this.take_ahead(buffer);
-        Poll::Ready(Ok(()))
+        let came = ready!(this.ahead.poll_read(&mut this.inner, cx, buffer, most))?;
+        Poll::Ready(this.take_in(came))
     }
 }
 
