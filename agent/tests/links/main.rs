@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "these tests time what a real kernel does")]
 
+mod agent;
 mod bind;
 mod doctor;
 mod follow;

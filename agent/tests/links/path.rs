@@ -3,15 +3,15 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hearth_agent::run::{News, run};
+use hearth_agent::run::News;
 use hearth_agent::spool::{Spool, SpoolLimits};
 use hearth_proto::convert::decode_record;
 use hearth_proto::{BootId, EventKind, ProbeKind, Record};
-use tokio::sync::{mpsc, oneshot};
+
+use crate::agent::{Agent, Heard};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const TARGET: &str = "198.51.100.2";
@@ -93,29 +93,15 @@ pub(crate) async fn changes() -> Result<()> {
     Nets::ip("b", &format!("route add {TARGET}/32 via 198.51.100.10"))?;
     Nets::ip("c", "route add default via 198.51.100.1")?;
 
-    let state = tempfile::tempdir()?;
-    let text = format!(
-        "household = \"home-1\"\nagent = \"a\"\ncollector = \"http://127.0.0.1:9\"\n\
-         reflector = \"{TARGET}\"\nslot_ms = 1000\nstate_dir = \"{}\"",
-        state.path().display()
-    );
-    let config = hearth_agent::config::parse(&text, Path::new("agent.toml"), [])?;
-    let spool = config.spool_path.clone();
-    let (sender, mut news) = mpsc::unbounded_channel();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let tell = move |one: News| {
-        // Nobody may be left to hear the last of it.
-        let _ = sender.send(one);
-    };
-    let agent = tokio::spawn(run(config, Arc::new(tell), async {
-        let _ = stopped.await;
-    }));
-    answers(&mut news, 6).await.context("before")?;
+    let mut agent = Agent::start(&format!("reflector = \"{TARGET}\""))?;
+    let news = &mut agent.news;
+    answers(news, 6).await.context("before")?;
     Nets::ip("g", "route replace default via 203.0.113.5")?;
     // Nine in a row make a change, and a walk of three rounds makes sure of it.
-    answers(&mut news, 20).await.context("after")?;
-    let _ = stop.send(());
-    agent.await??;
+    answers(news, 20).await.context("after")?;
+    let spool = agent.spool.clone();
+    // Its spool is read once it has ended.
+    let (_, _state) = agent.stop().await?;
 
     let told = told(&spool).await?;
     let hops = |hops: &[&str]| -> Vec<Option<std::net::IpAddr>> {
@@ -129,7 +115,7 @@ pub(crate) async fn changes() -> Result<()> {
 }
 
 /// Waits until the first hop has answered `n` times.
-async fn answers(news: &mut mpsc::UnboundedReceiver<News>, mut n: u32) -> Result<()> {
+async fn answers(news: &mut Heard, mut n: u32) -> Result<()> {
     let waited = tokio::time::timeout(PATIENCE, async {
         while n > 0 {
             let one = news.recv().await.context("the agent ended")?;

@@ -18,12 +18,12 @@ use hearth_agent::probe::dns::Transport;
 use hearth_agent::probe::outlet::Outlet;
 use hearth_agent::probe::path::{self, Walker};
 use hearth_agent::probe::{dns, http, icmp, stamp, tcp};
-use hearth_agent::run::{News, run};
+use hearth_agent::run::News;
 use hearth_proto::{Cause, Family, ProbeKind, Purpose};
 use serde::{Deserialize, Serialize};
 use socket2::Type;
-use tokio::sync::{mpsc, oneshot};
 
+use crate::agent::Agent;
 use crate::services;
 
 const VARIABLE: &str = "HEARTH_TEST_SENDER";
@@ -245,31 +245,19 @@ impl Asker {
 
 /// The agent itself, on one of the links, until each of its probes is answered.
 async fn whole_run(job: &Job) -> Result<u32> {
-    let state = tempfile::tempdir()?;
     let target = job.target;
     let host = if target.is_ipv4() { target.to_string() } else { format!("[{target}]") };
     let (stamp, dns, http) = (services::STAMP, services::DNS, services::HTTP);
     let mut text = format!(
-        "household = \"home-1\"\nagent = \"a\"\ncollector = \"http://127.0.0.1:9\"\n\
-         reflector = \"{host}:{stamp}\"\nresolvers = [\"{host}:{dns}\"]\n\
+        "reflector = \"{host}:{stamp}\"\nresolvers = [\"{host}:{dns}\"]\n\
          targets = [\"{host}:{http}\", \"http://{host}:{http}/\"]\n\
-         slot_ms = 1000\ninterval_ms = 200\nslow_interval_ms = 1000\nstate_dir = \"{}\"\n",
-        state.path().display()
+         interval_ms = 200\nslow_interval_ms = 1000\n"
     );
     for link in &job.links {
         let enabled = *link == job.interface;
         writeln!(text, "[[link]]\ninterface = \"{link}\"\nenabled = {enabled}")?;
     }
-    let config = hearth_agent::config::parse(&text, std::path::Path::new("agent.toml"), [])?;
-    let (sender, mut news) = mpsc::unbounded_channel();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let tell = move |one: News| {
-        // Nobody may be left to hear the last of it.
-        let _ = sender.send(one);
-    };
-    let agent = tokio::spawn(run(config, Arc::new(tell), async {
-        let _ = stopped.await;
-    }));
+    let mut agent = Agent::start(&text)?;
     let mut wanted = vec![
         ProbeKind::Stamp,
         ProbeKind::Hop,
@@ -280,7 +268,7 @@ async fn whole_run(job: &Job) -> Result<u32> {
     let (mut answered, mut failed) = (0, Vec::new());
     let heard = tokio::time::timeout(PATIENCE, async {
         while !wanted.is_empty() {
-            match news.recv().await.context("the agent ended")? {
+            match agent.news.recv().await.context("the agent ended")? {
                 News::Probed { series, outcome: Ok(_), .. } => {
                     answered += 1;
                     wanted.retain(|kind| *kind != series.probe);
@@ -297,7 +285,6 @@ async fn whole_run(job: &Job) -> Result<u32> {
     if heard.is_err() {
         bail!("{wanted:?} were never answered; {failed:?}");
     }
-    let _ = stop.send(());
-    agent.await??;
+    agent.stop().await?;
     Ok(answered)
 }
