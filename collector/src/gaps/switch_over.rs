@@ -83,14 +83,16 @@ impl SwitchOvers {
                 *own[place].get_or_insert(0) += switch_over.answered_after_ms;
             }
         }
-        let median_ms = self.median_ms();
-        let lost = |(run, own): (&Run, &Option<u64>)| {
-            Some(own.or(median_ms)?.min(run.bad as u64 * slot_ms as u64))
+        let lost = |median_ms: u64| {
+            let of = |(run, own): (&Run, &Option<u64>)| {
+                own.unwrap_or(median_ms).min(run.bad as u64 * slot_ms as u64)
+            };
+            rescues.iter().zip(&own).map(of).sum()
         };
         Rescues {
             times: rescues.len() as u64,
             timed: own.iter().flatten().count() as u64,
-            switch_over_ms: rescues.iter().zip(&own).map(lost).sum::<Option<u64>>(),
+            switch_over_ms: self.median_ms().map(lost),
         }
     }
 
