@@ -55,10 +55,15 @@ impl Dozing {
         self.is_mobile.store(is_mobile, Ordering::Relaxed);
     }
 
+    /// Whether it is, as it was last set.
+    pub(super) fn is_mobile(&self) -> bool {
+        self.is_mobile.load(Ordering::Relaxed)
+    }
+
     /// Whether the radio is idle at `now`. It has to be asked each second or so, or
     /// it takes a packet for as new as the question.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        if !self.is_mobile.load(Ordering::Relaxed) {
+        if !self.is_mobile() {
             return false;
         }
         let mut read = lock(&self.read);

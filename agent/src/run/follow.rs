@@ -175,7 +175,7 @@ impl Run {
         let name = link.name.clone();
         let (measures, detail) =
             self.shared.memory.with(|kept| (kept.measures(&name), kept.account(&name).detail()));
-        let (settings, told) = watch::channel(Settings { measures, detail });
+        let (settings, told) = watch::channel(Settings { measures, detail, ..Settings::default() });
         let started = link::start(self.shared.clone(), link, told, self.timeline, noticed);
         self.desks.add(name.clone(), started.desk.clone());
         let (tests, testing) = heavy::start(self.shared.clone(), started.desk);
