@@ -70,9 +70,16 @@ impl Costs {
                 changed.push((name.clone(), report.detail));
             }
             let day = now.0.div_euclid(DAY_MS);
-            let last = self.told.insert(name, day);
+            let last = self.told.insert(name.clone(), day).filter(|last| *last != day);
+            if let Some(last) = last.map(|last| UnixMs(last * DAY_MS)).filter(|last| {
+                is_dated(*last) && is_dated(now) && Month::of(*last) != Month::of(now)
+            }) {
+                // What that month came to in the end.
+                let whole = self.memory.with(|kept| kept.account(&name).report(name, limit, last));
+                recorder.event(now, EventKind::Budget(whole)).await;
+            }
             // On the first day there is nothing to tell yet but a change.
-            if change || (is_dated(now) && last.is_some_and(|last| last != day)) {
+            if change || (is_dated(now) && last.is_some()) {
                 recorder.event(now, EventKind::Budget(report)).await;
             }
         }
