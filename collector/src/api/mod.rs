@@ -25,7 +25,8 @@ use serde::Serialize;
 
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs};
+use crate::console::pairs::{Instant, Query, Ranged, RangedTables};
+use crate::console::query::Home;
 use crate::console::source::Examined;
 use crate::explain::{Asked, HomeAt};
 use crate::export::household;
@@ -54,7 +55,7 @@ pub fn routes() -> Router<ConsoleState> {
 async fn part<T: Serialize + Send + 'static>(
     state: ConsoleState,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
     part: impl FnOnce(Examined) -> T + Send + 'static,
 ) -> Result<Json<T>, Failure> {
     let range = state.range(&id, &pairs).await?;
@@ -65,7 +66,7 @@ async fn part<T: Serialize + Send + 'static>(
 async fn report(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::report::Report>, Failure> {
     part(state, home, pairs, |e| e.report).await
 }
@@ -73,7 +74,7 @@ async fn report(
 async fn profile(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::profile::Profile>, Failure> {
     let Home(id) = home;
     let range = state.range(&id, &pairs).await?;
@@ -84,7 +85,7 @@ async fn profile(
 async fn remedies(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::remedies::Remedies>, Failure> {
     part(state, home, pairs, |e| e.report.remedies).await
 }
@@ -92,7 +93,7 @@ async fn remedies(
 async fn gaps(
     State(state): State<ConsoleState>,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<RangedTables>,
 ) -> Result<Response, Failure> {
     let export = Export::of(&pairs)?;
     let range = state.range(&id, &pairs).await?;
@@ -111,7 +112,7 @@ async fn gaps(
 async fn statement(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::statement::Statement>, Failure> {
     part(state, home, pairs, |e| e.report.statement).await
 }
@@ -119,7 +120,7 @@ async fn statement(
 async fn explain(
     State(state): State<ConsoleState>,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Instant>,
 ) -> Result<Json<HomeAt>, Failure> {
     let asked = Asked::of(&pairs);
     Ok(Json(state.blocking(move |s| Ok(s.explain(&id, &asked)?.0)).await?))
@@ -128,7 +129,7 @@ async fn explain(
 async fn ledger_cells(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<ledger::Cells>, Failure> {
     part(state, home, pairs, |e| ledger::Cells::of(&e.ledger)).await
 }

@@ -27,6 +27,14 @@ pub enum Failure {
         /// What is accepted.
         accepted: String,
     },
+    /// A key in the address that it does not take.
+    #[error("the key {key:?} is not accepted here: {}", takes(.accepted))]
+    Key {
+        /// As it came.
+        key: String,
+        /// Those that it takes.
+        accepted: Vec<&'static str>,
+    },
     /// No such household.
     #[error("household {0} is not known here")]
     UnknownHousehold(HouseholdId),
@@ -63,6 +71,11 @@ pub enum Failure {
     Internal(String),
 }
 
+/// The keys that an address takes.
+fn takes(keys: &[&str]) -> String {
+    if keys.is_empty() { "no key is".to_owned() } else { format!("one of {}", keys.join(", ")) }
+}
+
 impl Failure {
     /// With the whole chain of causes.
     pub fn internal(error: &dyn std::error::Error) -> Self {
@@ -71,7 +84,7 @@ impl Failure {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Value { .. } => StatusCode::BAD_REQUEST,
+            Self::Value { .. } | Self::Key { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownHousehold(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -85,6 +98,7 @@ impl Failure {
     fn title(&self) -> &'static str {
         match self {
             Self::Value { .. } => "That value is not accepted",
+            Self::Key { .. } => "That key is not accepted",
             Self::UnknownHousehold(_) => "No such household",
             Self::NoPage(_) => "No such page",
             Self::Method(_) => "Not possible here",
@@ -99,8 +113,9 @@ impl Failure {
     fn problem(&self, instance: &str) -> Response {
         let (field, value, accepted) = match self {
             Self::Value { field, value, accepted } => {
-                (Some(*field), Some(value.as_str()), Some(accepted.as_str()))
+                (Some(*field), Some(value.as_str()), Some(accepted.clone()))
             }
+            Self::Key { key, accepted } => (Some(key.as_str()), None, Some(takes(accepted))),
             _ => (None, None, None),
         };
         let body = Problem {
@@ -148,11 +163,11 @@ struct Problem<'a> {
     detail: String,
     instance: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
+    field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<&'a str>,
+    accepted: Option<String>,
 }
 
 #[derive(Template)]

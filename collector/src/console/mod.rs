@@ -3,7 +3,7 @@
 //! Read in this order: this file (routes, life), [`source`] (from store and
 //! judge to what is shown), [`now`] (the state now, in words), [`held`] (what held
 //! cells down), [`board`] (the state of all homes), [`surveys`] (roll-ups over them),
-//! `pages/` (one file per page), [`strip`] and [`look`] (how states are drawn), [`query`], [`failure`], [`headers`] and [`theme`]
+//! `pages/` (one file per page), [`strip`] and [`look`] (how states are drawn), [`pairs`], [`query`], [`failure`], [`headers`] and [`theme`]
 //! (what comes in, what is refused, what guards it). Nothing is loaded from
 //! elsewhere, and there is no script.
 
@@ -14,6 +14,7 @@ pub mod held;
 pub mod look;
 pub mod now;
 pub mod pages;
+pub mod pairs;
 pub mod query;
 pub mod source;
 pub mod strip;

@@ -1,13 +1,14 @@
 //! What pages and API read from an address: every value is parsed into a type
 //! that can't be wrong, or refused by name.
 
-use axum::extract::{FromRequestParts, Path, Query, RawPathParams};
+use axum::extract::{FromRequestParts, Path, RawPathParams};
 use axum::http::request::Parts;
 use hearth_proto::{HouseholdId, UnixMs};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::failure::Failure;
+use super::pairs::Pairs;
 use super::surveys;
 use crate::explain::{Asked, instant};
 use crate::history::Span;
@@ -33,30 +34,6 @@ const LONGEST: i64 = (31 * 24 + 1) * HOUR;
 /// Households on one page.
 pub const PAGE: usize = 50;
 const LONGEST_TEXT: usize = 63;
-
-/// An address's query, as pairs: the last of a name counts.
-#[derive(Debug, Clone, Default)]
-pub struct Pairs(Vec<(String, String)>);
-
-impl<S: Sync> FromRequestParts<S> for Pairs {
-    type Rejection = Failure;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Query::try_from_uri(&parts.uri).map(|Query(pairs)| Self(pairs)).map_err(|_| {
-            Failure::Value {
-                field: "query",
-                value: parts.uri.query().unwrap_or_default().to_owned(),
-                accepted: "name=value pairs joined by '&'".to_owned(),
-            }
-        })
-    }
-}
-
-impl Pairs {
-    /// The value of `name`; an empty one counts as absent, as forms send it.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|p| p.0 == name).map(|p| p.1.trim()).filter(|v| !v.is_empty())
-    }
-}
 
 impl Asked {
     /// From `at=`, `activity=` and `link=`.
@@ -310,7 +287,7 @@ mod tests {
     const NOW: UnixMs = UnixMs(1_764_000_000_000);
 
     fn pairs(given: &[(&str, &str)]) -> Pairs {
-        Pairs(given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        given.into()
     }
 
     fn range(given: &[(&str, &str)]) -> Result<Range, Failure> {

@@ -6,6 +6,7 @@ mod explain;
 mod homes;
 mod html;
 mod http;
+mod keys;
 mod measured;
 mod orders;
 mod printed;

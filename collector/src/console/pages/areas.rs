@@ -12,7 +12,8 @@ use super::{Chrome, Tab, render};
 use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
-use crate::console::query::{AreasQuery, Pairs};
+use crate::console::pairs::{Areas, Query};
+use crate::console::query::AreasQuery;
 use crate::console::surveys::{Drawn, RANGES};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
@@ -96,7 +97,7 @@ struct ActivityRow {
 pub(in crate::console) async fn areas(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
-    pairs: Pairs,
+    pairs: Query<Areas>,
 ) -> Result<Html<String>, Failure> {
     let catalogue = state.catalogue.clone();
     let query = AreasQuery::of(&pairs, &catalogue)?;

@@ -33,7 +33,8 @@ use axum::response::Html;
 
 use super::ConsoleState;
 use super::failure::Failure;
-use super::query::{Pairs, Range};
+use super::pairs::Pairs;
+use super::query::Range;
 use super::source::Examined;
 use super::theme::Theme;
 use crate::history::Span;

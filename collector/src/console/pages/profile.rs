@@ -11,7 +11,8 @@ use super::week::WeekView;
 use super::{Chrome, help, home, judged_by, week};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::pairs::{Query, Ranged};
+use crate::console::query::{Home, Range};
 use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
@@ -79,7 +80,7 @@ pub(in crate::console) async fn profile(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Html<String>, Failure> {
     let page = move |_: &ConsoleState, home: &Examined, range: &Range, at: &Clock| {
         page(&home.report, range, at, theme)
