@@ -1,5 +1,5 @@
 //! The JSON API, version 1: the judge's reports as they are, the list, and
-//! orders, which alone need a token.
+//! orders, which alone need a token. A promise is sent to be replayed, and changes nothing.
 //!
 //! It is for the operator's NOC, as the console is, and listens on loopback by default:
 //! a home's reports name what it does and needs whether or not it agreed that product
@@ -14,12 +14,13 @@ mod homes;
 mod ledger;
 mod orders;
 mod product;
+mod promise;
 
 pub use orders::Noc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
@@ -40,11 +41,14 @@ pub fn routes() -> Router<ConsoleState> {
         .route("/api/v1/product/households", get(product::homes))
         .route("/api/v1/product/households/{household}/profile", get(product::profile))
         .route("/api/v1/product/households/{household}/remedies", get(product::remedies))
+        .route("/api/v1/promise", post(promise::noc))
+        .route("/api/v1/product/promise", post(promise::product))
         .route("/api/v1/households", get(homes::homes))
         .route("/api/v1/households/{household}", get(report))
         .route("/api/v1/households/{household}/profile", get(profile))
         .route("/api/v1/households/{household}/remedies", get(remedies))
         .route("/api/v1/households/{household}/gaps", get(gaps))
+        .route("/api/v1/households/{household}/promises", get(promises))
         .route("/api/v1/households/{household}/statement", get(statement))
         .route("/api/v1/households/{household}/ledger", get(ledger_cells))
         .route("/api/v1/households/{household}/explain", get(explain))
@@ -107,6 +111,14 @@ async fn gaps(
         (Some(export), Some(tables), _) => export.answer(&name, &tables),
         (_, _, gaps) => Ok(Json(gaps).into_response()),
     }
+}
+
+async fn promises(
+    State(state): State<ConsoleState>,
+    home: Home,
+    pairs: Query<Ranged>,
+) -> Result<Json<serde_json::Value>, Failure> {
+    part(state, home, pairs, |e| e.report.headed("promises", &e.report.promises)).await
 }
 
 async fn statement(

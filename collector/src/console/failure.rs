@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::pages::Chrome;
 use super::theme::Theme;
+use crate::qoe::Refusal;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,17 @@ pub enum Failure {
         /// What is accepted.
         accepted: String,
     },
+    /// What was sent, with all that is wrong in it.
+    #[error("{why}")]
+    Refused {
+        /// What is wrong, as text.
+        why: String,
+        /// Each value refused; empty where it can't be read at all.
+        refusals: Vec<Refusal>,
+    },
+    /// More than is worked on while somebody waits.
+    #[error("{0}")]
+    TooMuch(String),
     /// A key in the address that it does not take.
     #[error("the key {key:?} is not accepted here: {}", takes(.accepted))]
     Key {
@@ -42,7 +54,7 @@ pub enum Failure {
     #[error("there is nothing at {0}")]
     NoPage(String),
     /// The page is there, not with this method.
-    #[error("{0} is not possible here: use GET")]
+    #[error("{method} is not possible here: use {other}", method = .0, other = instead(.0))]
     Method(Method),
     /// What nobody may here.
     #[error("{0}")]
@@ -71,6 +83,11 @@ pub enum Failure {
     Internal(String),
 }
 
+/// The method of those routes that do not take this one.
+fn instead(method: &Method) -> Method {
+    if [Method::GET, Method::HEAD].contains(method) { Method::POST } else { Method::GET }
+}
+
 /// The keys that an address takes.
 fn takes(keys: &[&str]) -> String {
     if keys.is_empty() { "no key is".to_owned() } else { format!("one of {}", keys.join(", ")) }
@@ -84,7 +101,8 @@ impl Failure {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Value { .. } | Self::Key { .. } => StatusCode::BAD_REQUEST,
+            Self::Value { .. } | Self::Key { .. } | Self::Refused { .. } => StatusCode::BAD_REQUEST,
+            Self::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownHousehold(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -99,6 +117,8 @@ impl Failure {
         match self {
             Self::Value { .. } => "That value is not accepted",
             Self::Key { .. } => "That key is not accepted",
+            Self::Refused { .. } => "What was sent is not accepted",
+            Self::TooMuch(_) => "Too much at once",
             Self::UnknownHousehold(_) => "No such household",
             Self::NoPage(_) => "No such page",
             Self::Method(_) => "Not possible here",
@@ -108,6 +128,12 @@ impl Failure {
             Self::NotYet { .. } => "Not yet",
             Self::Internal(_) => "The collector can't answer",
         }
+    }
+
+    fn refusals(&self) -> Vec<Wrong<'_>> {
+        let Self::Refused { refusals, .. } = self else { return Vec::new() };
+        let all = refusals.iter();
+        all.map(|r| Wrong { field: &r.path, value: &r.value, accepted: &r.accepted }).collect()
     }
 
     fn problem(&self, instance: &str) -> Response {
@@ -127,6 +153,7 @@ impl Failure {
             field,
             value,
             accepted,
+            refusals: self.refusals(),
         };
         let media = HeaderValue::from_static("application/problem+json");
         (self.status(), [(header::CONTENT_TYPE, media)], Json(body)).into_response()
@@ -168,6 +195,16 @@ struct Problem<'a> {
     value: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refusals: Vec<Wrong<'a>>,
+}
+
+/// One value of what was sent.
+#[derive(Serialize)]
+struct Wrong<'a> {
+    field: &'a str,
+    value: &'a str,
+    accepted: &'a str,
 }
 
 #[derive(Template)]

@@ -33,6 +33,8 @@ const SHORTEST: i64 = 15 * MINUTE;
 const LONGEST: i64 = (31 * 24 + 1) * HOUR;
 /// Households on one page.
 pub const PAGE: usize = 50;
+/// What a household is called.
+pub(crate) const HOUSEHOLD: &str = "1 to 63 characters of a-z, 0-9 and '-', not '-' at either end";
 const LONGEST_TEXT: usize = 63;
 
 impl Asked {
@@ -71,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Home {
         text.parse().map(Self).map_err(|_| Failure::Value {
             field: "household",
             value: text,
-            accepted: "1 to 63 characters of a-z, 0-9 and '-', not '-' at either end".to_owned(),
+            accepted: HOUSEHOLD.to_owned(),
         })
     }
 }

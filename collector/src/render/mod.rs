@@ -26,6 +26,7 @@ pub use gaps::gaps;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use promises::promises;
+pub(crate) use promises::{NOTHING_SOLD, found};
 pub use remedies::remedies;
 pub use simulation::simulation;
 pub use statement::statement;

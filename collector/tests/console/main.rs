@@ -13,6 +13,7 @@ mod printed;
 mod product;
 #[path = "../common/program.rs"]
 mod program;
+mod promises;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ async fn every_page_is_well_formed_and_guarded() {
         "/households?q=%3Cscript%3E%22%27%26".to_owned(),
     ];
     for house in &STREET {
-        for end in ["", "/profile", "/gaps", "/statement"] {
+        for end in ["", "/profile", "/gaps", "/promises", "/statement"] {
             pages.push(format!("/households/{}{end}", house.id));
         }
     }
