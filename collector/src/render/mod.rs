@@ -19,6 +19,7 @@ mod weekly;
 
 pub use crate::report::{compact_json, json};
 pub use areas::areas;
+pub(crate) use areas::beyond;
 pub use explain::explain;
 pub use figures::figure;
 pub(crate) use figures::points;
