@@ -181,6 +181,15 @@ async fn a_profile_says_when_it_works_and_what_would_help() {
         assert!(answer.body.contains(words), "{words}");
     }
     assert!(answer.body.contains("A mobile backup:"), "each remedy is named");
+    // The line was down from 12:45 to 13:00, and another link was up.
+    let (_, peaks) = answer.body.split_once("At the peaks").unwrap();
+    let (_, midday) = peaks.split_once("data-label=\"12:00–14:00\">").unwrap();
+    let midday = midday.split_once("</td>").unwrap().0;
+    let covered = "100 % of it measured, on 1 day<";
+    assert!(midday.contains(">100 %<") && midday.contains(covered), "{midday}");
+    let (_, in_use) = answer.body.split_once("data-label=\"Link in use\">").unwrap();
+    let in_use = in_use.split_once("</td>").unwrap().0;
+    assert!(in_use.contains("% of it measured") && !in_use.contains(">100 %<"), "{in_use}");
     let api = get(console.at, "/api/v1/households/maple-17/remedies").await.body;
     let remedies: serde_json::Value = serde_json::from_str(&api).unwrap();
     assert_eq!(remedies["remedies"].as_array().unwrap().len(), 6);
