@@ -76,7 +76,7 @@ pub(super) async fn console(k: u64) -> Console {
     tokio::spawn(run(listener, state, async {
         let _ = stopped.await;
     }));
-    Console { at, _folder: folder, _stop: stop }
+    Console { at, folder, _stop: stop }
 }
 
 /// The page, once the roll-up is there.

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 struct Console {
     at: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _stop: oneshot::Sender<()>,
 }
 
@@ -57,7 +57,7 @@ async fn console_for(ids: &[&str], noc: Noc) -> Console {
     tokio::spawn(run(listener, state, async {
         let _ = stopped.await;
     }));
-    Console { at, _folder: folder, _stop: stop }
+    Console { at, folder, _stop: stop }
 }
 
 async fn street() -> Console {

@@ -27,7 +27,7 @@ const SOLD: &str = "[[plan]]\nlink = \"wan0\"\nproduct = \"Fibre <250>\"\navaila
 #[tokio::test(flavor = "multi_thread")]
 async fn promises_are_shown_with_evidence_and_with_what_they_do_not_prove() {
     let console = console_of(&["maple-17", "rowan-9"]).await;
-    let folder = console._folder.path();
+    let folder = console.folder.path();
     printed_of(folder, &["home", "set", "maple-17", "-"], SOLD);
     let span = "from=2025-11-23T16:00:00Z&to=2025-11-24T16:00:00Z";
     let page = get(console.at, &format!("/households/maple-17/promises?{span}")).await;
@@ -86,7 +86,7 @@ async fn post(at: SocketAddr, target: &str, kind: &str, body: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promise_is_replayed_as_from_the_command_line() {
     let console = console(6).await;
-    let folder = console._folder.path();
+    let folder = console.folder.path();
     let toml = "application/toml";
     let args = ["promise", "-", "--from", "2025-11-24", "--to", "2025-11-25", "-k", "6", "--json"];
     let told = |more: &[&str]| -> Value {
