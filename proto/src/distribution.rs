@@ -313,7 +313,19 @@ fn put(out: &mut Vec<u8>, mut v: u64) {
     out.push(v as u8);
 }
 
+#[inline]
 fn take(rest: &mut &[u8]) -> Result<u64, DecodeError> {
+    match rest.split_first() {
+        // Nearly all are of one byte.
+        Some((&byte, tail)) if byte < 0x80 => {
+            *rest = tail;
+            Ok(u64::from(byte))
+        }
+        _ => take_long(rest),
+    }
+}
+
+fn take_long(rest: &mut &[u8]) -> Result<u64, DecodeError> {
     let mut v = 0_u64;
     for i in 0..10 {
         let (&byte, tail) = rest.split_first().ok_or(DecodeError::Truncated)?;
