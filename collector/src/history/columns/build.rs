@@ -47,7 +47,7 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
         own_tx_bytes: vec![0; slots],
         gateway_ms: vec![f32::NAN; slots],
         first_hop_ms: vec![f32::NAN; slots],
-        in_order: link.slots.is_sorted_by_key(|s| s.start),
+        in_order: link.in_order(),
         ..LinkColumns::default()
     };
     for column in [&mut c.far.p50_ms, &mut c.far.p95_ms, &mut c.far.p99_ms] {
@@ -75,8 +75,15 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
             c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
         }
     });
-    c.before_grid = link.slots.iter().filter(|s| s.start < grid.from).count();
-    c.last_record = link.slots.iter().map(|s| s.start).filter(|s| *s >= grid.from).max();
+    let before = |s: &LinkSlot| s.start < grid.from;
+    c.before_grid = if c.in_order {
+        link.slots.partition_point(before)
+    } else {
+        link.slots.iter().filter(|s| before(s)).count()
+    };
+    let last =
+        if c.in_order { link.slots.last() } else { link.slots.iter().max_by_key(|s| s.start) };
+    c.last_record = last.map(|s| s.start).filter(|start| *start >= grid.from);
     finish(&mut c, gathering);
     c
 }
