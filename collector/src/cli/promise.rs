@@ -1,5 +1,6 @@
 //! `promise`: history held against a proposed guarantee.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,20 +14,23 @@ use crate::homes::Audience;
 use crate::ledger::Ledger;
 use crate::over_homes::over_homes;
 use crate::promise::by_day::count_days;
-use crate::promise::guarantee::{self, Guarantee};
+use crate::promise::guarantee::{self, Guarantee, GuaranteeError, Scope};
 use crate::promise::hours::Stretch;
 use crate::promise::replay::{Counted, Replay, count};
 use crate::qoe::catalogue::Catalogue;
+use crate::qoe::reading::Refusal;
 use crate::render;
 use crate::report::days::local;
 use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::{HouseholdSummary, Store, StoreError};
 
 /// How many whole periods are replayed unless asked otherwise.
 const USUAL: i64 = 3;
 /// The most: a home's calendar is kept to in years, not in centuries.
 const MOST: usize = 400;
+/// How many names of links a refusal lists at most.
+const MOST_LINKS: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct PromiseArgs {
@@ -69,8 +73,8 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
         .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
     let periods = periods(args, &guarantee)?;
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
-    let mut households: Vec<HouseholdId> =
-        store.households()?.into_iter().map(|h| h.household).collect();
+    let known = store.households()?;
+    let mut households: Vec<HouseholdId> = known.iter().map(|h| h.household.clone()).collect();
     if let Some(unknown) = args.household.iter().find(|h| !households.contains(h)) {
         return Err(StoreError::UnknownHousehold(unknown.clone()).into());
     }
@@ -81,6 +85,11 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     let only = only.ok_or_else(|| CliError::Data(format!("{name}: the score can't be used")))?;
     for household in &args.household {
         args.audience.check(household, &store.home(household)?)?;
+    }
+    if let Scope::Named(link) = &guarantee.scope {
+        of_a_link(link, &name, &known, |household| {
+            Ok(households.contains(household) && args.audience.may_see(&store.home(household)?))
+        })?;
     }
     let work = Work {
         store: &store,
@@ -98,6 +107,36 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
         return print_json(&told);
     }
     print(&render::simulation(&told, &style(args.judge.zone())))
+}
+
+/// That a link of this name is in a home which `is_asked`: a promise of one that nobody
+/// has would only say that nothing was judged.
+fn of_a_link(
+    link: &str,
+    file: &str,
+    known: &[HouseholdSummary],
+    is_asked: impl Fn(&HouseholdId) -> Result<bool, StoreError>,
+) -> Result<(), CliError> {
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for home in known {
+        if is_asked(&home.household)? {
+            let links = home.agents.iter().flat_map(|agent| &agent.links);
+            names.extend(links.map(|info| info.link.as_str()));
+        }
+        if names.contains(link) {
+            return Ok(());
+        }
+    }
+    let shown: Vec<&str> = names.iter().copied().take(MOST_LINKS).collect();
+    let accepted = match names.len() - shown.len() {
+        _ if names.is_empty() => "a link of a home, and none has told of one yet".to_owned(),
+        0 => format!("a link of a home: {}", shown.join(", ")),
+        left => format!("a link of a home: {} and {left} more", shown.join(", ")),
+    };
+    let value = format!("{link:?}");
+    let refusals = vec![Refusal { path: "link".to_owned(), value, accepted }];
+    let error = GuaranteeError::Refused { file: file.to_owned(), refusals };
+    Err(CliError::Data(crate::error_chain(&error)))
 }
 
 fn periods(args: &PromiseArgs, guarantee: &Guarantee) -> Result<Vec<Stretch>, CliError> {
