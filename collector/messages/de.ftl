@@ -138,6 +138,8 @@ gist-rest = { $n ->
 time-measured = Gemessen
 time-unknown = Nicht gemessen
 time-excluded = Nicht gezählt
+time-excluded-all = { $time } auf allen Zugängen
+time-excluded-link = { $time } auf { $link }
 time-none = nichts
 
 heading-promised = Was Sie kauften, und was wir maßen
@@ -233,6 +235,7 @@ help-why-access-repair-cannot-say = Wir wissen nicht, wo die Fehler lagen.
 
 heading-left-out = Nicht gezählt
 left-out-line = { $period }, { $link }: { $why } (eingetragen von { $by })
+left-out-unheard = { $period }, { $link }: Nichts blieb ungezählt, denn ein Zugang dieses Namens wurde nie gemessen; { $why } (eingetragen von { $by })
 left-out-more = { $n ->
     [one] Eines mehr steht im Anhang.
    *[other] { $n } mehr stehen im Anhang.

@@ -140,6 +140,8 @@ gist-rest = { $n ->
 time-measured = Measured
 time-unknown = Not measured
 time-excluded = Left out
+time-excluded-all = { $time } on all links
+time-excluded-link = { $time } on { $link }
 time-none = none
 
 heading-promised = What you were sold, and what we measured
@@ -235,6 +237,7 @@ help-why-access-repair-cannot-say = We cannot tell where the faults were.
 
 heading-left-out = Left out
 left-out-line = { $period }, { $link }: { $why } (entered by { $by })
+left-out-unheard = { $period }, { $link }: nothing was left out, as we never saw a link of this name; { $why } (entered by { $by })
 left-out-more = { $n ->
     [one] One more is in the annex.
    *[other] { $n } more are in the annex.
