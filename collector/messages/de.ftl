@@ -244,6 +244,7 @@ left-out-more = { $n ->
 heading-not-shown = Was dies nicht zeigt
 not-shown-unknown = Für { $time } gibt es keine Daten. Diese Zeit gilt weder als gut noch als schlecht: Das Gerät, das misst, war vielleicht aus.
 not-shown-excluded = Nicht gezählt sind { $time }; die Gründe stehen dabei.
+not-shown-one-target = Für { $time } war einer der Punkte schlecht, zu denen wir messen, andere aber gut. Das liegt an ihm und zählt nicht gegen Ihre Zugänge.
 not-shown-few-days = Es sind weniger als zwei Tage. Darum zeigt es nicht, was üblich ist.
 not-shown-unproven = Wo Sie das Tempo nicht nutzten, das dies braucht, nahmen wir es als gegeben an: { $list }.
 not-shown-unproven-many = Wo Sie das Tempo nicht nutzten, das { $n } von { $all } Dingen brauchen, nahmen wir es als gegeben an.

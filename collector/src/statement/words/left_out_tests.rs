@@ -2,7 +2,7 @@
 
 use crate::history::{Exclusion, Span};
 use crate::homes::Home;
-use crate::scripted::{START, Script, ScriptLink};
+use crate::scripted::{START, Script, ScriptLink, What};
 use crate::statement::samples::Sample;
 use crate::statement::seal::Sealed;
 
@@ -74,5 +74,26 @@ fn an_exclusion_of_a_link_nobody_saw_says_that_it_left_nothing_out() {
         let (time, list) = said(&[out(Some("eth9"), 2)], lang);
         assert_eq!(time, none);
         assert!(list.contains("eth9") && list.contains(nothing), "{list}");
+    }
+}
+
+#[test]
+fn a_target_set_aside_is_said_not_to_count_against_the_links() {
+    let mut links = links();
+    let fixed = links.remove(0).trouble(HOUR, 2 * HOUR, What::ReflectorLoss(0.4));
+    links.insert(0, fixed);
+    let sample = Sample::new(Script::minutes(6 * 60, links).history(), Home::default());
+    for (lang, words) in [
+        ("en", "For 1 h one point that we test to was bad while others did well"),
+        ("de", "war einer der Punkte schlecht, zu denen wir messen, andere aber gut"),
+    ] {
+        let sheet = Sealed::plain(sample.statement.clone(), lang.parse().unwrap()).sheet();
+        let lines = sheet.not_shown.lines.join("\n");
+        assert!(lines.contains(words), "{lines}");
+        assert!(
+            sheet.rows.iter().all(|row| !format!("{row:?}").contains("eth0")),
+            "{:?}",
+            sheet.rows
+        );
     }
 }
