@@ -67,9 +67,8 @@ pub(super) fn set_aside(grid: &Grid, link: &LinkHistory, c: &mut LinkColumns) {
         let Some(found) = view.compare(c, &mut usual, slot) else { continue };
         let mut aside = found.aside;
         view.records(slot as i64, slot as i64, |_, record| {
-            let able = Far::all(record).filter(|far| far.supports_a_median());
-            let instead =
-                Far::first(able.filter(|far| found.able.iter().any(|k| *k == far.series.key)));
+            let able = Far::all(record).filter(Far::supports_a_median);
+            let instead = Far::first(able.filter(|far| found.able.contains(&far.series.key)));
             let Some(far) = instead else { return };
             let place = c.series.iter().position(|s| s.key == far.series.key);
             c.far.speak(slot, &far, place_of(place));
@@ -353,7 +352,9 @@ fn bad_slot(
         .map(|far| {
             let of_day = usual(&far.series.key);
             let times = (!far.series.after_idle).then_some(&far.series.distribution);
-            let least = times.and_then(|t| t.min_us()).map(|us| (f64::from(us) / 1000.0) as f32);
+            let least = times
+                .and_then(hearth_proto::Distribution::min_us)
+                .map(|us| (f64::from(us) / 1000.0) as f32);
             Counted {
                 key: far.series.key.clone(),
                 outcomes: Outcomes::of(&far, of_day.filter(|_| slow)),
