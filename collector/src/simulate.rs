@@ -1,6 +1,7 @@
 //! A proposed promise replayed over the homes of a store: one home at a time on each
 //! core, and what is kept of it are sums.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_proto::HouseholdId;
@@ -12,17 +13,20 @@ use crate::homes::{Audience, Home};
 use crate::ledger::Ledger;
 use crate::over_homes::over_homes;
 use crate::promise::by_day::count_days;
-use crate::promise::guarantee::Guarantee;
+use crate::promise::guarantee::{Guarantee, Scope};
 use crate::promise::hours::Stretch;
 use crate::promise::replay::{Counted, Replay, count};
 use crate::promise::simulation::Simulation;
 use crate::qoe::catalogue::Catalogue;
+use crate::qoe::reading::Refusal;
 use crate::store::{Store, StoreError};
 
 /// How many whole periods are replayed unless asked otherwise.
 const USUAL: i64 = 3;
 /// The most: a home's calendar is kept to in years, not in centuries.
 pub const MOST_PERIODS: usize = 400;
+/// How many names of links a refusal lists at most.
+const MOST_LINKS: usize = 20;
 
 /// Days that hold no whole period, or too many.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +67,9 @@ pub enum SimulateError {
     /// The activity's requirement can't be turned into one for that score.
     #[error("the score can't be used")]
     Score,
+    /// The link that the promise names is in none of the homes.
+    #[error("{0}")]
+    Link(Refusal),
     /// Whoever asked is gone.
     #[error("stopped before it was done")]
     Stopped,
@@ -92,16 +99,43 @@ struct Part {
 }
 
 impl<Z: Fn(&Home) -> TimeZone + Sync> Proposal<'_, Z> {
+    /// That a home which the audience may see has a link of the name promised: without,
+    /// nothing would be judged, and that reads as if nothing had been broken.
+    fn has_link(&self, store: &dyn Store) -> Result<(), SimulateError> {
+        let Scope::Named(link) = &self.guarantee.scope else { return Ok(()) };
+        let asked: BTreeSet<&HouseholdId> = self.households.iter().collect();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for home in store.households()?.into_iter().filter(|h| asked.contains(&h.household)) {
+            if self.audience.may_see(&store.home(&home.household)?) {
+                let links = home.agents.iter().flat_map(|agent| &agent.links);
+                names.extend(links.map(|info| info.link.as_str().to_owned()));
+            }
+            if names.contains(link) {
+                return Ok(());
+            }
+        }
+        let shown: Vec<&str> = names.iter().map(String::as_str).take(MOST_LINKS).collect();
+        let accepted = match names.len() - shown.len() {
+            _ if names.is_empty() => "a link of a home, and none has told of one yet".to_owned(),
+            0 => format!("a link of a home: {}", shown.join(", ")),
+            left => format!("a link of a home: {} and {left} more", shown.join(", ")),
+        };
+        let value = format!("{link:?}");
+        Err(SimulateError::Link(Refusal { path: "link".to_owned(), value, accepted }))
+    }
+
     /// Replays it, until it is done or `stop` is set.
     ///
     /// # Errors
-    /// Where a home can't be read, the score can't be used, or it was stopped.
+    /// Where a home can't be read, the score can't be used, no home has the link named, or
+    /// it was stopped.
     pub fn simulate(
         &self,
         store: &dyn Store,
         catalogue: &Catalogue,
         stop: &AtomicBool,
     ) -> Result<Simulation, SimulateError> {
+        self.has_link(store)?;
         let only = catalogue.only(&self.guarantee.activity, self.guarantee.score);
         let only = only.ok_or(SimulateError::Score)?;
         let begin = || Part {

@@ -198,6 +198,9 @@ fn replay(
             value: guarantee.score.map_or_else(String::new, |s| s.to_string()),
             accepted: e.to_string(),
         },
+        SimulateError::Link(refusal) => {
+            Failure::Refused { why: refusal.to_string(), refusals: vec![refusal] }
+        }
         SimulateError::Stopped => Failure::Internal(e.to_string()),
     })
 }

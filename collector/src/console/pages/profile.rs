@@ -189,12 +189,13 @@ fn link(l: &LinkProfile) -> LinkView {
     LinkView {
         label: l.link.label.clone(),
         place: format!(
-            "{}. Up {}, down {}, not known {}, left out {}.",
+            "{}. Up {}, down {}, not known {}, left out {}.{}",
             home::place(&l.link),
             length(time.up_ms),
             length(time.down_ms),
             length(time.unknown_ms),
-            length(time.excluded_ms)
+            length(time.excluded_ms),
+            time.set_aside_words().map_or_else(String::new, |aside| format!(" {aside}"))
         ),
         figures: [
             ("Up, of the time judged", Shown::of(&l.uptime)),
