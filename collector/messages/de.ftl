@@ -138,6 +138,8 @@ gist-rest = { $n ->
 time-measured = Gemessen
 time-unknown = Nicht gemessen
 time-excluded = Nicht gezählt
+time-excluded-all = { $time } auf allen Zugängen
+time-excluded-link = { $time } auf { $link }
 time-none = nichts
 
 heading-promised = Was Sie kauften, und was wir maßen
@@ -233,6 +235,7 @@ help-why-access-repair-cannot-say = Wir wissen nicht, wo die Fehler lagen.
 
 heading-left-out = Nicht gezählt
 left-out-line = { $period }, { $link }: { $why } (eingetragen von { $by })
+left-out-unheard = { $period }, { $link }: Nichts blieb ungezählt, denn ein Zugang dieses Namens wurde nie gemessen; { $why } (eingetragen von { $by })
 left-out-more = { $n ->
     [one] Eines mehr steht im Anhang.
    *[other] { $n } mehr stehen im Anhang.
@@ -241,6 +244,7 @@ left-out-more = { $n ->
 heading-not-shown = Was dies nicht zeigt
 not-shown-unknown = Für { $time } gibt es keine Daten. Diese Zeit gilt weder als gut noch als schlecht: Das Gerät, das misst, war vielleicht aus.
 not-shown-excluded = Nicht gezählt sind { $time }; die Gründe stehen dabei.
+not-shown-one-target = Für { $time } war einer der Punkte schlecht, zu denen wir messen, andere aber gut. Das liegt an ihm und zählt nicht gegen Ihre Zugänge.
 not-shown-few-days = Es sind weniger als zwei Tage. Darum zeigt es nicht, was üblich ist.
 not-shown-unproven = Wo Sie das Tempo nicht nutzten, das dies braucht, nahmen wir es als gegeben an: { $list }.
 not-shown-unproven-many = Wo Sie das Tempo nicht nutzten, das { $n } von { $all } Dingen brauchen, nahmen wir es als gegeben an.

@@ -140,6 +140,8 @@ gist-rest = { $n ->
 time-measured = Measured
 time-unknown = Not measured
 time-excluded = Left out
+time-excluded-all = { $time } on all links
+time-excluded-link = { $time } on { $link }
 time-none = none
 
 heading-promised = What you were sold, and what we measured
@@ -235,6 +237,7 @@ help-why-access-repair-cannot-say = We cannot tell where the faults were.
 
 heading-left-out = Left out
 left-out-line = { $period }, { $link }: { $why } (entered by { $by })
+left-out-unheard = { $period }, { $link }: nothing was left out, as we never saw a link of this name; { $why } (entered by { $by })
 left-out-more = { $n ->
     [one] One more is in the annex.
    *[other] { $n } more are in the annex.
@@ -243,6 +246,7 @@ left-out-more = { $n ->
 heading-not-shown = What this does not show
 not-shown-unknown = We have no data for { $time }. That time counts neither as good nor as bad: the box that tests may have been off.
 not-shown-excluded = We left out { $time }; the reasons are given.
+not-shown-one-target = For { $time } one point that we test to was bad while others did well. That is its own fault, so it does not count against your links.
 not-shown-few-days = It covers less than two days, so it does not show what is usual.
 not-shown-unproven = Where you did not use the speed needed for { $list }, we took it to be there.
 not-shown-unproven-many = Where you did not use the speed that { $n } of the { $all } uses need, we took it to be there.

@@ -1,6 +1,7 @@
 //! One instant of one home, explained: what each activity was judged on each link
 //! and anywhere, and why. It reads the slots around the instant, and those of the
-//! three days before that may have proved a throughput.
+//! three days before, which may have proved a throughput and tell what a target usually
+//! takes.
 
 use hearth_proto::{HouseholdId, UnixMs};
 use jiff::civil::DateTime;

@@ -31,6 +31,8 @@ pub(crate) enum What {
     SlowGateway(u32),
     /// The reflector alone loses this share; the other target answers.
     ReflectorLoss(f64),
+    /// The reflector alone is slower by so many ms.
+    ReflectorSlow(u32),
 }
 
 /// From and to in ms after the script's start.
@@ -221,7 +223,7 @@ impl Script {
                 ms * 1000 + (random.share() * f64::from(link.jitter_ms) * 1000.0) as u32
             };
             let mut slow = 0;
-            let mut slow_near = 0;
+            let (mut slow_near, mut reflector_slow) = (0, 0);
             let (mut loss, mut hop_loss) = (link.loss, 0.0);
             let (mut reflector, mut target, mut gateway, mut hop) =
                 (true, true, !link.mute_gateway, true);
@@ -236,12 +238,13 @@ impl Script {
                     What::AccessLoss(share) => (loss, hop_loss) = (share, share),
                     What::Slow(ms) => slow += ms,
                     What::SlowGateway(ms) => (slow, slow_near) = (slow + ms, slow_near + ms),
+                    What::ReflectorSlow(ms) => reflector_slow += ms,
                     What::ReflectorLoss(share) => reflector = random.share() >= share,
                 }
             }
             let far = link.rtt_ms + slow;
             let lost = random.share() < loss;
-            series[0].add(reflector && !lost, us(far, random), down);
+            series[0].add(reflector && !lost, us(far + reflector_slow, random), down);
             if (at / self.probe_every_ms) % 5 == 0 {
                 series[1].add(target && random.share() >= loss, us(far, random), down);
             }

@@ -193,6 +193,13 @@ fn a_breach_pays_exactly_what_the_promise_says() {
     let alone: Vec<&str> = weeks.iter().copied().chain(["--household", "home-1"]).collect();
     let (status, stderr) = refused(data, &alone, file);
     assert_eq!(status, Some(77), "{stderr}");
+    // A link that no home has is no reason to say that nothing was broken.
+    let of_link = |name: &str| file.replace("\"anywhere\"", &format!("\"link\"\nlink = {name:?}"));
+    let (status, stderr) = refused(data, &weeks, &of_link("fibre-9"));
+    assert_eq!(status, Some(65), "{stderr}");
+    assert!(stderr.contains("link: \"fibre-9\"; accepted: a link of a home: eth0"), "{stderr}");
+    let text = printed(data, &weeks, &of_link("eth0"));
+    assert!(text.contains("Would have"), "{text}");
     // The NOC counts all, and says that it is for the NOC.
     let noc = json(&["--for", "noc"]);
     assert_eq!(noc["whole"]["paid"].as_f64(), Some(13.0), "{noc:#}");

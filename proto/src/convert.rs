@@ -5,6 +5,7 @@
 mod enums;
 mod event;
 mod plan;
+mod quick;
 mod radio;
 mod slot;
 mod trial;
@@ -13,6 +14,7 @@ pub use plan::MAX_LINK_PLANS;
 use prost::Message;
 
 use crate::event::Record;
+use crate::ids::IdError;
 use crate::wire;
 
 /// The most octets an encoded record may have.
@@ -83,6 +85,14 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, RecordError> {
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(RecordError::Oversized(bytes.len()));
     }
+    if let Some(slot) = quick::slot(bytes) {
+        return Ok(Record::Slot(slot));
+    }
+    decode_any(bytes)
+}
+
+/// A record of any kind, whoever wrote it.
+fn decode_any(bytes: &[u8]) -> Result<Record, RecordError> {
     let record =
         wire::Record::decode(bytes).map_err(|e| RecordError::Malformed(e.to_string()))?.record;
     match record {
@@ -122,10 +132,9 @@ fn text(field: &str, value: String) -> Result<String, RecordError> {
 
 fn id<T>(field: &str, value: String) -> Result<T, RecordError>
 where
-    T: TryFrom<String>,
-    T::Error: std::fmt::Display,
+    T: TryFrom<String, Error = IdError>,
 {
-    T::try_from(value.clone()).map_err(|e| RecordError::field(field, value, e.to_string()))
+    T::try_from(value).map_err(|e| RecordError::field(field, &e.value, e.to_string()))
 }
 
 /// Wall times from 2020 to 2100: outside, the sender's clock was not yet set.

@@ -47,12 +47,14 @@ pub enum DecodeError {
     Inconsistent,
 }
 
+#[inline]
 fn bucket(us: u32) -> u16 {
     let shift = (32 - us.leading_zeros()).saturating_sub(SUB_BITS + 1);
     ((shift << SUB_BITS) + (us >> shift)) as u16
 }
 
 /// The bucket's least value and its width, in microseconds.
+#[inline]
 fn span(bucket: u16) -> (u32, u32) {
     let b = u32::from(bucket);
     if b < 2 * SUB {
@@ -63,12 +65,14 @@ fn span(bucket: u16) -> (u32, u32) {
 }
 
 /// The nearest rank of a percentile `q` of so many values.
+#[inline]
 fn rank(q: f64, count: u64) -> u64 {
     ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count)
 }
 
 /// The `nth` of a bucket's `n` values in microseconds, between the least and the
 /// greatest of all.
+#[inline]
 fn placed(bucket: u16, nth: u64, n: u32, (min_us, max_us): (u32, u32)) -> f64 {
     let (lo, width) = span(bucket);
     let place = (nth as f64 - 0.5) / f64::from(n);
@@ -157,21 +161,25 @@ impl Distribution {
     }
 
     /// How many values it holds.
+    #[inline]
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Whether it holds none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The least value in microseconds, exact.
+    #[inline]
     pub fn min_us(&self) -> Option<u32> {
         (self.count > 0).then_some(self.min_us)
     }
 
     /// The greatest value in microseconds, exact.
+    #[inline]
     pub fn max_us(&self) -> Option<u32> {
         (self.count > 0).then_some(self.max_us)
     }
@@ -313,7 +321,19 @@ fn put(out: &mut Vec<u8>, mut v: u64) {
     out.push(v as u8);
 }
 
+#[inline]
 fn take(rest: &mut &[u8]) -> Result<u64, DecodeError> {
+    match rest.split_first() {
+        // Nearly all are of one byte.
+        Some((&byte, tail)) if byte < 0x80 => {
+            *rest = tail;
+            Ok(u64::from(byte))
+        }
+        _ => take_long(rest),
+    }
+}
+
+fn take_long(rest: &mut &[u8]) -> Result<u64, DecodeError> {
     let mut v = 0_u64;
     for i in 0..10 {
         let (&byte, tail) = rest.split_first().ok_or(DecodeError::Truncated)?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[error("{what} {value:?} is not accepted: 1 to {max} characters of {accepted}")]
 pub struct IdError {
     what: &'static str,
-    value: String,
+    pub(crate) value: String,
     max: usize,
     accepted: &'static str,
 }

@@ -65,6 +65,7 @@ pub enum Role {
 
 impl Role {
     /// Whether an answer proves that the link carries traffic beyond the home.
+    #[inline]
     pub fn is_far(self) -> bool {
         matches!(self, Self::Reflector | Self::Target)
     }
@@ -117,6 +118,7 @@ impl Cause {
 
     /// Whether it is a loss: it left, and nothing came back that proves the path.
     /// A refusal is the target's, an error here is ours; neither is the link's.
+    #[inline]
     pub fn is_loss(self) -> bool {
         matches!(self, Self::Timeout | Self::Unreachable)
     }

@@ -90,27 +90,32 @@ pub struct Series {
 
 impl Series {
     /// All failures.
+    #[inline]
     pub fn failed(&self) -> u32 {
         self.failures.iter().map(|f| f.1).sum()
     }
 
     /// Failures of one cause.
+    #[inline]
     pub fn failed_by(&self, cause: Cause) -> u32 {
         self.failures.iter().filter(|f| f.0 == cause).map(|f| f.1).sum()
     }
 
     /// Probes lost on the path: see [`Cause::is_loss`].
+    #[inline]
     pub fn lost(&self) -> u32 {
         self.failures.iter().filter(|f| f.0.is_loss()).map(|f| f.1).sum()
     }
 
     /// Probes that say something of the path: answered or lost. The base of
     /// every loss ratio.
+    #[inline]
     pub fn tried(&self) -> u32 {
         self.answered() + self.lost()
     }
 
     /// Probes answered.
+    #[inline]
     pub fn answered(&self) -> u32 {
         self.sent - self.failed()
     }

@@ -15,11 +15,13 @@ pub struct UnixMs(pub i64);
 impl UnixMs {
     /// Later by `ms`, saturating.
     #[must_use]
+    #[inline]
     pub fn plus(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
     /// Milliseconds from `earlier` to this point; negative when it is later.
+    #[inline]
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -40,6 +42,7 @@ impl SlotLength {
     pub const MINUTE: Self = Self(60_000);
 
     /// The length in milliseconds.
+    #[inline]
     pub fn ms(self) -> u32 {
         self.0
     }

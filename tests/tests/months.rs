@@ -3,7 +3,7 @@
 
 use hearth_collector::gaps::{Incident, IncidentKind, Segment};
 use hearth_collector::homes::{Home, Sold};
-use hearth_collector::ledger::{Ledger, State};
+use hearth_collector::ledger::{Ledger, Limit, State};
 use hearth_collector::qoe::catalogue::Catalogue;
 use hearth_collector::remedies::{RemedyKind, Verdict};
 use hearth_collector::report::{Report, household_report};
@@ -189,7 +189,22 @@ fn power_cuts_are_silence_and_no_remedy_follows() {
 #[test]
 fn a_bad_reflector_is_no_fault_of_the_line() {
     let judged = judged(Kind::BadReflector);
-    judged.holds_incidents(IncidentKind::Degradation, Segment::Service);
+    // The first minutes alone, until the few connections to another target tell.
+    assert!(judged.long_incidents().is_empty(), "{:#?}", judged.long_incidents());
+    let within = judged.slots_within();
+    let call = judged.ledger.activities.iter().position(|a| a.id == "video-call").unwrap();
+    for link in 0..judged.ledger.links.len() {
+        let mut slots = judged.month.home.slots().zip(judged.ledger.column(link, call));
+        let bad = slots.by_ref().filter(|(slot, cell)| {
+            let meant = judged.times().any(|t| t.from <= slot.from && slot.to <= t.to);
+            meant && cell.state() == State::Degraded
+        });
+        let bad = bad.count() as u64;
+        assert!(bad * 20 < within, "link {link}: {bad} bad of {within}");
+        let cells = judged.ledger.column(link, call).iter();
+        let aside = cells.filter(|c| c.limit() == Limit::OneTarget).count() as u64;
+        assert!(aside * 10 > within * 9, "link {link}: {aside} set aside of {within}");
+    }
     judged.no_congestion();
     for kind in [
         RemedyKind::WifiPlacement,

@@ -63,7 +63,9 @@ impl Matrix {
         *self.cells.entry((knowable, truth.place, told)).or_default() += 1;
         let tally = if knowable { &mut self.known } else { &mut self.unknowable };
         tally.1 += 1;
-        tally.0 += u64::from(told == Told::of(truth.segment));
+        // A bad target that is set aside at once makes no incident: the link is not blamed.
+        let set_aside = truth.place == Place::Reflector && told == Told::NoIncident;
+        tally.0 += u64::from(told == Told::of(truth.segment) || (knowable && set_aside));
     }
 
     fn print(&self) {

@@ -5,6 +5,7 @@
 //! right one where that page was begun by this run, or is of before 2020.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hearth_proto::{BudgetReport, Detail, LinkName, Own, Purpose, TestKind, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,15 @@ impl Page {
     }
 }
 
+/// What a detail was decided under, beside what had been spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Terms {
+    /// The month's bound.
+    pub limit: Option<u64>,
+    /// The collector's plan.
+    pub plan: Option<u64>,
+}
+
 /// One link's ledger. As kept over restarts it is also serialised.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Account {
@@ -63,6 +73,8 @@ pub struct Account {
     detail: Detail,
     #[serde(default)]
     detail_since: UnixMs,
+    #[serde(default)]
+    terms: Terms,
     /// What was taken in of what the link's counters say.
     #[serde(skip)]
     taken: BTreeMap<Purpose, Own>,
@@ -175,16 +187,20 @@ impl Account {
         self.detail
     }
 
-    /// Since when.
-    pub fn detail_since(&self) -> UnixMs {
-        self.detail_since
+    /// For how long it has held, as far as that is a reason to keep it: what was decided in
+    /// another month, or under other terms, is none.
+    pub fn detail_held(&self, terms: Terms, now: UnixMs) -> Duration {
+        if terms != self.terms || Month::of(self.detail_since) != Month::of(now) {
+            return Duration::MAX;
+        }
+        Duration::from_millis(now.since(self.detail_since).max(0).cast_unsigned())
     }
 
     /// From now on so much is measured; whether that is a change.
-    pub fn set_detail(&mut self, detail: Detail, now: UnixMs) -> bool {
+    pub fn set_detail(&mut self, detail: Detail, terms: Terms, now: UnixMs) -> bool {
         let changes = self.detail != detail;
         if changes {
-            (self.detail, self.detail_since) = (detail, now);
+            (self.detail, self.terms, self.detail_since) = (detail, terms, now);
         }
         changes
     }
@@ -280,6 +296,22 @@ mod tests {
             let mut account = kept(&before);
             account.clock_stepped(NOVEMBER, NOVEMBER.plus(40 * DAY));
             assert_eq!(account.spent(NOVEMBER), 100);
+        }
+    }
+
+    #[test]
+    fn a_detail_is_held_only_in_its_month_and_under_its_terms() {
+        let terms = Terms { limit: Some(1_000), plan: Some(1) };
+        let mut account = Account::default();
+        assert!(account.set_detail(Detail::Alive, terms, NOVEMBER));
+        assert!(!account.set_detail(Detail::Alive, Terms::default(), NOVEMBER.plus(DAY)));
+        let account = kept(&account);
+        let held = |terms, now| account.detail_held(terms, now);
+        assert_eq!(held(terms, NOVEMBER.plus(7_000)), Duration::from_secs(7));
+        assert_eq!(held(terms, NOVEMBER.plus(-7_000)), Duration::ZERO);
+        assert_eq!(held(terms, NOVEMBER.plus(31 * DAY)), Duration::MAX);
+        for other in [Terms { limit: None, ..terms }, Terms { plan: Some(2), ..terms }] {
+            assert_eq!(held(other, NOVEMBER.plus(7_000)), Duration::MAX);
         }
     }
 

@@ -8,5 +8,5 @@ pub mod ledger;
 pub mod month;
 pub mod policy;
 
-pub use ledger::Account;
+pub use ledger::{Account, Terms};
 pub use month::Month;

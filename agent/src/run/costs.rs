@@ -12,6 +12,7 @@ use super::plan::{self, Settings};
 use super::recorder::Recorder;
 use super::undated::is_dated;
 use crate::budget::policy::{self, Rates};
+use crate::budget::{Account, Month, Terms};
 use crate::config::Config;
 
 /// So often the ledger takes in what was spent.
@@ -58,9 +59,10 @@ impl Costs {
             let rates = self.rates(config, &desk, settings, instant);
             desk.forecast.set(rates);
             let (change, report, spent) = self.memory.with(|kept| {
+                let plan = kept.plan.as_ref().map(|plan| plan.version);
                 let account = kept.account(&name);
                 account.take(desk.spending.by_purpose(), now);
-                let change = decide(account, limit, &rates, now);
+                let change = decide(account, Terms { limit, plan }, &rates, now);
                 (change, account.report(name.clone(), limit, now), account.spent(now))
             });
             save |= self.memory.should_write(&name, spent, limit);
@@ -68,9 +70,16 @@ impl Costs {
                 changed.push((name.clone(), report.detail));
             }
             let day = now.0.div_euclid(DAY_MS);
-            let last = self.told.insert(name, day);
+            let last = self.told.insert(name.clone(), day).filter(|last| *last != day);
+            if let Some(last) = last.map(|last| UnixMs(last * DAY_MS)).filter(|last| {
+                is_dated(*last) && is_dated(now) && Month::of(*last) != Month::of(now)
+            }) {
+                // What that month came to in the end.
+                let whole = self.memory.with(|kept| kept.account(&name).report(name, limit, last));
+                recorder.event(now, EventKind::Budget(whole)).await;
+            }
             // On the first day there is nothing to tell yet but a change.
-            if change || (is_dated(now) && last.is_some_and(|last| last != day)) {
+            if change || (is_dated(now) && last.is_some()) {
                 recorder.event(now, EventKind::Budget(report)).await;
             }
         }
@@ -113,22 +122,15 @@ impl Costs {
 }
 
 /// Whether the account's detail changes.
-fn decide(
-    account: &mut crate::budget::Account,
-    limit: Option<u64>,
-    rates: &Rates,
-    now: UnixMs,
-) -> bool {
+fn decide(account: &mut Account, terms: Terms, rates: &Rates, now: UnixMs) -> bool {
     // What is set aside for a test that runs is soon spent, or back.
     if account.is_testing() {
         return false;
     }
-    let present = account.detail();
-    let held = now.since(account.detail_since()).max(0);
-    let held = Duration::from_millis(held.cast_unsigned());
-    let rest = crate::budget::Month::of(now).left(now);
-    let detail = policy::detail(present, held, account.left(limit, now), rest, rates);
-    account.set_detail(detail, now)
+    let held = account.detail_held(terms, now);
+    let (left, rest) = (account.left(terms.limit, now), Month::of(now).left(now));
+    let detail = policy::detail(account.detail(), held, left, rest, rates);
+    account.set_detail(detail, terms, now)
 }
 
 fn per_hour(bytes: u64, over: Duration) -> u64 {
@@ -138,9 +140,31 @@ fn per_hour(bytes: u64, over: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use hearth_proto::TestKind;
+    use hearth_proto::{Own, TestKind};
 
     use super::*;
+
+    #[test]
+    fn a_new_month_and_other_terms_bring_detail_back_at_once() {
+        let rates = Rates([1; Detail::ALL.len()]);
+        let december = Month::of(UnixMs(1_762_000_000_000)).next().start();
+        let minutes = |minutes: i64| december.plus(minutes * 60_000);
+        let terms = Terms { limit: Some(1_000), plan: None };
+        let spent = Own { rx_bytes: 1_000, tx_bytes: 0 };
+        for (other, at, back) in [
+            (terms, minutes(-1), false),
+            (terms, minutes(0), true),
+            (Terms { limit: Some(2_000), ..terms }, minutes(-1), true),
+            (Terms { plan: Some(1), limit: Some(2_000) }, minutes(-1), true),
+        ] {
+            let mut account = Account::default();
+            account.take([(Purpose::Probes, spent)], minutes(-2));
+            assert!(decide(&mut account, terms, &rates, minutes(-2)));
+            assert_eq!(account.detail(), Detail::Alive);
+            assert_eq!(decide(&mut account, other, &rates, at), back, "{other:?} {at:?}");
+            assert_eq!(account.detail() == Detail::Full, back);
+        }
+    }
 
     #[test]
     fn a_rate_is_per_hour() {

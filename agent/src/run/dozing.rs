@@ -15,25 +15,40 @@ use crate::link::counters::Packets;
 /// the device; about 10 s is usual, 11.6 s was measured on LTE (Huang et al., 2012). A judgement of ours, on the side of the shorter.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
 
+/// A radio that was woken counts as idle until something is received by it, for so long at
+/// most: what is sent meanwhile waits for the promotion as well.
+const WAKES: Duration = Duration::from_secs(3);
+
 /// What is known of packets. Pure.
 #[derive(Debug, Default)]
 struct Doze {
-    last: Option<(u64, Instant)>,
+    last: Option<([u64; 2], Instant)>,
+    woken: Option<Instant>,
 }
 
 impl Doze {
-    /// The interface has carried so many packets at `now`; whether none of them came
-    /// for long. The first look can't tell.
-    fn look(&mut self, packets: u64, now: Instant) -> bool {
-        match self.last {
-            Some((known, moved)) if known == packets => {
-                now.saturating_duration_since(moved) >= IDLE_AFTER
-            }
-            _ => {
-                self.last = Some((packets, now));
-                false
-            }
+    /// The interface has received and sent so many packets at `now`; whether none of them
+    /// came for long, or none was received since. The first look can't tell.
+    fn look(&mut self, packets: [u64; 2], now: Instant) -> bool {
+        let Some((known, moved)) = self.last else {
+            self.last = Some((packets, now));
+            return false;
+        };
+        let was_idle = now.saturating_duration_since(moved) >= IDLE_AFTER;
+        if known == packets {
+            return was_idle || self.wakes(now);
         }
+        self.last = Some((packets, now));
+        if packets[0] != known[0] {
+            self.woken = None;
+        } else if was_idle {
+            self.woken = Some(now);
+        }
+        self.wakes(now)
+    }
+
+    fn wakes(&self, now: Instant) -> bool {
+        self.woken.is_some_and(|woken| now.saturating_duration_since(woken) < WAKES)
     }
 }
 
@@ -55,15 +70,20 @@ impl Dozing {
         self.is_mobile.store(is_mobile, Ordering::Relaxed);
     }
 
+    /// Whether it is, as it was last set.
+    pub(super) fn is_mobile(&self) -> bool {
+        self.is_mobile.load(Ordering::Relaxed)
+    }
+
     /// Whether the radio is idle at `now`. It has to be asked each second or so, or
     /// it takes a packet for as new as the question.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        if !self.is_mobile.load(Ordering::Relaxed) {
+        if !self.is_mobile() {
             return false;
         }
         let mut read = lock(&self.read);
         let (packets, doze) = &mut *read;
-        packets.read().is_ok_and(|[rx, tx]| doze.look(rx.wrapping_add(tx), now))
+        packets.read().is_ok_and(|packets| doze.look(packets, now))
     }
 }
 
@@ -72,6 +92,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn what_is_sent_while_the_radio_wakes_is_delayed_as_well() {
+        let begin = crate::clock::now();
+        let at =
+            |doze: &mut Doze, ms, rx, tx| doze.look([rx, tx], begin + Duration::from_millis(ms));
+        let mut doze = Doze::default();
+        assert!(!at(&mut doze, 0, 5, 5));
+        assert!(at(&mut doze, 12_000, 5, 5), "the first probe");
+        assert!(at(&mut doze, 12_140, 5, 6), "the second, as the first is under way");
+        assert!(at(&mut doze, 12_900, 5, 7));
+        assert!(!at(&mut doze, 13_300, 6, 7), "the first was answered");
+        assert!(!at(&mut doze, 13_400, 6, 8));
+        // Nobody answers: it is awake by then all the same.
+        assert!(at(&mut doze, 30_000, 6, 8));
+        assert!(at(&mut doze, 30_500, 6, 9));
+        assert!(!at(&mut doze, 33_600, 6, 9));
+        // Woken from beyond.
+        assert!(!at(&mut doze, 60_000, 7, 9));
+    }
+
     proptest! {
         /// Asked each second: idle once ten seconds had no packet, give or take one.
         #[test]
@@ -79,10 +119,10 @@ mod tests {
             moved in prop::collection::vec(prop::bool::weighted(0.05), 1..200)
         ) {
             let (mut doze, begin) = (Doze::default(), crate::clock::now());
-            let (mut packets, mut last) = (7, 0);
+            let (mut packets, mut last) = ([7; 2], 0);
             for (second, moves) in moved.into_iter().enumerate() {
                 if moves {
-                    packets += 1;
+                    packets[0] += 1;
                     last = second;
                 }
                 let idle = doze.look(packets, begin + Duration::from_secs(second as u64));

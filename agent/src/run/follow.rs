@@ -29,8 +29,11 @@ use crate::uplink::{Asked, UplinkError, UplinkState};
 const DRAIN_LINKS: Duration = Duration::from_secs(5);
 /// How long tests may take to give way when the run ends.
 const DRAIN_TESTS: Duration = Duration::from_secs(1);
-/// How often what was learned is kept: the flash is spared.
+/// How often what was learned is kept: the flash is spared. Soon after the start it is
+/// kept at twice the time before: of a run that is killed no more is forgotten than was
+/// kept, so that a machine which is cut off again and again can't spend unseen.
 const KEEP_EVERY: Duration = Duration::from_secs(3600);
+const KEEP_FIRST: Duration = Duration::from_secs(10);
 
 /// How the uplink ended.
 type UplinkEnd = Result<Result<UplinkState, UplinkError>, tokio::task::JoinError>;
@@ -112,7 +115,7 @@ impl Run {
         let mut seconds = interval(Duration::from_secs(1));
         // A late look at the clocks is as good as one on time.
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut kept_at = clock::now();
+        let (mut kept_at, mut keep_in) = (clock::now(), KEEP_FIRST);
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             tokio::select! {
@@ -128,8 +131,8 @@ impl Run {
                 _ = seconds.tick() => {
                     self.check_clocks().await;
                     self.check_costs().await;
-                    if kept_at.elapsed() >= KEEP_EVERY {
-                        kept_at = clock::now();
+                    if kept_at.elapsed() >= keep_in {
+                        (kept_at, keep_in) = (clock::now(), (2 * keep_in).min(KEEP_EVERY));
                         kept.save();
                         self.keep().await;
                     }
@@ -179,7 +182,7 @@ impl Run {
         let name = link.name.clone();
         let (measures, detail) =
             self.shared.memory.with(|kept| (kept.measures(&name), kept.account(&name).detail()));
-        let (settings, told) = watch::channel(Settings { measures, detail });
+        let (settings, told) = watch::channel(Settings { measures, detail, ..Settings::default() });
         let started = link::start(self.shared.clone(), link, told, self.timeline, noticed);
         self.desks.add(name.clone(), started.desk.clone());
         let (tests, testing) = heavy::start(self.shared.clone(), started.desk);

@@ -2,9 +2,11 @@
 //! folder): the plan taken, the orders followed, what each link has cost, and when
 //! its tests began.
 //!
-//! It is written each hour, before a test begins, once an order was followed or a plan
-//! taken, when a link has spent a hundredth of its budget since, and at the end: after
-//! a crash at most an hour and a hundredth of the budget are not counted.
+//! It is written ten seconds after the start, then after twice as long each time, up to
+//! each hour; before a test begins, once an order was followed or a plan taken, when a
+//! link has spent a hundredth of its budget since, and at the end: after a crash at most
+//! an hour and a hundredth of the budget are not counted, nor more than what was (beyond
+//! the first ten seconds).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

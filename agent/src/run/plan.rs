@@ -4,7 +4,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hearth_proto::{Detail, Family, LinkName, Measures, ProbeKind, Role, SeriesKey, TestKind};
+use hearth_proto::{
+    Detail, Family, LinkName, Measures, ProbeKind, Role, SeriesKey, TestKind, Vantage,
+};
 use reqwest::Url;
 
 use super::recorder::Cannot;
@@ -34,6 +36,8 @@ pub(super) struct Spec {
     pub(super) slow: bool,
     /// Its answers speak for the link.
     pub(super) far: bool,
+    /// It stays in the home, and costs nothing.
+    pub(super) free: bool,
     /// Sockets hold on to these: when they change, it starts anew. An interface that
     /// was replaced has another index under its old name.
     interface: Option<u32>,
@@ -56,7 +60,7 @@ impl Spec {
     }
 }
 
-/// A metered link is probed so many times more rarely, but for its own gateway,
+/// A metered link is probed so many times more rarely, but for a gateway in the home,
 /// which costs nothing.
 const METERED: u32 = 10;
 
@@ -74,6 +78,14 @@ pub(super) struct Settings {
     pub(super) measures: Measures,
     /// As far as the budget allows.
     pub(super) detail: Detail,
+    /// Whether it leads into a mobile network, as its task knows.
+    pub(super) mobile: bool,
+}
+
+/// Whether a link's gateway is in the home: a router's own is the operator's, and so is
+/// that behind a radio.
+fn has_home_gateway(config: &Config, settings: &Settings) -> bool {
+    config.vantage == Vantage::Device && !settings.mobile
 }
 
 /// The slower of the configured pace and the plan's.
@@ -130,7 +142,7 @@ pub(super) fn specs(
     let mut specs = Vec::new();
     for family in [Family::V4, Family::V6] {
         if link.carrier && link.index.is_some() && link.family(family).is_usable() {
-            specs.extend(of_family(config, &settings.measures, link, servers, family));
+            specs.extend(of_family(config, settings, link, servers, family));
         }
     }
     // A slow answer to HTTP is better than none; beside others it would only
@@ -143,7 +155,8 @@ pub(super) fn specs(
     shed(specs, settings.detail)
 }
 
-/// What is left of `specs` at a detail. The gateway is always asked: it costs nothing.
+/// What is left of `specs` at a detail. A gateway in the home is always asked: it costs
+/// nothing.
 fn shed(mut specs: Vec<Spec>, detail: Detail) -> Vec<Spec> {
     if detail == Detail::Alive {
         let mut far = specs.iter().position(|spec| spec.far).into_iter();
@@ -151,10 +164,10 @@ fn shed(mut specs: Vec<Spec>, detail: Detail) -> Vec<Spec> {
         let mut place = 0;
         specs.retain(|spec| {
             place += 1;
-            spec.key.role == Role::Gateway || keep == Some(place - 1)
+            spec.free || keep == Some(place - 1)
         });
     }
-    for spec in specs.iter_mut().filter(|spec| spec.key.role != Role::Gateway) {
+    for spec in specs.iter_mut().filter(|spec| !spec.free) {
         if detail == Detail::Alive {
             spec.period = spec.period.max(ALIVE);
         } else if detail >= Detail::RareProbes || (detail >= Detail::RarePhases && spec.slow) {
@@ -166,20 +179,24 @@ fn shed(mut specs: Vec<Spec>, detail: Detail) -> Vec<Spec> {
 
 fn of_family(
     config: &Config,
-    measures: &Measures,
+    settings: &Settings,
     link: &Link,
     servers: &[SocketAddr],
     family: Family,
 ) -> Vec<Spec> {
+    let measures = &settings.measures;
     let stretch = if is_metered(config, link) { METERED } else { 1 };
     let pace = config.pace;
-    // The gateway's is never stretched.
-    let home = slower(pace.gateway, measures.gateway_interval_ms);
+    // A gateway's in the home is never stretched.
+    let at_home = has_home_gateway(config, settings);
+    let near = if at_home { pace.gateway } else { pace.gateway * stretch };
+    let near = slower(near, measures.gateway_interval_ms);
     let stamp = slower(pace.stamp * stretch, measures.interval_ms);
     let slow = slower(pace.slow * stretch, measures.slow_interval_ms);
     let state = link.family(family);
     let of = |ask: Ask, probe, role: Role, target: String, payload_bytes, period, slow| Spec {
         far: role.is_far() && matches!(ask, Ask::Stamp(_) | Ask::Echo(_) | Ask::Tcp(_)),
+        free: role == Role::Gateway && at_home,
         ask,
         key: SeriesKey { probe, role, family, target },
         payload_bytes,
@@ -193,7 +210,7 @@ fn of_family(
     if let Some(gateway) = state.gateway() {
         let ask = Ask::Echo(Host::Ip(gateway));
         let (probe, role) = (ProbeKind::Icmp, Role::Gateway);
-        specs.push(of(ask, probe, role, String::new(), icmp::PAYLOAD_BYTES, home, false));
+        specs.push(of(ask, probe, role, String::new(), icmp::PAYLOAD_BYTES, near, false));
     }
     if let Some(reflector) = config.reflector.as_ref().filter(|r| may_have(&r.host, family)) {
         let period = stamp;

@@ -90,16 +90,29 @@ fn an_interface_that_was_replaced_is_probed_anew_and_another_metric_changes_noth
     assert_eq!(specs(&config, &Settings::default(), &other, &[]), before);
 }
 
+/// A gateway beyond the home costs what the link's data costs.
 #[test]
-fn a_metered_link_is_spared_but_not_its_own_gateway() {
-    let config =
-        config("reflector = \"192.0.2.8\"\n[[link]]\ninterface = \"wan0\"\nmetered = true");
-    let periods: Vec<_> = specs(&config, &Settings::default(), &link(), &[])
-        .iter()
-        .map(|s| (s.key.role, s.period.as_secs()))
-        .collect();
+fn a_metered_link_is_spared_but_not_a_gateway_in_the_home() {
     let far = u64::from(METERED);
-    assert_eq!(periods, [(Role::Gateway, 1), (Role::Reflector, far), (Role::FirstHop, far)]);
+    for (vantage, mobile, near) in
+        [("device", false, 1), ("device", true, far), ("router", false, far)]
+    {
+        let config = config(&format!(
+            "vantage = \"{vantage}\"\nreflector = \"192.0.2.8\"\n[[link]]\n\
+             interface = \"wan0\"\nmetered = true"
+        ));
+        let of = |detail| {
+            let settings = Settings { detail, mobile, ..Settings::default() };
+            let of = specs(&config, &settings, &link(), &[]).into_iter();
+            of.map(|s| (s.key.role, s.period.as_secs(), s.free)).collect::<Vec<_>>()
+        };
+        let (free, reflector) = (near == 1, (Role::Reflector, far, false));
+        let full = [(Role::Gateway, near, free), reflector, (Role::FirstHop, far, false)];
+        assert_eq!(of(Detail::Full), full, "{vantage} {mobile}");
+        let home = free.then_some((Role::Gateway, 1, true));
+        let alive: Vec<_> = home.into_iter().chain([(Role::Reflector, 60, false)]).collect();
+        assert_eq!(of(Detail::Alive), alive, "{vantage} {mobile}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hearth_proto::{Busy, Family, Own, ProbeKind, Purpose, Role, SlotLength, UnixMs};
+use hearth_proto::{Busy, Family, Own, ProbeKind, Purpose, SlotLength, UnixMs};
 
 use super::dozing::Dozing;
 use super::plan::Spec;
@@ -85,7 +85,7 @@ impl Usage {
         if matches!(spec.key.probe, ProbeKind::HttpTtfb | ProbeKind::Dns) {
             return;
         }
-        if spec.key.role == Role::Gateway {
+        if spec.free {
             self.spending.add_home(bytes);
         } else {
             self.spending.add(Purpose::Probes, bytes);

@@ -2,7 +2,9 @@
 //!
 //! Gaps are exponential, so that tests see the line's states in proportion to
 //! their time (Poisson sampling: RFC 2330, section 11.1.1), but bounded, so that no
-//! two crowd and none is far. What was due is kept over restarts by when the last
+//! two crowd and none is far. The bounds cut the distribution off; they don't gather at
+//! their ends what lies beyond, or one gap in five would be the least, to the second,
+//! and foreseen. What was due is kept over restarts by when the last
 //! test began: a machine that starts again and again does not test each time.
 
 use std::time::Duration;
@@ -23,10 +25,12 @@ pub const CLEAR_OF_HOUR: Duration = Duration::from_secs(90);
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The gap to the next test by `chance` (0 to 1): exponential with the mean `mean`,
-/// cut to [`LEAST`] and [`MOST`] times that.
+/// The gap to the next test by `chance` (0 to 1): exponential with the mean `mean`, of
+/// which only what is between [`LEAST`] and [`MOST`] times that is taken: 1.06 times it in
+/// the mean, so that tests cost no more than foreseen.
 pub fn gap(mean: Duration, chance: f64) -> Duration {
-    let share = -(1.0 - chance.clamp(0.0, 1.0 - f64::EPSILON)).ln();
+    let (least, most) = ((-LEAST).exp(), (-MOST).exp());
+    let share = -(least - chance.clamp(0.0, 1.0) * (least - most)).ln();
     mean.mul_f64(share.clamp(LEAST, MOST))
 }
 
@@ -39,7 +43,8 @@ pub fn next(mean: Duration, last: Option<UnixMs>, now: UnixMs, chance: [f64; 2])
         None => after_start,
         Some(last) => {
             let due = last.min(now).plus(ms(gap(mean, chance[0])));
-            if due < now { after_start } else { due.max(now.plus(ms(AFTER_START))) }
+            // Nor all together as soon as they may.
+            if due < now.plus(ms(AFTER_START)) { after_start } else { due }
         }
     };
     off_the_hour(due, chance[1])
@@ -86,11 +91,31 @@ mod tests {
         let gaps: Vec<_> =
             (0..n).map(|i| gap(DAY, (f64::from(i) + 0.5) / f64::from(n)).as_secs_f64()).collect();
         let mean = gaps.iter().sum::<f64>() / f64::from(n) / DAY.as_secs_f64();
-        // Cutting at a quarter and at three times takes the mean to 0.979.
-        assert!((mean - 0.979).abs() < 0.002, "{mean}");
+        // a + 1 − (b − a)/(e^(b − a) − 1) of what is between a and b.
+        assert!((mean - 1.0621).abs() < 0.001, "{mean}");
+        // As exponential within the bounds as without: (e^-¼ − e^-1)/(e^-¼ − e^-3).
         let under = gaps.iter().filter(|g| **g < DAY.as_secs_f64()).count();
-        // 1 − 1/e of an exponential's gaps are under its mean.
-        assert!((6_300..6_340).contains(&under), "{under}");
+        assert!((5_630..5_640).contains(&under), "{under}");
+        // No gap is foreseen.
+        let minutes: std::collections::BTreeSet<_> = gaps.iter().map(|g| *g as u64 / 60).collect();
+        assert!(minutes.len() > 2_500, "{}", minutes.len());
+    }
+
+    /// A plan for all, or a power cut: agents whose tests are overdue, or are due while
+    /// they may not be yet, don't have them together.
+    #[test]
+    fn those_that_start_at_once_do_not_test_at_once() {
+        let now = UnixMs(1_700_000_000_000);
+        let mean = Duration::from_secs(1800);
+        let chance = |i: u32, n: u32| f64::from(i * n % 1009) / 1009.0;
+        let mut minutes = std::collections::BTreeMap::<_, u32>::new();
+        for i in 0..1_000 {
+            let last = now.plus(-ms(mean.mul_f64(2.0 * chance(i, 31))));
+            let due = next(mean, Some(last), now, [chance(i, 57), chance(i, 101)]);
+            *minutes.entry(due.since(now) / 60_000).or_default() += 1;
+        }
+        let most = minutes.values().max();
+        assert!(most < Some(&60), "{minutes:?}");
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl<'a> Held<'a> {
                     Binding::Loss | Binding::ThroughputDown | Binding::ThroughputUp => return None,
                 }
             }
-            Limit::None | Limit::TooFewSamples | Limit::Silence => return None,
+            Limit::None | Limit::TooFewSamples | Limit::Silence | Limit::OneTarget => return None,
         })
     }
 }

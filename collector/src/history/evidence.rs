@@ -7,9 +7,8 @@
 //! server's work and so are no round trips. Times of probes that found a cellular
 //! radio idle hold its promotion delay: they count for loss alone.
 //!
-//! One silent target is the target's fault: where the series chosen lost probes
-//! and another far series lost none, though at that rate it would all but
-//! certainly (95 %) have lost some, the other speaks.
+//! One silent target is the target's fault: what is set aside of it, once all slots
+//! are laid out, is told in the columns' `aside`.
 
 use hearth_proto::{Cause, LinkSlot, ProbeKind, Series};
 
@@ -90,26 +89,14 @@ impl<'s> Far<'s> {
         slot.series.iter().filter_map(|s| Self::of(s, slot))
     }
 
-    /// Which would speak, were no target at fault.
-    pub(crate) fn first(slot: &'s LinkSlot) -> Option<Self> {
-        Self::all(slot).reduce(|best, next| if next.is_before(&best) { next } else { best })
+    /// Which speaks, unless its target is set aside.
+    pub(crate) fn choose(slot: &'s LinkSlot) -> Option<Self> {
+        Self::first(Self::all(slot))
     }
 
-    /// The slot's far evidence, if it has any.
-    pub(crate) fn choose(slot: &'s LinkSlot) -> Option<Self> {
-        let all = || Self::all(slot);
-        let chosen = Self::first(slot)?;
-        if chosen.lost == 0 {
-            return Some(chosen);
-        }
-        let kept = 1.0 - f64::from(chosen.lost) / f64::from(chosen.tried());
-        let clean = |f: &Self| {
-            f.lost == 0 && f.supports_a_median() && kept.powf(f64::from(f.tried())) < 0.05
-        };
-        let better = all()
-            .filter(clean)
-            .reduce(|best, next| if next.is_before(&best) { next } else { best });
-        Some(better.unwrap_or(chosen))
+    /// The first of some in the order of who speaks.
+    pub(crate) fn first(some: impl Iterator<Item = Self>) -> Option<Self> {
+        some.reduce(|best, next| if next.is_before(&best) { next } else { best })
     }
 
     /// For the judge. Throughput is left out: a passive peak proves a speed, but

@@ -6,6 +6,8 @@
 //! merged before anything is read from them, so a restart or a finer length
 //! changes nothing but the resolution.
 
+use std::borrow::Borrow;
+
 use hearth_proto::{LinkSlot, SlotLength, UnixMs};
 
 use super::merge::merge;
@@ -79,32 +81,36 @@ impl Grid {
     /// slot's number is negative before the grid: days before it may be there to
     /// prove a throughput.
     pub(crate) fn walk(&self, link: &LinkHistory, visit: impl FnMut(i64, &LinkSlot)) {
-        let mut all: Vec<&LinkSlot> = link.slots.iter().collect();
-        if !all.is_sorted_by_key(|s| s.start) {
+        if link.in_order() {
+            self.walk_sorted(&link.slots, visit);
+        } else {
+            let mut all: Vec<&LinkSlot> = link.slots.iter().collect();
             all.sort_by_key(|s| s.start);
+            self.walk_sorted(&all, visit);
         }
-        self.walk_sorted(&all, visit);
     }
 
     /// [`Self::walk`] over records in order of start.
-    pub(crate) fn walk_sorted(
+    pub(crate) fn walk_sorted<S: Borrow<LinkSlot>>(
         &self,
-        mut rest: &[&LinkSlot],
+        mut rest: &[S],
         mut visit: impl FnMut(i64, &LinkSlot),
     ) {
-        while let Some(first) = rest.first() {
+        while let Some(first) = rest.first().map(Borrow::borrow) {
             let place = self.place(first.start);
             if place >= self.slots as i64 {
                 return;
             }
-            let n = rest.iter().take_while(|s| self.place(s.start) == place).count();
+            let is_here = |s: &&S| self.place((*s).borrow().start) == place;
+            let n = rest.iter().take_while(is_here).count();
             let (here, later) = rest.split_at(n);
             rest = later;
             if n == 1 && first.length == self.length {
                 visit(place, first);
             } else {
                 let start = self.from.plus(place * i64::from(self.length.ms()));
-                visit(place, &merge(here, start, self.length));
+                let here: Vec<&LinkSlot> = here.iter().map(Borrow::borrow).collect();
+                visit(place, &merge(&here, start, self.length));
             }
         }
     }

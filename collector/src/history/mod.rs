@@ -68,6 +68,13 @@ pub struct LinkHistory {
     pub slots: Vec<LinkSlot>,
 }
 
+impl LinkHistory {
+    /// Whether the records are by rising start, as a store gives them.
+    pub(crate) fn in_order(&self) -> bool {
+        self.slots.is_sorted_by_key(|s| s.start)
+    }
+}
+
 /// A time that counts neither for nor against a household's links: maintenance,
 /// or something the customer caused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

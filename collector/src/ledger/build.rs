@@ -6,7 +6,9 @@
 //! 3. down for over a tenth of it: DEGRADED at best, by the outage;
 //! 4. what the judge makes of the far evidence: OK, DEGRADED, or UNKNOWN when
 //!    there are too few samples. A link that is up with too few samples is not
-//!    called OK: being up is not enough for a call.
+//!    called OK: being up is not enough for a call. A target that is bad by itself
+//!    was set aside before (see the columns' `aside`); where no other could speak in
+//!    its place, what is not OK by its figures is UNKNOWN.
 //!
 //! 5. where a throughput that the activity needs is missing: DEGRADED. Where it is
 //!    merely not known, the cell says so: see `throughput`.

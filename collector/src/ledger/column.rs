@@ -19,6 +19,7 @@ const OK: Cell = Cell::new(State::Ok, Limit::None);
 const SLOW: Cell = Cell::new(State::Degraded, Limit::Latency);
 const LOSSY: Cell = Cell::new(State::Degraded, Limit::Loss);
 const TOO_FEW: Cell = Cell::new(State::Unknown, Limit::TooFewSamples);
+const ONE_TARGET: Cell = Cell::new(State::Unknown, Limit::OneTarget);
 const TOO_SLOW: Cell = Cell::new(State::Degraded, Limit::Throughput);
 
 /// The link alone, without any activity: UNKNOWN, OK, DOWN, or DEGRADED where it
@@ -57,6 +58,8 @@ pub(super) struct Judged<'c> {
     unbroken: Vec<Cell>,
     /// Slots that the connection decides though there is evidence.
     decided: Vec<u32>,
+    /// Slots whose only evidence is of a target that is bad by itself.
+    aside: Vec<u32>,
     greatest: Vec<[f32; 4]>,
 }
 
@@ -93,11 +96,12 @@ impl<'c> Judged<'c> {
                 }
             }
         }
+        let aside = link.aside.iter().filter(|a| !a.replaced).map(|a| a.slot).collect();
         let greatest = (far.p50_ms.chunks(BLOCK).zip(far.p95_ms.chunks(BLOCK)))
             .zip(far.p99_ms.chunks(BLOCK).zip(far.loss_low.chunks(BLOCK)))
             .map(|((p50, p95), (p99, loss))| [p50, p95, p99, loss].map(greatest))
             .collect();
-        Self { far, unbroken, decided, greatest }
+        Self { far, unbroken, decided, aside, greatest }
     }
 
     /// Judges one activity. `grades` says from which slot on how well its
@@ -118,6 +122,13 @@ impl<'c> Judged<'c> {
                 out.copy_from_slice(unbroken);
             } else if self.block(at, unbroken, &limits, out) {
                 self.both(at, requirement, &limits, out);
+            }
+        }
+        for slot in &self.aside {
+            let cell = &mut cells[*slot as usize];
+            // What works by its word works; what does not may by another's.
+            if cell.found() != State::Ok {
+                *cell = ONE_TARGET;
             }
         }
         for slot in &self.decided {

@@ -6,6 +6,8 @@
 //! `explain` (any cell, down to the samples).
 
 mod anywhere;
+#[cfg(test)]
+mod aside_tests;
 mod build;
 mod column;
 mod explain;
@@ -27,7 +29,7 @@ use serde::Serialize;
 pub use crate::history::grid::MOST_SLOTS;
 pub use explain::{
     Choice, Connection, DirectionEvidence, Explanation, LossEvidence, PercentileEvidence, Rule,
-    Times,
+    SetAside, Times,
 };
 pub use state::{Cell, Counts, Limit, Proof, State};
 pub use throughput::Source;

@@ -49,11 +49,12 @@ fn cut(slot: &LinkSlot, share: f64) -> [LinkSlot; 2] {
 
 /// A day's worth of random trouble on two links in slots of a minute.
 pub(super) fn histories() -> impl Strategy<Value = History> {
-    let trouble = (0_i64..40, 1_i64..12, 0..4).prop_map(|(from, length, what)| {
+    let trouble = (0_i64..40, 1_i64..12, 0..5).prop_map(|(from, length, what)| {
         let what = match what {
             0 => What::Access,
             1 => What::Gateway,
             2 => What::Loss(0.3),
+            3 => What::ReflectorLoss(0.5),
             _ => What::Slow(800),
         };
         // A part of a slot too: by 20 s.
@@ -89,6 +90,13 @@ proptest! {
             for a in 0..full.activities.len() {
                 for (slot, (before, after)) in full.column(l, a).iter().zip(less.column(l, a)).enumerate() {
                     let there = thinned.links[l].slots.iter().any(|s| s.start == full.at(slot));
+                    // What was set aside rests on the slots before too.
+                    let aside = |ledger: &Ledger| ledger.columns.links[l].aside(slot).is_some();
+                    if there && (aside(&full) || aside(&less)) {
+                        let neither = [before, after].map(|c| c.state() == State::Down);
+                        prop_assert_eq!(neither, [false; 2]);
+                        continue;
+                    }
                     prop_assert_eq!(after.state(), if there { before.state() } else { State::Unknown });
                 }
             }
@@ -175,6 +183,42 @@ proptest! {
         for (before, after) in every_column(&before).zip(every_column(&after)) {
             for (b, a) in before.iter().zip(after) {
                 prop_assert!(!(a.state() == State::Ok && b.state().is_bad()), "{b:?} {a:?}");
+            }
+        }
+    }
+
+    /// A target that grows worse alone may be set aside. Then the slot is what another's
+    /// own evidence makes of it, or what its own proves to work, or UNKNOWN: never OK
+    /// for want of evidence.
+    #[test]
+    fn one_target_growing_worse_is_never_better_by_its_own_word(
+        history in histories(), more in 1_u32..40,
+    ) {
+        let before = ledger(&history);
+        let mut worse = history.clone();
+        let all = worse.links.iter_mut().flat_map(|l| &mut l.slots).flat_map(|s| &mut s.series);
+        for series in all.filter(|s| s.key.role == hearth_proto::Role::Reflector) {
+            series.sent += more;
+            series.failures.push((hearth_proto::Cause::Timeout, more));
+        }
+        let after = ledger(&worse);
+        for l in 0..2 {
+            let far = |ledger: &Ledger, slot: usize| ledger.columns.links[l].far.series[slot];
+            for a in 0..after.activities.len() {
+                for (slot, (b, c)) in before.column(l, a).iter().zip(after.column(l, a)).enumerate() {
+                    let aside = after.columns.links[l].aside(slot);
+                    let replaced = aside.is_some_and(|a| a.replaced);
+                    if c.state() == State::Ok && b.state() != State::Ok {
+                        prop_assert!(replaced, "{b:?} {c:?}");
+                        prop_assert_ne!(far(&after, slot), aside.unwrap().series);
+                    }
+                    if c.limit() == Limit::OneTarget {
+                        prop_assert!(aside.is_some() && !replaced && c.state() == State::Unknown);
+                    }
+                    if matches!(b.state(), State::Down | State::Unknown) && aside.is_none() {
+                        prop_assert!(c.state() != State::Ok);
+                    }
+                }
             }
         }
     }

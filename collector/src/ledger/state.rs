@@ -78,11 +78,13 @@ pub enum Limit {
     TooFewSamples = 5,
     /// The agent was silent or could not judge.
     Silence = 6,
+    /// One target alone was bad, and no other was asked often enough to speak.
+    OneTarget = 7,
 }
 
 impl Limit {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::None,
         Self::Latency,
         Self::Loss,
@@ -90,6 +92,7 @@ impl Limit {
         Self::Outage,
         Self::TooFewSamples,
         Self::Silence,
+        Self::OneTarget,
     ];
 
     /// In plain words, as the end of "limited by …".
@@ -102,6 +105,7 @@ impl Limit {
             Self::Outage => "outages",
             Self::TooFewSamples => "too few samples",
             Self::Silence => "missing measurements",
+            Self::OneTarget => "one target alone was bad, not the link",
         }
     }
 }
@@ -262,8 +266,7 @@ impl Cell {
 
     /// What limited it.
     pub const fn limit(self) -> Limit {
-        // There are seven, so the eighth number does not occur.
-        Limit::ALL[((self.0 >> LIMIT_SHIFT & 7) % 7) as usize]
+        Limit::ALL[(self.0 >> LIMIT_SHIFT & 7) as usize]
     }
 
     /// How recently the throughput needed was seen. In a bad cell of an 'anywhere'

@@ -10,7 +10,7 @@ use crate::qoe::confidence::Confidence;
 use crate::qoe::parts::Parts;
 use crate::qoe::units::{Mbps, Millis, NotEnoughData, Percent, Ratio};
 use crate::qoe::{aim, emodel, iqb};
-use crate::report::figure::{Figure, Unit};
+use crate::report::figure::{Figure, NotEnough, Unit};
 
 /// A value with the number of samples behind it; `None`: not measured.
 type Counted<T> = Option<(T, u64)>;
@@ -36,6 +36,8 @@ pub(super) struct Inputs {
     /// The unfavourable side.
     down_p5: Counted<Mbps>,
     up_p5: Counted<Mbps>,
+    /// Inputs that there are some tests of, but too few.
+    few: Vec<(&'static str, NotEnough)>,
     loaded_down: Counted<Millis>,
     loaded_up: Counted<Millis>,
     from: Option<String>,
@@ -61,6 +63,12 @@ impl Inputs {
         self.up = counted(&delivered.up.p50, mbps);
         self.down_p5 = counted(&delivered.down.p5, mbps);
         self.up_p5 = counted(&delivered.up.p5, mbps);
+        let figures = [("download_mbps", &delivered.down.p5), ("upload_mbps", &delivered.up.p5)];
+        let few = figures.into_iter().filter_map(|(name, figure)| match figure {
+            Figure::NotEnoughData(few) => Some((name, few.clone())),
+            Figure::Measured(_) => None,
+        });
+        self.few = few.filter(|(_, few)| few.need > 1).collect();
         self.loaded_down = counted(&tests.down.loaded_rtt_p50, Millis::new);
         self.loaded_up = counted(&tests.up.loaded_rtt_p50, Millis::new);
         self
@@ -78,9 +86,20 @@ fn grade_words(grade: emodel::Grade) -> &'static str {
     }
 }
 
-fn missing(e: &NotEnoughData) -> Figure {
-    let need = e.missing.len() as u64;
-    Figure::not_enough(e.to_string(), 0, need, "inputs missing")
+/// Why there is no score: inputs of which there are `few` are not called missing.
+fn missing(e: &NotEnoughData, few: &[(&'static str, NotEnough)]) -> Figure {
+    let few: Vec<_> = few.iter().filter(|(name, _)| e.missing.iter().any(|m| m == name)).collect();
+    let absent: Vec<String> =
+        e.missing.iter().filter(|m| few.iter().all(|(name, _)| m != name)).cloned().collect();
+    let Some((_, fewest)) = few.iter().min_by_key(|(_, f)| f.have) else {
+        return Figure::not_enough(e.to_string(), 0, e.missing.len() as u64, "inputs missing");
+    };
+    let each = few.iter().map(|(name, f)| format!("{} of {} for {name}", f.have, f.need));
+    let mut why = format!("too few tests: {}", each.collect::<Vec<_>>().join(", "));
+    if !absent.is_empty() {
+        why = format!("{why}; missing {}", absent.join(", "));
+    }
+    Figure::not_enough(why, fewest.have, fewest.need, fewest.of)
 }
 
 /// An input by name: how many samples it rests on, and how far they carry it.
@@ -100,6 +119,7 @@ fn told(
     what: &str,
     scored: Result<(Parts, Option<String>), NotEnoughData>,
     behind: &[Behind],
+    few: &[(&'static str, NotEnough)],
     inputs: String,
 ) -> FrameworkScore {
     let samples: BTreeMap<_, _> =
@@ -126,7 +146,7 @@ fn told(
             (score.components, score.binding) = (parts.parts, parts.binding);
             score.grade = grade;
         }
-        Err(e) => score.score = missing(&e),
+        Err(e) => score.score = missing(&e, few),
     }
     score
 }
@@ -157,7 +177,7 @@ fn calls(inputs: &Inputs, from: &str) -> Vec<FrameworkScore> {
                 "R from {from}: one-way delay taken as RTT p50 / 2 + 2 · ipdv_mean_v1, a \
                  convention and not part of G.107; loss taken as random"
             );
-            told("e-model, ITU-T G.107", what, scored, &behind, inputs)
+            told("e-model, ITU-T G.107", what, scored, &behind, &[], inputs)
         })
         .into()
 }
@@ -180,7 +200,14 @@ pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
         behind("loss_ratio", inputs.loss, |n| Confidence::of_share(n, 0.005)),
     ];
     let words = format!("RTT p95 and loss from {from}; p5 of the goodput of {P5} tests or more");
-    scores.push(told("iqb, m-lab/iqb@dbd7401", "all use cases", whole, &behind_iqb, words));
+    scores.push(told(
+        "iqb, m-lab/iqb@dbd7401",
+        "all use cases",
+        whole,
+        &behind_iqb,
+        &inputs.few,
+        words,
+    ));
 
     let aim = aim::score(&aim::Measured {
         latency: value(inputs.rtt_p50),
@@ -206,7 +233,14 @@ pub(super) fn scores(inputs: &Inputs) -> Vec<FrameworkScore> {
             "RTT p50, ipdv_mean_v1 and loss from {from}; median goodput of the tests and median \
              RTT under load"
         );
-        scores.push(told("aim, cloudflare/speedtest@b387f42", what, scored, &behind_aim, words));
+        scores.push(told(
+            "aim, cloudflare/speedtest@b387f42",
+            what,
+            scored,
+            &behind_aim,
+            &[],
+            words,
+        ));
     }
     scores
 }
@@ -241,6 +275,29 @@ mod tests {
         let iqb = by(&scores, "iqb", "all use cases");
         assert!(iqb.score.value().is_none() && iqb.components.is_empty(), "{iqb:?}");
         assert_eq!((iqb.confidence, iqb.samples.len()), (None, 2));
+    }
+
+    #[test]
+    fn a_score_that_lacks_tests_says_how_many_of_how_many_there_are() {
+        let few = |have| NotEnough { why: "too few".to_owned(), have, need: 20, of: "tests" };
+        let inputs = Inputs {
+            down: Mbps::new(90.0).map(|v| (v, 4)),
+            few: vec![("download_mbps", few(4)), ("upload_mbps", few(3))],
+            ..measured()
+        };
+        let Figure::NotEnoughData(why) = by(&scores(&inputs), "iqb", "all use cases").score.clone()
+        else {
+            panic!("a score of nothing");
+        };
+        assert_eq!(why.why, "too few tests: 4 of 20 for download_mbps, 3 of 20 for upload_mbps");
+        assert_eq!((why.have, why.need, why.of), (3, 20, "tests"));
+        let lacking = Inputs { loss: None, ..inputs };
+        let Figure::NotEnoughData(why) =
+            by(&scores(&lacking), "iqb", "all use cases").score.clone()
+        else {
+            panic!("a score of nothing");
+        };
+        assert!(why.why.ends_with("for upload_mbps; missing loss_ratio"), "{}", why.why);
     }
 
     #[test]

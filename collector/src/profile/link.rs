@@ -79,6 +79,14 @@ fn time(ledger: &Ledger, link: usize, connection: &Sets) -> LinkTime {
         }
         time.excluded_ms += u64::from(block.excluded.count_ones()) * slot_ms;
     }
+    let counts = |slot: u32| {
+        let (block, bit) = (slot as usize / BLOCK, slot as usize % BLOCK);
+        (connection.blocks[block].ok | connection.blocks[block].degraded) >> bit & 1 == 1
+    };
+    for aside in columns.aside.iter().filter(|a| counts(a.slot)) {
+        time.set_aside_slots += 1;
+        time.set_aside_alone_slots += u64::from(!aside.replaced);
+    }
     let all = ledger.slots() as u64 * slot_ms;
     time.unknown_ms = all.saturating_sub(time.excluded_ms + time.up_ms + time.down_ms);
     time

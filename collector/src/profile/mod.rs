@@ -43,6 +43,7 @@ use crate::qoe::confidence::Confidence as SampleConfidence;
 use crate::qoe::parts::Part;
 use crate::report::figure::Figure;
 use crate::report::names::{ActivityRef, LinkRef};
+use crate::report::wording::count;
 
 /// A household's profile over a span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -222,7 +223,7 @@ pub struct LinkProfile {
     pub frameworks: Vec<FrameworkScore>,
 }
 
-/// A link's time in milliseconds.
+/// A link's time, in milliseconds where not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct LinkTime {
     /// Up, on evidence.
@@ -233,6 +234,25 @@ pub struct LinkTime {
     pub unknown_ms: u64,
     /// Excluded, whatever was found.
     pub excluded_ms: u64,
+    /// Slots, of those up, in which a far target that was bad by itself was set aside.
+    pub set_aside_slots: u64,
+    /// Of them, those in which no other could speak in its place.
+    pub set_aside_alone_slots: u64,
+}
+
+impl LinkTime {
+    /// What was set aside, in plain words; `None` for nothing.
+    pub fn set_aside_words(&self) -> Option<String> {
+        let (all, alone) = (self.set_aside_slots, self.set_aside_alone_slots);
+        (all > 0).then(|| {
+            format!(
+                "Slots in which one far target was bad by itself and was set aside: {}; those in \
+                 which no other could speak in its place: {}.",
+                count(all),
+                count(alone)
+            )
+        })
+    }
 }
 
 /// One series' round trips over the span.

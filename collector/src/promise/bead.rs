@@ -25,7 +25,8 @@ const UNANSWERED_MS: f64 = 3000.0;
 fn latency(line: &Line<'_>) -> Vec<Millis> {
     let ledger = line.ledger;
     let connection = ledger.connection(line.link.index);
-    let far = &ledger.columns.links[line.link.index].far;
+    let columns = &ledger.columns.links[line.link.index];
+    let far = &columns.far;
     let mut tests = Vec::new();
     for day in days(ledger.span, line.tz) {
         let Some(evening) = day.hours(18, 23, line.tz) else { continue };
@@ -33,6 +34,8 @@ fn latency(line: &Line<'_>) -> Vec<Millis> {
         for slot in slots {
             let ms = match connection[slot].state() {
                 State::Down => Some(UNANSWERED_MS),
+                // A target that is bad by itself says nothing against the line.
+                _ if columns.aside(slot).is_some_and(|a| !a.replaced) => None,
                 // Nothing of what was sent came back.
                 State::Ok | State::Degraded if unanswered(far, slot) => Some(UNANSWERED_MS),
                 State::Ok | State::Degraded => known(far.p50_ms[slot]),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use hearth_proto::{DirectionFigures, Figures, TestKind};
+use hearth_proto::{DirectionFigures, Figures, TestKind, TestResult};
 
 use super::Gain;
 use super::thresholds as at;
@@ -78,6 +78,8 @@ pub(super) struct Replay<'a> {
     sets: Vec<Sets>,
     /// By activity, then the calendar's days: as if all with evidence had worked.
     days: Vec<Vec<Day>>,
+    /// The tests that tell the link's speed.
+    tests: (Option<TestKind>, Vec<(&'a TestResult, &'a Figures)>),
     resampler: Resampler,
 }
 
@@ -92,8 +94,9 @@ impl<'a> Replay<'a> {
         let activities = 0..given.ledger.activities.len();
         let sets: Vec<Sets> = activities.map(|a| Sets::of(given.ledger.column(link, a))).collect();
         let days = sets.iter().map(|column| days(column, &calendar)).collect();
+        let tests = telling(given.history, given.ledger, link);
         let resampler = Resampler::new();
-        Self { given, profile, link, calendar, decided_by, sets, days, resampler }
+        Self { given, profile, link, calendar, decided_by, sets, days, tests, resampler }
     }
 
     pub(super) fn ledger(&self) -> &'a Ledger {
@@ -201,14 +204,14 @@ impl<'a> Replay<'a> {
         &self,
         pick: fn(&Figures) -> Option<&DirectionFigures>,
     ) -> Option<(TestKind, Speed)> {
-        let (kind, tests) = telling(self.given.history, self.ledger(), self.link);
-        let mut speeds = goodput(&tests, pick);
+        let (kind, tests) = &self.tests;
+        let mut speeds = goodput(tests, pick);
         if speeds.len() < at::SPEED_TESTS {
             return None;
         }
         let median = median(&mut speeds, f64::total_cmp)?;
         let best = speeds.iter().copied().fold(median, f64::max);
-        Some((kind?, Speed { median, best, tests: speeds.len() }))
+        Some(((*kind)?, Speed { median, best, tests: speeds.len() }))
     }
 
     /// An activity's bad slots, rising.

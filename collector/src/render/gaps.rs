@@ -54,13 +54,20 @@ pub fn gaps(gaps: &Gaps, style: &Style) -> String {
     left_off(&mut out, gaps.incidents_left_off, style);
     out.push('\n');
     for s in &gaps.shared_fate {
+        // Where there are too few, the figure itself says how many.
+        let over = s.factor.measured().map(|m| format!(" over {} distinct outages", m.count));
         let text = format!(
-            "shared fate of {} and {}: {}; together down in {} of {} outages",
+            "shared fate of {} and {} ({}: outages alone): {}{}; {} of the {} outages of {} took \
+             {} along",
             s.primary.label,
             s.backup.label,
+            s.definition,
             figure(&s.factor),
+            over.unwrap_or_default(),
             s.common_incidents,
-            s.incidents
+            s.incidents,
+            s.primary.label,
+            s.backup.label
         );
         out += &style.paragraph("", &text);
     }

@@ -68,6 +68,9 @@ fn link(link: &LinkProfile, style: &Style) -> String {
         length(time.excluded_ms)
     );
     out += &style.paragraph("", &up);
+    if let Some(aside) = time.set_aside_words() {
+        out += &style.paragraph("", &aside);
+    }
     let mut rtt = Table::new(&[
         ("round trip", Align::Left),
         ("p50", Align::Right),

@@ -165,6 +165,10 @@ fn five_days_reckoned_by_hand() {
     // P(both) / (P(F) P(M)) = (5/120) / (15/120 · 5/120) = 8.
     assert!((fate.factor.value().unwrap() - 8.0).abs() < 1e-9);
     assert_eq!((fate.common_incidents, fate.incidents), (5, 5));
+    let style = Style { width: 100, tty: false, tz: TimeZone::UTC };
+    let text = render::gaps(&report.gaps, &style).replace('\n', " ");
+    assert!(text.contains("(outages_v1: outages alone): 8"), "{text}");
+    assert!(text.contains("over 5 distinct outages; 5 of the 5 outages"), "{text}");
     let [fttp, five_g] = &report.profile.links[..] else { panic!("two links") };
     assert_eq!(fttp.uptime.value(), Some(105.0 / 120.0));
     assert_eq!(five_g.uptime.value(), Some(115.0 / 120.0));

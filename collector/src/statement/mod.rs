@@ -279,6 +279,9 @@ pub enum NotShown {
     Unknown(u64),
     /// Time left out, in milliseconds.
     Excluded(u64),
+    /// Time in which one far target was bad by itself and was set aside, in
+    /// milliseconds, on the link of which that was longest.
+    OneTarget(u64),
     /// It covers less than two days: not what is usual.
     FewDays,
     /// The speed needed was not seen for these activities.

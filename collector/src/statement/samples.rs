@@ -30,7 +30,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    fn new(mut history: History, home: Home) -> Self {
+    pub(crate) fn new(mut history: History, home: Home) -> Self {
         // A name that is no word of any language.
         history.household = "zq-7".parse().unwrap();
         let tz = TimeZone::get("Europe/Berlin").unwrap();

@@ -37,7 +37,8 @@ pub trait Store:
     fn history(&self, household: &HouseholdId, span: Span) -> Result<History, StoreError>;
 
     /// [`Self::history`] with the slots and tests of the three days before
-    /// `span`, which may have proved a throughput. Nothing else reads them.
+    /// `span`, which may have proved a throughput and tell what a target usually takes. Nothing
+    /// else reads them.
     ///
     /// # Errors
     /// As [`Self::history`].

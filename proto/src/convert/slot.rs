@@ -61,7 +61,18 @@ impl From<&Series> for wire::Series {
 impl TryFrom<wire::LinkSlot> for LinkSlot {
     type Error = RecordError;
 
-    fn try_from(s: wire::LinkSlot) -> Result<Self, RecordError> {
+    fn try_from(mut s: wire::LinkSlot) -> Result<Self, RecordError> {
+        let series = std::mem::take(&mut s.series);
+        Self::checked(s, series.into_iter().map(Series::try_from))
+    }
+}
+
+impl LinkSlot {
+    /// Of a slot whose series are apart; its own are not looked at.
+    pub(super) fn checked(
+        s: wire::LinkSlot,
+        all: impl ExactSizeIterator<Item = Result<Series, RecordError>>,
+    ) -> Result<Self, RecordError> {
         let length = SlotLength::try_from(s.length_ms)
             .map_err(|_| RecordError::field("length_ms", s.length_ms, "1000 to 900000"))?;
         let start = wall("start_unix_ms", s.start_unix_ms)?;
@@ -84,10 +95,10 @@ impl TryFrom<wire::LinkSlot> for LinkSlot {
                 format!("with down_ms no more than {}", length.ms()),
             ));
         }
-        if s.series.len() > MAX_SERIES {
+        if all.len() > MAX_SERIES {
             return Err(RecordError::field(
                 "series",
-                s.series.len(),
+                all.len(),
                 format!("at most {MAX_SERIES} of them"),
             ));
         }
@@ -99,10 +110,10 @@ impl TryFrom<wire::LinkSlot> for LinkSlot {
                 "a cause where down_ms is over 0, none where it is 0",
             ));
         }
-        let mut series: Vec<Series> = Vec::with_capacity(s.series.len());
-        for (i, one) in s.series.into_iter().enumerate() {
+        let mut series: Vec<Series> = Vec::with_capacity(all.len());
+        for (i, one) in all.enumerate() {
             let name = || format!("series[{i}]");
-            let one = Series::try_from(one).map_err(|e| e.within(&name()))?;
+            let one = one.map_err(|e| e.within(&name()))?;
             if series.iter().any(|o| o.key == one.key && o.after_idle == one.after_idle) {
                 return Err(RecordError::field(&name(), one.key, "each probe and target once"));
             }
@@ -134,8 +145,16 @@ impl TryFrom<wire::LinkSlot> for LinkSlot {
 impl TryFrom<wire::Series> for Series {
     type Error = RecordError;
 
-    fn try_from(s: wire::Series) -> Result<Self, RecordError> {
-        let distribution = Distribution::decode(&s.distribution)
+    fn try_from(mut s: wire::Series) -> Result<Self, RecordError> {
+        let distribution = std::mem::take(&mut s.distribution);
+        Self::checked(s, &distribution)
+    }
+}
+
+impl Series {
+    /// Of a series whose distribution is apart; its own is not looked at.
+    pub(super) fn checked(s: wire::Series, distribution: &[u8]) -> Result<Self, RecordError> {
+        let distribution = Distribution::decode(distribution)
             .map_err(|e| RecordError::field("distribution", e, "an encoded distribution"))?;
         let mut failures = Vec::with_capacity(s.failures.len());
         let mut failed = 0_u64;

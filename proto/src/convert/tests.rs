@@ -329,4 +329,20 @@ proptest! {
             prop_assert_eq!(decode_record(&encode_record(&record)), Ok(record));
         }
     }
+
+    /// The quick way reads what an encoder writes, and never something else than the
+    /// general one does.
+    #[test]
+    fn the_quick_way_reads_as_the_general_one(
+        slot in slot(), at in any::<prop::sample::Index>(), with in any::<u8>(),
+    ) {
+        let mut bytes = encode_record(&Record::Slot(slot.clone()));
+        prop_assert_eq!(quick::slot(&bytes), Some(slot.clone()));
+        prop_assert_eq!(decode_any(&bytes), Ok(Record::Slot(slot)));
+        let at = at.index(bytes.len());
+        bytes[at] = with;
+        if let Some(slot) = quick::slot(&bytes) {
+            prop_assert_eq!(decode_any(&bytes), Ok(Record::Slot(slot)));
+        }
+    }
 }

@@ -315,6 +315,10 @@ impl Task {
             maker.wifi(now, &sample);
         }
         let Some(read) = self.radio.modem(&self.link) else { return };
+        // The modem may be the first to tell.
+        if read.reading.is_some() && !self.dozing.is_mobile() && self.leads_to_mobile() {
+            self.link_changed(now).await;
+        }
         if let Some(reading) = &read.reading
             && let Some((_, maker)) = self.makers.back_mut()
         {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU16;
 use std::time::Duration;
 
-use hearth_proto::{Detail, Family, Role, UnixMs};
+use hearth_proto::{Detail, Family, UnixMs};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
@@ -16,7 +16,7 @@ use super::{Running, Task};
 use crate::budget::policy::Rates;
 use crate::clock;
 use crate::config::Config;
-use crate::link::classify::{classify, read_facts};
+use crate::link::classify::{classify, read_facts, with_radio};
 use crate::link::discover::Link;
 use crate::link::resolvers;
 use crate::probe::icmp;
@@ -31,7 +31,10 @@ impl Task {
     pub(super) async fn link_changed(&mut self, at: UnixMs) {
         let config = Arc::clone(&self.shared.config);
         self.servers = servers(&config, &self.link);
-        let settings = *self.settings.borrow();
+        // A modem that is away for a while is none the less one.
+        let mobile = self.dozing.is_mobile() || self.leads_to_mobile();
+        self.dozing.set_mobile(mobile);
+        let settings = Settings { mobile, ..*self.settings.borrow() };
         let wanted = plan::specs(&config, &settings, &self.link, &self.servers);
         self.tell_stand(&config, settings);
         let more = wanted.iter().any(|spec| spec.far);
@@ -73,18 +76,26 @@ impl Task {
         }
     }
 
+    /// Whether the link is a mobile network's, as far as the system and the modem tell.
+    pub(super) fn leads_to_mobile(&self) -> bool {
+        let Link { interface, kind, .. } = &self.link;
+        let facts = read_facts(Path::new("/sys"), interface, kind.as_deref());
+        let configured = self.shared.config.links.of(interface).and_then(|link| link.technology);
+        let radios = self.shared.radios.borrow();
+        with_radio(classify(&facts, configured), configured, radios.of(interface))
+            .technology
+            .is_mobile()
+    }
+
     /// Says how the link stands, and what its probes cost at each detail.
     fn tell_stand(&self, config: &Config, settings: Settings) {
-        let facts = read_facts(Path::new("/sys"), &self.link.interface, self.link.kind.as_deref());
-        let configured = config.links.of(&self.link.interface).and_then(|link| link.technology);
-        self.dozing.set_mobile(classify(&facts, configured).technology.is_mobile());
         let header = usage::link_header(&self.link);
         let rates = Detail::ALL.map(|detail| {
             let settings = Settings { detail, ..settings };
             let specs = plan::specs(config, &settings, &self.link, &self.servers);
             specs
                 .iter()
-                .filter(|spec| spec.key.role != Role::Gateway)
+                .filter(|spec| !spec.free)
                 .map(|spec| {
                     let hour = Duration::from_secs(3600).as_millis();
                     let probes = hour / spec.period.as_millis().max(1);

@@ -2,6 +2,7 @@
 
 use hearth_proto::{Busy, Distribution, LinkSlot, Merger, Role, Series, SeriesKey, UnixMs};
 
+use super::aside;
 use super::tally::{Tally, Tallying};
 use super::{
     Columns, FarColumns, HOUR_MS, Hour, LinkColumns, PeakBefore, QUARTER_MS, Quarter, SeriesColumns,
@@ -47,7 +48,7 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
         own_tx_bytes: vec![0; slots],
         gateway_ms: vec![f32::NAN; slots],
         first_hop_ms: vec![f32::NAN; slots],
-        in_order: link.slots.is_sorted_by_key(|s| s.start),
+        in_order: link.in_order(),
         ..LinkColumns::default()
     };
     for column in [&mut c.far.p50_ms, &mut c.far.p95_ms, &mut c.far.p99_ms] {
@@ -75,9 +76,17 @@ fn of_link(grid: &Grid, link: &LinkHistory) -> LinkColumns {
             c.before.push(PeakBefore { at: record.start, rx_bps, tx_bps });
         }
     });
-    c.before_grid = link.slots.iter().filter(|s| s.start < grid.from).count();
-    c.last_record = link.slots.iter().map(|s| s.start).filter(|s| *s >= grid.from).max();
+    let before = |s: &LinkSlot| s.start < grid.from;
+    c.before_grid = if c.in_order {
+        link.slots.partition_point(before)
+    } else {
+        link.slots.iter().filter(|s| before(s)).count()
+    };
+    let last =
+        if c.in_order { link.slots.last() } else { link.slots.iter().max_by_key(|s| s.start) };
+    c.last_record = last.map(|s| s.start).filter(|start| *start >= grid.from);
     finish(&mut c, gathering);
+    aside::set_aside(grid, link, &mut c);
     c
 }
 
@@ -134,16 +143,23 @@ fn add(
         *near = near.min(gathering[at].columns.p50_ms[slot]);
     }
     if let Some(far) = far {
+        c.far.speak(slot, &far, far_at);
+    }
+}
+
+impl FarColumns {
+    /// One series speaks for a slot.
+    pub(super) fn speak(&mut self, slot: usize, far: &Far<'_>, series: u16) {
         let evidence = far.evidence();
         let ms = |known: Option<f64>| known.map_or(f32::NEG_INFINITY, |ms| ms as f32);
-        c.far.p50_ms[slot] = ms(evidence.latency_ms[0]);
-        c.far.p95_ms[slot] = ms(evidence.latency_ms[1]);
-        c.far.p99_ms[slot] = ms(evidence.latency_ms[2]);
-        c.far.loss_low[slot] = loss_lower_bound(evidence.lost, evidence.sent) as f32;
-        c.far.answered[slot] = far.answered;
-        c.far.lost[slot] = evidence.lost;
-        c.far.tried[slot] = evidence.sent;
-        c.far.series[slot] = far_at;
+        self.p50_ms[slot] = ms(evidence.latency_ms[0]);
+        self.p95_ms[slot] = ms(evidence.latency_ms[1]);
+        self.p99_ms[slot] = ms(evidence.latency_ms[2]);
+        self.loss_low[slot] = loss_lower_bound(evidence.lost, evidence.sent) as f32;
+        self.answered[slot] = far.answered;
+        self.lost[slot] = evidence.lost;
+        self.tried[slot] = evidence.sent;
+        self.series[slot] = series;
     }
 }
 

@@ -23,9 +23,10 @@
 //! - Not known is `NAN` in figures ([`known`] reads them) and −∞ in
 //!   [`FarColumns`], where the judge compares with limits.
 //!
-//! Read in this order: the model here; [`tally`] (what adds up); `build`; `over`
-//! (any stretch of slots).
+//! Read in this order: the model here; [`tally`] (what adds up); `build`; `aside`
+//! (which target's word is set aside); `over` (any stretch of slots).
 
+mod aside;
 mod build;
 pub(crate) mod over;
 pub mod tally;
@@ -66,6 +67,8 @@ pub struct LinkColumns {
     pub down_cause: Vec<Option<DownCause>>,
     /// The series that speaks for the link.
     pub far: FarColumns,
+    /// Where a target's word was set aside, by rising slot.
+    pub aside: Vec<Aside>,
     /// The household's own traffic.
     pub busy: BusyColumns,
     /// Bytes that the agent itself received.
@@ -119,6 +122,41 @@ pub struct FarColumns {
 impl FarColumns {
     /// No series speaks.
     pub const NONE: u16 = u16::MAX;
+}
+
+/// A target that would have spoken for a link in one slot, and was bad by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aside {
+    /// In which slot.
+    pub slot: u32,
+    /// The place of its series in [`LinkColumns::series`].
+    pub series: u16,
+    /// How it fared in the slots that were looked at.
+    pub outcomes: Outcomes,
+    /// The place of the series that did well meanwhile.
+    pub good: u16,
+    /// How that fared in the same slots.
+    pub good_outcomes: Outcomes,
+    /// Whether a series that did well speaks in its place. Where none can, its own
+    /// figures stand, and prove that something worked, never that it did not.
+    pub replaced: bool,
+}
+
+/// Probes to a target in the slots that were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcomes {
+    /// Lost, or answered far later than the target usually does.
+    pub bad: u32,
+    /// Answered or lost.
+    pub tried: u32,
+}
+
+impl LinkColumns {
+    /// What was set aside in a slot.
+    pub fn aside(&self, slot: usize) -> Option<&Aside> {
+        let at = self.aside.binary_search_by_key(&slot, |a| a.slot as usize).ok()?;
+        self.aside.get(at)
+    }
 }
 
 /// The household's own traffic, the agent's subtracted; 0 where not counted.

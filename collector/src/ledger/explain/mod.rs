@@ -20,7 +20,7 @@ use crate::qoe::catalogue::{Activity, Catalogue};
 
 pub use model::{
     Choice, Connection, DirectionEvidence, Explanation, LossEvidence, PercentileEvidence, Rule,
-    Times,
+    SetAside, Times,
 };
 
 impl Ledger {
@@ -55,7 +55,7 @@ impl Ledger {
                 && e.link.as_deref().is_none_or(|l| l == self.links[link].link.as_str())
         });
         let exclusions: Vec<Exclusion> = touching.cloned().collect();
-        let far = record.as_ref().and_then(Far::choose);
+        let far = record.as_ref().and_then(|record| speaker(record, columns, slot));
         Some(Explanation {
             slot: span,
             link: self.links[link].clone(),
@@ -72,7 +72,8 @@ impl Ledger {
                 down_cause: columns.down_cause[slot],
                 records: records.len(),
             },
-            series: record.as_ref().map(choices).unwrap_or_default(),
+            series: record.as_ref().map(|r| choices(r, columns, slot)).unwrap_or_default(),
+            aside: aside(columns, slot),
             latency: latency(of, columns, slot, found.parts.as_ref()),
             loss: loss(of, columns, slot, found.parts.as_ref()),
             confidence: confidence(columns, slot, [&down, &up]),
@@ -108,8 +109,12 @@ impl Found {
         throughput: [&DirectionEvidence; 2],
     ) -> Self {
         let (judged_ms, down_ms) = (link.judged_ms[slot], link.down_ms[slot]);
-        let evidence = prepared(&link.far, slot)
-            .map(|evidence| evidence.missing(throughput.map(|direction| direction.missing)));
+        let missing = throughput.map(|direction| direction.missing);
+        let heard = prepared(&link.far, slot);
+        let works = |e| activity::state(needed.requirement, e) == activity::State::Ok;
+        let one_target = link.aside(slot).is_some_and(|a| !a.replaced)
+            && heard.as_ref().is_some_and(|e| !works(e));
+        let evidence = heard.map(|evidence| evidence.missing(missing));
         let parts = evidence.as_ref().map(|e| Parts::of(needed.requirement, e));
         let judgement = evidence.as_ref().map(|e| activity::judge_prepared(needed.requirement, e));
         let found = |cell, rule| (cell, rule);
@@ -123,6 +128,12 @@ impl Found {
                 _ => Rule::MostlyUnjudged,
             };
             found(cell, rule)
+        } else if one_target {
+            if missing.contains(&true) {
+                found(Cell::new(State::Degraded, Limit::Throughput), Rule::ThroughputMissing)
+            } else {
+                found(Cell::new(State::Unknown, Limit::OneTarget), Rule::OneTarget)
+            }
         } else if let Some(judgement) = &judgement {
             match judgement.state {
                 activity::State::Ok => {
@@ -192,36 +203,53 @@ fn name(key: &SeriesKey) -> String {
     }
 }
 
+/// Who speaks for a slot.
+fn speaker<'r>(record: &'r LinkSlot, link: &LinkColumns, slot: usize) -> Option<Far<'r>> {
+    let key = &link.series.get(usize::from(link.far.series[slot]))?.key;
+    Far::all(record).find(|far| far.series.key == *key)
+}
+
+/// What was set aside in a slot.
+fn aside(link: &LinkColumns, slot: usize) -> Option<SetAside> {
+    let aside = link.aside(slot)?;
+    let of = |place: u16| link.series.get(usize::from(place)).map(|s| &s.key);
+    Some(SetAside {
+        target: name(of(aside.series)?),
+        bad: aside.outcomes.bad,
+        tried: aside.outcomes.tried,
+        beside: name(of(aside.good)?),
+        beside_bad: aside.good_outcomes.bad,
+        beside_tried: aside.good_outcomes.tried,
+        replaced: aside.replaced,
+    })
+}
+
 /// Who could speak, and why who does.
-fn choices(record: &LinkSlot) -> Vec<Choice> {
-    let (Some(chosen), Some(first)) = (Far::choose(record), Far::first(record)) else {
+fn choices(record: &LinkSlot, link: &LinkColumns, slot: usize) -> Vec<Choice> {
+    let (Some(chosen), Some(first)) = (speaker(record, link, slot), Far::choose(record)) else {
         return Vec::new();
     };
-    let stands_in = chosen.series.key != first.series.key;
+    let aside = aside(link, slot);
+    let alone = Far::all(record).nth(1).is_none() && first.lost > 0;
     let mut all: Vec<Choice> = Far::all(record)
         .map(|far| {
             let is = far.series.key == chosen.series.key;
-            let why = if is && stands_in {
-                format!(
-                    "it lost none while {} lost {} of {}: one silent target is the target's fault",
-                    name(&first.series.key),
-                    first.lost,
-                    first.tried()
-                )
-            } else if is {
-                "it comes first of those with enough answers".to_owned()
-            } else if stands_in && far.series.key == first.series.key {
-                "it lost probes while another target lost none: its own fault, not the link's"
-                    .to_owned()
-            } else if !far.supports_a_median() {
-                format!(
+            let why = match &aside {
+                Some(aside) if far.series.key == first.series.key => aside.words(),
+                Some(_) if is => "it did well, and speaks in place of the one set aside".to_owned(),
+                _ if is && alone => {
+                    "there is no other: whether the link or the target was at fault can't be told"
+                        .to_owned()
+                }
+                _ if is => "it comes first of those with enough answers".to_owned(),
+                _ if !far.supports_a_median() => format!(
                     "{} answers are too few for a median: {} needed",
                     far.answered, MIN_SAMPLES[0]
-                )
-            } else if far.rank > chosen.rank {
-                format!("{} comes before {}", chosen.series.key.probe, far.series.key.probe)
-            } else {
-                "another of its kind has more samples".to_owned()
+                ),
+                _ if far.rank > chosen.rank => {
+                    format!("{} comes before {}", chosen.series.key.probe, far.series.key.probe)
+                }
+                _ => "another of its kind has more samples".to_owned(),
             };
             Choice {
                 probe: far.series.key.probe,

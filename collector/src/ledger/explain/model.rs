@@ -23,6 +23,8 @@ pub enum Rule {
     PartlyDown,
     /// UNKNOWN: no probe beyond the home says anything.
     NoFarEvidence,
+    /// UNKNOWN: one target alone was bad, and no other was asked often enough.
+    OneTarget,
     /// DEGRADED: a figure is beyond what the activity bears.
     LimitBroken,
     /// DEGRADED: a test fell short of the throughput that it needs.
@@ -44,6 +46,10 @@ impl Rule {
             Self::MostlyDown => "the link was down for more than half of the time judged",
             Self::PartlyDown => "the link was down for more than a tenth of the time judged",
             Self::NoFarEvidence => "no probe beyond the home was answered or lost",
+            Self::OneTarget => {
+                "one target alone was bad, which is its own fault, and no other was asked often \
+                 enough to say more"
+            }
             Self::LimitBroken => "the line did not meet what the activity needs",
             Self::ThroughputMissing => "a speed test fell short of what the activity needs",
             Self::TooFewSamples => "too few probes were answered to call it working",
@@ -86,6 +92,37 @@ pub struct Choice {
     pub chosen: bool,
     /// Why, or why not, in plain words.
     pub why: String,
+}
+
+/// A target whose word was set aside, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SetAside {
+    /// Which probe to which target.
+    pub target: String,
+    /// Its probes that were lost, or answered far later than it usually does, over up
+    /// to a quarter of an hour.
+    pub bad: u32,
+    /// Answered or lost.
+    pub tried: u32,
+    /// What did well in the same slots.
+    pub beside: String,
+    /// Of it, lost or late.
+    pub beside_bad: u32,
+    /// Of it, answered or lost.
+    pub beside_tried: u32,
+    /// Whether one that did well speaks in its place.
+    pub replaced: bool,
+}
+
+impl SetAside {
+    /// In plain words.
+    pub fn words(&self) -> String {
+        format!(
+            "set aside: {} of its {} probes were lost or late in the slots up to this one in \
+             which it was bad, where of {} {} of {} were: one bad target is the target's fault",
+            self.bad, self.tried, self.beside, self.beside_bad, self.beside_tried
+        )
+    }
 }
 
 /// One percentile beside what the activity needs.
@@ -183,6 +220,8 @@ pub struct Explanation {
     pub connection: Connection,
     /// The series that could speak, the one that does first.
     pub series: Vec<Choice>,
+    /// Whose word was set aside, if anybody's.
+    pub aside: Option<SetAside>,
     /// Round trips of the one that speaks.
     pub latency: Vec<PercentileEvidence>,
     /// Its loss.

@@ -42,6 +42,7 @@ fn every_rule_is_told_in_words_of_its_own() {
         Rule::MostlyDown,
         Rule::PartlyDown,
         Rule::NoFarEvidence,
+        Rule::OneTarget,
         Rule::LimitBroken,
         Rule::ThroughputMissing,
         Rule::TooFewSamples,

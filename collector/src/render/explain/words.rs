@@ -125,6 +125,15 @@ pub fn reason(e: &Explanation) -> String {
             format!("{rule}: {samples}")
         }
         Rule::WithinLimits => format!("{rule}: score {}", score(e.evidence_score)),
+        Rule::OneTarget => e.aside.as_ref().map_or_else(
+            || rule.to_owned(),
+            |a| {
+                format!(
+                    "{rule}: {} of {} lost or late {}, {} of {} {}",
+                    a.bad, a.tried, a.target, a.beside_bad, a.beside_tried, a.beside
+                )
+            },
+        ),
         Rule::NoRecord | Rule::NoFarEvidence => rule.to_owned(),
     }
 }

@@ -93,6 +93,10 @@ fn does_not_show(
     if time.excluded_ms > 0 {
         all.push(NotShown::Excluded(time.excluded_ms));
     }
+    let asides = profile.links.iter().filter(|l| l.time.set_aside_slots > 0);
+    if let Some(most) = asides.map(|l| l.time.set_aside_slots).max() {
+        all.push(NotShown::OneTarget(most * u64::from(ledger.slot.ms())));
+    }
     if profile.days < 2 {
         all.push(NotShown::FewDays);
     }

@@ -12,7 +12,7 @@ impl Words<'_> {
             Limit::Loss => "why-loss",
             Limit::Throughput => "why-throughput",
             Limit::Outage => "why-outage",
-            Limit::None | Limit::TooFewSamples | Limit::Silence => "why-other",
+            Limit::None | Limit::TooFewSamples | Limit::Silence | Limit::OneTarget => "why-other",
         })
     }
 

@@ -2,7 +2,7 @@
 
 use hearth_proto::DownCause;
 
-use super::super::{LeftOut, StatementIncident};
+use super::super::{LeftOut, Named, StatementIncident};
 use super::{MOST_NAMED, Words};
 use crate::gaps::fact::Place;
 use crate::gaps::{Fact, IncidentKind, Segment};
@@ -134,8 +134,13 @@ impl Words<'_> {
 
     /// A time left out. The reason is its author's own, in whatever language.
     pub(super) fn exclusion(&self, e: &LeftOut) -> String {
+        let line = match &e.links {
+            // Nothing that was measured is of it.
+            Named::Unheard(_) => "left-out-unheard",
+            Named::All | Named::These(_) => "left-out-line",
+        };
         self.say(
-            "left-out-line",
+            line,
             &[
                 ("period", self.span(e.span).into()),
                 ("link", self.named(&e.links).into()),

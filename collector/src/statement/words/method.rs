@@ -114,6 +114,7 @@ impl Words<'_> {
         let one = |of: &NotShown| match of {
             NotShown::Unknown(ms) => timed("not-shown-unknown", *ms),
             NotShown::Excluded(ms) => timed("not-shown-excluded", *ms),
+            NotShown::OneTarget(ms) => timed("not-shown-one-target", *ms),
             NotShown::FewDays => self.plain("not-shown-few-days"),
             NotShown::Unproven(which) if which.len() == self.s.verdicts.len() => {
                 self.plain("not-shown-unproven-all")

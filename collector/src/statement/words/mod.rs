@@ -6,6 +6,8 @@ mod annex;
 mod gist;
 mod help;
 mod incidents;
+#[cfg(test)]
+mod left_out_tests;
 mod method;
 mod numbers;
 mod page;
@@ -210,15 +212,40 @@ impl Words<'_> {
     }
 
     fn time(&self) -> Vec<(String, String)> {
-        let length = |ms| if ms == 0 { self.plain("time-none") } else { self.whole_length(ms) };
         let t = &self.s.time;
         [
-            ("time-measured", t.measured_ms),
-            ("time-unknown", t.unknown_ms),
-            ("time-excluded", t.excluded_ms),
+            ("time-measured", self.length_or_none(t.measured_ms)),
+            ("time-unknown", self.length_or_none(t.unknown_ms)),
+            ("time-excluded", self.excluded()),
         ]
-        .map(|(what, ms)| (self.plain(what), length(ms)))
+        .map(|(what, length)| (self.plain(what), length))
         .into()
+    }
+
+    fn length_or_none(&self, ms: u64) -> String {
+        if ms == 0 { self.plain("time-none") } else { self.whole_length(ms) }
+    }
+
+    /// Of the home, and of links that were left out for longer: the home then counts by
+    /// the others.
+    fn excluded(&self) -> String {
+        let home = self.s.time.excluded_ms;
+        let longer = self.s.links.iter().filter(|l| l.excluded_ms > home);
+        let of_links: Vec<String> = longer
+            .map(|l| {
+                let time = self.whole_length(l.excluded_ms);
+                let args = [("time", time.into()), ("link", self.link(l).into())];
+                self.say("time-excluded-link", &args)
+            })
+            .collect();
+        if of_links.is_empty() {
+            return self.length_or_none(home);
+        }
+        let of_home = (home > 0).then(|| {
+            let args = [("time", self.whole_length(home).into())];
+            self.say("time-excluded-all", &args)
+        });
+        self.list(&of_home.into_iter().chain(of_links).collect::<Vec<_>>())
     }
 
     fn left_out(&self) -> Section {
