@@ -1,5 +1,6 @@
 //! The household asking: small requests by UDP from home to core, over whichever link
 //! the home's routes prefer, each answered.
+#![expect(clippy::disallowed_methods, reason = "it asks, and is answered, in real time")]
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
