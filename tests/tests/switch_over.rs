@@ -1,5 +1,5 @@
 //! Fibre fails, and some seconds later a script in the home moves its default route to
-//! LTE, as mwan3 and NetworkManager do: what the gap report says of the time to switch
+//! LTE, as a multi-WAN manager does: what the gap report says of the time to switch
 //! over is the truth, and it says nothing where the household asked for nothing.
 //!
 //! Needs root and `/dev/net/tun`; without them every trial is ignored and says so.
