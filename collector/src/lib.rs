@@ -28,6 +28,7 @@ pub mod score;
 #[cfg(test)]
 mod scripted;
 pub mod serve;
+pub mod simulate;
 pub mod statement;
 pub mod store;
 pub mod survey;

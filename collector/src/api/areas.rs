@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use super::export::Export;
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{AreasQuery, Pairs};
+use crate::console::pairs::{AreasTables, Pairs, Query};
+use crate::console::query::AreasQuery;
 use crate::export::areas::tables;
 use crate::homes::Audience;
 
@@ -16,7 +17,7 @@ const AGAIN_S: u64 = 10;
 
 pub(super) async fn areas(
     State(state): State<ConsoleState>,
-    pairs: Pairs,
+    pairs: Query<AreasTables>,
 ) -> Result<Response, Failure> {
     answer(&state, &pairs, Audience::Noc).await
 }

@@ -4,7 +4,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::console::failure::Failure;
-use crate::console::query::Pairs;
+use crate::console::pairs::Pairs;
 use crate::export::{self, ExportError, Format, Table, json};
 
 /// How a report is asked for, if not as it is.

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Filter, PAGE, Pairs};
+use crate::console::pairs::{Listed, Query};
+use crate::console::query::{Filter, PAGE};
 use crate::ledger::State;
 use crate::store::HouseholdSummary;
 
@@ -45,7 +46,7 @@ struct Row {
 
 pub(super) async fn homes(
     Extract(state): Extract<ConsoleState>,
-    pairs: Pairs,
+    pairs: Query<Listed>,
 ) -> Result<Json<Listing>, Failure> {
     let filter = Filter::of(&pairs)?;
     let page = state.blocking(move |s| {

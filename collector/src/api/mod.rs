@@ -1,5 +1,5 @@
 //! The JSON API, version 1: the judge's reports as they are, the list, and
-//! orders, which alone need a token.
+//! orders, which alone need a token. A promise is sent to be replayed, and changes nothing.
 //!
 //! It is for the operator's NOC, as the console is, and listens on loopback by default:
 //! a home's reports name what it does and needs whether or not it agreed that product
@@ -14,18 +14,20 @@ mod homes;
 mod ledger;
 mod orders;
 mod product;
+mod promise;
 
 pub use orders::Noc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs};
+use crate::console::pairs::{Instant, Query, Ranged, RangedTables};
+use crate::console::query::Home;
 use crate::console::source::Examined;
 use crate::explain::{Asked, HomeAt};
 use crate::export::household;
@@ -39,11 +41,14 @@ pub fn routes() -> Router<ConsoleState> {
         .route("/api/v1/product/households", get(product::homes))
         .route("/api/v1/product/households/{household}/profile", get(product::profile))
         .route("/api/v1/product/households/{household}/remedies", get(product::remedies))
+        .route("/api/v1/promise", post(promise::noc))
+        .route("/api/v1/product/promise", post(promise::product))
         .route("/api/v1/households", get(homes::homes))
         .route("/api/v1/households/{household}", get(report))
         .route("/api/v1/households/{household}/profile", get(profile))
         .route("/api/v1/households/{household}/remedies", get(remedies))
         .route("/api/v1/households/{household}/gaps", get(gaps))
+        .route("/api/v1/households/{household}/promises", get(promises))
         .route("/api/v1/households/{household}/statement", get(statement))
         .route("/api/v1/households/{household}/ledger", get(ledger_cells))
         .route("/api/v1/households/{household}/explain", get(explain))
@@ -54,7 +59,7 @@ pub fn routes() -> Router<ConsoleState> {
 async fn part<T: Serialize + Send + 'static>(
     state: ConsoleState,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
     part: impl FnOnce(Examined) -> T + Send + 'static,
 ) -> Result<Json<T>, Failure> {
     let range = state.range(&id, &pairs).await?;
@@ -65,7 +70,7 @@ async fn part<T: Serialize + Send + 'static>(
 async fn report(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::report::Report>, Failure> {
     part(state, home, pairs, |e| e.report).await
 }
@@ -73,7 +78,7 @@ async fn report(
 async fn profile(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::profile::Profile>, Failure> {
     let Home(id) = home;
     let range = state.range(&id, &pairs).await?;
@@ -84,7 +89,7 @@ async fn profile(
 async fn remedies(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::remedies::Remedies>, Failure> {
     part(state, home, pairs, |e| e.report.remedies).await
 }
@@ -92,7 +97,7 @@ async fn remedies(
 async fn gaps(
     State(state): State<ConsoleState>,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<RangedTables>,
 ) -> Result<Response, Failure> {
     let export = Export::of(&pairs)?;
     let range = state.range(&id, &pairs).await?;
@@ -108,10 +113,18 @@ async fn gaps(
     }
 }
 
+async fn promises(
+    State(state): State<ConsoleState>,
+    home: Home,
+    pairs: Query<Ranged>,
+) -> Result<Json<serde_json::Value>, Failure> {
+    part(state, home, pairs, |e| e.report.headed("promises", &e.report.promises)).await
+}
+
 async fn statement(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<crate::statement::Statement>, Failure> {
     part(state, home, pairs, |e| e.report.statement).await
 }
@@ -119,7 +132,7 @@ async fn statement(
 async fn explain(
     State(state): State<ConsoleState>,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Instant>,
 ) -> Result<Json<HomeAt>, Failure> {
     let asked = Asked::of(&pairs);
     Ok(Json(state.blocking(move |s| Ok(s.explain(&id, &asked)?.0)).await?))
@@ -128,7 +141,7 @@ async fn explain(
 async fn ledger_cells(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<ledger::Cells>, Failure> {
     part(state, home, pairs, |e| ledger::Cells::of(&e.ledger)).await
 }

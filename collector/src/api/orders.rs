@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs};
+use crate::console::pairs::{Nothing, Query};
+use crate::console::query::Home;
 use crate::plans::{Limits, Refusal, Tokens};
 use crate::render::order_json;
 use crate::store::StoreError;
@@ -105,6 +106,7 @@ pub(super) async fn order(
     Extract(state): Extract<ConsoleState>,
     Caller(by): Caller,
     Home(household): Home,
+    _: Query<Nothing>,
     bytes: Bytes,
 ) -> Result<(StatusCode, Json<serde_json::Value>), Failure> {
     let body = body(&bytes)?;
@@ -143,7 +145,7 @@ pub(super) async fn order(
 pub(super) async fn orders(
     Extract(state): Extract<ConsoleState>,
     Home(household): Home,
-    _: Pairs,
+    _: Query<Nothing>,
 ) -> Result<Json<serde_json::Value>, Failure> {
     let now = state.now();
     let listed =

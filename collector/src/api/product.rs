@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs};
+use crate::console::pairs::{AreasTables, Nothing, Query, Ranged};
+use crate::console::query::Home;
 use crate::console::source::Examined;
 use crate::homes::Audience;
 use crate::profile::Profile;
@@ -29,7 +30,7 @@ pub(super) struct Agreed {
 
 pub(super) async fn homes(
     State(state): State<ConsoleState>,
-    _: Pairs,
+    _: Query<Nothing>,
 ) -> Result<Json<Agreed>, Failure> {
     let entries = state.blocking(|s| s.store().homes().map_err(|e| Failure::internal(&e)));
     let agreed = |entry: crate::homes::HomeEntry| {
@@ -42,7 +43,7 @@ pub(super) async fn homes(
 async fn part<T: Send + 'static>(
     state: ConsoleState,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
     part: impl FnOnce(Examined) -> T + Send + 'static,
 ) -> Result<Json<T>, Failure> {
     let household = id.clone();
@@ -59,7 +60,7 @@ async fn part<T: Send + 'static>(
 pub(super) async fn profile(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<Profile>, Failure> {
     part(state, home, pairs, |e| e.report.profile).await
 }
@@ -67,14 +68,14 @@ pub(super) async fn profile(
 pub(super) async fn remedies(
     State(state): State<ConsoleState>,
     home: Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Json<Remedies>, Failure> {
     part(state, home, pairs, |e| e.report.remedies).await
 }
 
 pub(super) async fn areas(
     State(state): State<ConsoleState>,
-    pairs: Pairs,
+    pairs: Query<AreasTables>,
 ) -> Result<Response, Failure> {
     super::areas::answer(&state, &pairs, AUDIENCE).await
 }

@@ -89,8 +89,7 @@ pub struct Contribution {
     pub(super) carried: Vec<Carried>,
     /// Per activity, then hour of the week; empty where nothing was measured.
     pub(super) hours: Vec<Vec<HourTimes>>,
-    /// Incidents and their milliseconds by segment, in the order of `SEGMENTS`.
-    pub(super) segments: [(u64, u64); SEGMENTS.len()],
+    pub(super) segments: BySegment,
     /// Outages of the primary that took a backup along, and all of them.
     pub(super) shared: (u64, u64),
     pub(super) need_ms: u64,
@@ -107,6 +106,35 @@ pub struct Contribution {
 pub(super) const SEGMENTS: [Segment; 5] =
     [Segment::Home, Segment::Access, Segment::CoreOrService, Segment::Service, Segment::CannotTell];
 
+/// Incidents of links by segment. A home's report looks into no more than the weightiest
+/// of each link; of the others their number is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct BySegment {
+    /// Incidents and their milliseconds, in the order of `SEGMENTS`.
+    pub(super) told: [(u64, u64); SEGMENTS.len()],
+    /// Incidents of which no segment is told.
+    pub(super) left_off: u64,
+}
+
+impl BySegment {
+    fn of(gaps: &Gaps) -> Self {
+        let mut segments = Self { left_off: gaps.incidents_left_off, ..Self::default() };
+        for i in &gaps.incidents {
+            let place = SEGMENTS.iter().position(|s| *s == i.segment).unwrap_or(SEGMENTS.len() - 1);
+            segments.told[place].0 += 1;
+            segments.told[place].1 += i.length_ms;
+        }
+        segments
+    }
+
+    pub(super) fn add(&mut self, more: &Self) {
+        for (sum, more) in self.told.iter_mut().zip(more.told) {
+            *sum = (sum.0 + more.0, sum.1 + more.1);
+        }
+        self.left_off += more.left_off;
+    }
+}
+
 impl Contribution {
     /// Of a home that was judged: what was told of it, and its gaps.
     pub fn of(home: &Home, history: &History, ledger: &Ledger, gaps: &Gaps) -> Self {
@@ -118,12 +146,6 @@ impl Contribution {
         all.truncate(MOST_RUNS);
         let lost = lost_in(&all, history.span.from, ledger);
         let measured = known(ledger.home());
-        let mut segments = [(0, 0); SEGMENTS.len()];
-        for i in &gaps.incidents {
-            let place = SEGMENTS.iter().position(|s| *s == i.segment).unwrap_or(SEGMENTS.len() - 1);
-            segments[place].0 += 1;
-            segments[place].1 += i.length_ms;
-        }
         Self {
             place: home.place.clone(),
             consents: home.consents.areas,
@@ -134,7 +156,7 @@ impl Contribution {
             times: times(ledger, gaps, slot_ms),
             carried: carried(ledger, slot_ms),
             hours: if measured { hours(gaps, slot_ms) } else { Vec::new() },
-            segments,
+            segments: BySegment::of(gaps),
             shared: gaps
                 .shared_fate
                 .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hearth_proto::Technology;
 
-use super::contribution::{SEGMENTS, Times};
+use super::contribution::{BySegment, SEGMENTS, Times};
 use super::rollup::sets_shown;
 use super::sums::{ActivitySum, HourSum, Sums, TechnologySum, sets};
 use super::{
@@ -52,7 +52,7 @@ pub(super) struct Shown {
     homes: u64,
     activities: Vec<Activity>,
     technologies: BTreeMap<u32, (Technology, TechnologySum)>,
-    segments: Of<[(u64, u64); SEGMENTS.len()]>,
+    segments: Of<BySegment>,
     shared: Of<(u64, u64)>,
     need_ms: Of<u64>,
     need_bytes: Of<u64>,
@@ -153,9 +153,7 @@ impl Shown {
             held.bad.iter_mut().zip(&more.bad).for_each(|(sum, more)| *sum += more);
         }
         debug_assert!(!first || self.homes == more.homes);
-        add(&mut self.segments, more.segments, |s, m| {
-            s.iter_mut().zip(m).for_each(|(s, m)| *s = (s.0 + m.0, s.1 + m.1));
-        });
+        add(&mut self.segments, more.segments, |s, m| s.add(&m));
         add(&mut self.shared, more.shared, |s, m| *s = (s.0 + m.0, s.1 + m.1));
         add(&mut self.need_ms, more.need_ms, |s, m| *s += m);
         add(&mut self.need_bytes, more.need_bytes, |s, m| *s += m);
@@ -174,8 +172,9 @@ impl Shown {
             homes: self.homes,
             activities: all().filter_map(|(name, a)| group_activity(name, a, k)).collect(),
             technologies: self.technologies.values().map(technology).collect(),
+            segments_left_off: self.segments.map_or(0, |(_, all)| all.left_off),
             segments: self.segments.map_or_else(Vec::new, |(_, all)| {
-                let each = SEGMENTS.into_iter().zip(all);
+                let each = SEGMENTS.into_iter().zip(all.told);
                 each.map(|(segment, (n, ms))| GroupSegment { segment, incidents: n, ms }).collect()
             }),
             shared: match self.shared {

@@ -106,8 +106,11 @@ pub struct Group {
     pub activities: Vec<GroupActivity>,
     /// Per access technology; those withheld are left out.
     pub technologies: Vec<GroupTechnology>,
-    /// Incidents of links by segment.
+    /// Incidents of links by segment: of each link the weightiest, as its home's gap
+    /// report lists them.
     pub segments: Vec<GroupSegment>,
+    /// Incidents of links beyond those; 0 where `segments` is withheld.
+    pub segments_left_off: u64,
     /// Share of the primary link's outages that took a backup along, over homes
     /// with a backup.
     pub shared: Figure,

@@ -7,7 +7,7 @@ use hearth_proto::{Technology, UnixMs};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::contribution::{Carried, HourTimes, LostIn, Run, Times};
+use super::contribution::{BySegment, Carried, HourTimes, LostIn, Run, Times};
 use super::*;
 use crate::gaps::HOURS_OF_WEEK;
 use crate::homes::Place;
@@ -79,7 +79,7 @@ fn one() -> impl Strategy<Value = Contribution> {
                     .map(|technology| Carried { technology, up: 5, down: 1, bad: vec![1, 2] })
                     .collect(),
                 hours,
-                segments: [(1, 60); 5],
+                segments: BySegment { told: [(1, 60); 5], left_off: 1 },
                 shared: (1, 2),
                 need_ms: 3_600_000,
                 need_bytes: primary.then_some(1_000),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hearth_proto::Technology;
 
-use super::contribution::{Contribution, HourTimes, SEGMENTS, Times};
+use super::contribution::{BySegment, Contribution, HourTimes, Times};
 use crate::anonymity::BySets;
 use crate::gaps::HOURS_OF_WEEK;
 
@@ -85,7 +85,7 @@ pub(super) struct Sums {
     pub(super) technologies: BTreeMap<u32, (Option<Technology>, TechnologySum)>,
     /// By activity, then hour of the week; empty until something was measured.
     pub(super) hours: Vec<Vec<HourSum>>,
-    pub(super) segments: [(u64, u64); SEGMENTS.len()],
+    pub(super) segments: BySegment,
     pub(super) shared: (u64, u64),
     pub(super) need_ms: u64,
     pub(super) need_bytes: u64,
@@ -135,9 +135,7 @@ impl Sums {
                 add_hour(sum, &HourSum { homes: u32::from(t.known_s > 0), times: *t });
             }
         }
-        for (sum, more) in self.segments.iter_mut().zip(home.segments) {
-            *sum = (sum.0 + more.0, sum.1 + more.1);
-        }
+        self.segments.add(&home.segments);
         if home.backup {
             self.shared = (self.shared.0 + home.shared.0, self.shared.1 + home.shared.1);
         }
@@ -172,9 +170,7 @@ impl Sums {
             let sum = zip_add(sum, more.len());
             sum.iter_mut().zip(more).for_each(|(sum, more)| add_hour(sum, more));
         }
-        for (sum, more) in self.segments.iter_mut().zip(other.segments) {
-            *sum = (sum.0 + more.0, sum.1 + more.1);
-        }
+        self.segments.add(&other.segments);
         self.shared = (self.shared.0 + other.shared.0, self.shared.1 + other.shared.1);
         self.need_ms += other.need_ms;
         self.need_bytes += other.need_bytes;

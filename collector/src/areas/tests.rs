@@ -371,3 +371,20 @@ fn a_report_for_product_holds_nothing_of_a_home_that_did_not_agree_to_it() {
     assert_eq!((noc.homes, noc.not_agreed, noc.operator.homes), (24, 0, 24));
     assert_eq!(noc.areas[0].activities[0].lost_ms, 12 * DAY as u64);
 }
+
+#[test]
+fn incidents_of_which_no_segment_is_told_are_counted_and_said() {
+    let link = ScriptLink::new("eth0", Technology::Fttp, 20);
+    let slow = |l: ScriptLink, i: i64| l.trouble(i * 10_000, i * 10_000 + 1_000, What::Slow(900));
+    let history = Script::seconds(3_020, vec![(0..300).fold(link, slow)]).history();
+    let one = contribute(&home("north", 0), &history);
+    let mut all = RollUp::new(history.span, &Catalogue::built_in(), &TimeZone::UTC);
+    (0..10).for_each(|_| all.add(&one));
+    let report = all.report(k(10));
+    let told: u64 = report.operator.segments.iter().map(|s| s.incidents).sum();
+    assert_eq!((told, report.operator.segments_left_off), (2_000, 1_000));
+    let style = crate::render::Style { width: 100, tty: false, tz: TimeZone::UTC };
+    let text = crate::render::areas(&report, None, &style).replace('\n', " ");
+    assert!(text.contains("000 more, of no segment"), "{text}");
+    assert!(text.contains("times are UTC"), "{text}");
+}

@@ -1,6 +1,7 @@
 //! `promise`: history held against a proposed guarantee.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use hearth_proto::HouseholdId;
@@ -9,24 +10,14 @@ use jiff::civil::Date;
 use super::report::{JudgeArgs, now, style};
 use super::{CliError, DataArgs, files, print, print_json};
 use crate::anonymity::K;
-use crate::homes::Audience;
-use crate::ledger::Ledger;
-use crate::over_homes::over_homes;
-use crate::promise::by_day::count_days;
-use crate::promise::guarantee::{self, Guarantee};
-use crate::promise::hours::Stretch;
-use crate::promise::replay::{Counted, Replay, count};
-use crate::qoe::catalogue::Catalogue;
+use crate::homes::{Audience, Home};
+use crate::promise::guarantee;
 use crate::render;
 use crate::report::days::local;
+use crate::simulate::{Proposal, SimulateError, periods};
 use crate::store::homes::Homes;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-
-/// How many whole periods are replayed unless asked otherwise.
-const USUAL: i64 = 3;
-/// The most: a home's calendar is kept to in years, not in centuries.
-const MOST: usize = 400;
 
 #[derive(Debug, Args)]
 pub(super) struct PromiseArgs {
@@ -67,7 +58,15 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     let (text, name) = files::text(&args.file)?;
     let guarantee = guarantee::parse(&text, &name, &catalogue)
         .map_err(|e| CliError::Data(crate::error_chain(&e)))?;
-    let periods = periods(args, &guarantee)?;
+    let zone = args.judge.zone();
+    let asked = args.from.zip(args.to);
+    let periods = periods(&guarantee, asked, local(now(), &zone).date()).map_err(|e| {
+        let days = match asked {
+            Some((from, to)) => format!("--from {from} --to {to}"),
+            None => "the time up to today".to_owned(),
+        };
+        CliError::Usage(format!("{days} is not accepted: {e}"))
+    })?;
     let store = SqliteStore::open_read_only(&args.data.folder()?)?;
     let mut households: Vec<HouseholdId> =
         store.households()?.into_iter().map(|h| h.household).collect();
@@ -77,101 +76,24 @@ pub(super) fn run(args: &PromiseArgs) -> Result<(), CliError> {
     if !args.household.is_empty() {
         households.retain(|h| args.household.contains(h));
     }
-    let only = catalogue.only(&guarantee.activity, guarantee.score);
-    let only = only.ok_or_else(|| CliError::Data(format!("{name}: the score can't be used")))?;
     for household in &args.household {
         args.audience.check(household, &store.home(household)?)?;
     }
-    let work = Work {
-        store: &store,
-        catalogue: &only,
-        judge: &args.judge,
-        periods: &periods,
+    let proposal = Proposal {
         guarantee: &guarantee,
+        periods: &periods,
+        households: &households,
         audience: args.audience,
+        k: args.k,
+        zone: |home: &Home| args.judge.zone_of(home),
     };
-    let part = work.all(&households)?;
-    let mut told = part.replay.outcome(&periods, &catalogue.version, args.k);
-    // Of several homes it is the homes that are drawn again, not their days.
-    told.over_days(&part.replay, &part.days);
+    let told =
+        proposal.simulate(&store, &catalogue, &AtomicBool::new(false)).map_err(|e| match e {
+            SimulateError::Store(e) => e.into(),
+            other => CliError::Data(format!("{name}: {other}")),
+        })?;
     if args.json {
         return print_json(&told);
     }
-    print(&render::simulation(&told, &style(args.judge.zone())))
-}
-
-fn periods(args: &PromiseArgs, guarantee: &Guarantee) -> Result<Vec<Stretch>, CliError> {
-    let today = local(now(), &args.judge.zone()).date();
-    let (from, to) = match (args.from, args.to) {
-        (Some(from), Some(to)) => (from, to),
-        _ => guarantee
-            .period
-            .last(USUAL, today)
-            .ok_or_else(|| CliError::Usage("give --from and --to".to_owned()))?,
-    };
-    let periods = guarantee.period.whole(from, to);
-    let (n, period) = (periods.len(), guarantee.period.name());
-    if !(1..=MOST).contains(&n) {
-        return Err(CliError::Usage(format!(
-            "--from {from} --to {to} is not accepted: it holds {n} whole {period}s, and 1 to {MOST} \
-             can be replayed"
-        )));
-    }
-    Ok(periods)
-}
-
-/// What every thread reads.
-struct Work<'w> {
-    store: &'w SqliteStore,
-    catalogue: &'w Catalogue,
-    judge: &'w JudgeArgs,
-    periods: &'w [Stretch],
-    guarantee: &'w Guarantee,
-    audience: Audience,
-}
-
-/// What one thread keeps of its homes.
-struct Part {
-    replay: Replay,
-    /// A single home's days by period.
-    days: Vec<Vec<Counted>>,
-}
-
-impl Work<'_> {
-    /// One home at a time on each core: what is kept of it are sums.
-    fn all(&self, homes: &[HouseholdId]) -> Result<Part, StoreError> {
-        let alone = homes.len() == 1;
-        let begin = || Part {
-            replay: Replay::new(self.guarantee.clone(), self.audience),
-            days: Vec::new(),
-        };
-        let parts = over_homes(homes, begin, |part, home| self.one(part, home, alone))?;
-        Ok(parts.into_iter().fold(begin(), |mut whole, part| {
-            whole.replay.merge(part.replay);
-            whole.days.extend(part.days);
-            whole
-        }))
-    }
-
-    fn one(&self, part: &mut Part, household: &HouseholdId, alone: bool) -> Result<(), StoreError> {
-        let home = self.store.home(household)?;
-        let mut periods = Vec::with_capacity(self.periods.len());
-        if part.replay.counts(&home) {
-            let tz = self.judge.zone_of(&home);
-            for stretch in self.periods {
-                let Some(span) = stretch.span(&tz) else {
-                    periods.push(None);
-                    continue;
-                };
-                let history = self.store.history_with_lead(household, span)?;
-                let ledger = Ledger::build(&history, self.catalogue);
-                periods.push(count(&ledger, self.guarantee, span, &tz));
-                if alone {
-                    part.days.extend(count_days(&ledger, self.guarantee, span, &tz));
-                }
-            }
-        }
-        part.replay.home(household, &home, &periods);
-        Ok(())
-    }
+    print(&render::simulation(&told, &style(zone)))
 }

@@ -175,19 +175,6 @@ pub(super) fn only(store: &dyn Store) -> Result<HouseholdId, CliError> {
     }
 }
 
-/// What stands over each report, with the report under its own name.
-fn document(report: &Report, name: &str, body: &serde_json::Value) -> serde_json::Value {
-    json!({
-        "household": report.household,
-        "span": report.span,
-        "generated_at": report.generated_at,
-        "time_zone": report.time_zone,
-        "catalogue": report.catalogue,
-        "ledger": report.ledger,
-        name: body,
-    })
-}
-
 pub(super) fn profile(args: &ProfileArgs) -> Result<(), CliError> {
     let drawn = draw_for(&args.report, Trends::Wanted, args.audience)?;
     let report = &drawn.report;
@@ -195,7 +182,7 @@ pub(super) fn profile(args: &ProfileArgs) -> Result<(), CliError> {
         tell("note: for the NOC alone, this home has not agreed that product and marketing see it");
     }
     if args.report.json {
-        let mut document = document(report, "profile", &json!(report.profile));
+        let mut document = report.headed("profile", &report.profile);
         document["remedies"] = json!(report.remedies);
         document["audience"] = json!(args.audience);
         print_json(&document)?;
@@ -215,7 +202,7 @@ pub(super) fn gaps(args: &GapsArgs) -> Result<(), CliError> {
         }
         args.export.run("gaps", &export::household::tables(&report.household, &report.gaps))
     } else if args.report.json {
-        print_json(&document(&report, "gaps", &json!(report.gaps)))
+        print_json(&report.headed("gaps", &report.gaps))
     } else {
         print(&render::gaps(&report.gaps, &style))
     }
@@ -234,8 +221,7 @@ fn partial(left_off: u64) -> Option<String> {
 pub(super) fn promises(args: &ReportArgs) -> Result<(), CliError> {
     let drawn = draw(args, Trends::Left)?;
     if args.json {
-        let body = json!(drawn.report.promises);
-        print_json(&document(&drawn.report, "promises", &body))
+        print_json(&drawn.report.headed("promises", &drawn.report.promises))
     } else {
         print(&render::promises(&drawn.report.promises, &drawn.style))
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::pages::Chrome;
 use super::theme::Theme;
+use crate::qoe::Refusal;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,25 @@ pub enum Failure {
         /// What is accepted.
         accepted: String,
     },
+    /// What was sent, with all that is wrong in it.
+    #[error("{why}")]
+    Refused {
+        /// What is wrong, as text.
+        why: String,
+        /// Each value refused; empty where it can't be read at all.
+        refusals: Vec<Refusal>,
+    },
+    /// More than is worked on while somebody waits.
+    #[error("{0}")]
+    TooMuch(String),
+    /// A key in the address that it does not take.
+    #[error("the key {key:?} is not accepted here: {}", takes(.accepted))]
+    Key {
+        /// As it came.
+        key: String,
+        /// Those that it takes.
+        accepted: Vec<&'static str>,
+    },
     /// No such household.
     #[error("household {0} is not known here")]
     UnknownHousehold(HouseholdId),
@@ -34,7 +54,7 @@ pub enum Failure {
     #[error("there is nothing at {0}")]
     NoPage(String),
     /// The page is there, not with this method.
-    #[error("{0} is not possible here: use GET")]
+    #[error("{method} is not possible here: use {other}", method = .0, other = instead(.0))]
     Method(Method),
     /// What nobody may here.
     #[error("{0}")]
@@ -63,6 +83,16 @@ pub enum Failure {
     Internal(String),
 }
 
+/// The method of those routes that do not take this one.
+fn instead(method: &Method) -> Method {
+    if [Method::GET, Method::HEAD].contains(method) { Method::POST } else { Method::GET }
+}
+
+/// The keys that an address takes.
+fn takes(keys: &[&str]) -> String {
+    if keys.is_empty() { "no key is".to_owned() } else { format!("one of {}", keys.join(", ")) }
+}
+
 impl Failure {
     /// With the whole chain of causes.
     pub fn internal(error: &dyn std::error::Error) -> Self {
@@ -71,7 +101,8 @@ impl Failure {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Value { .. } => StatusCode::BAD_REQUEST,
+            Self::Value { .. } | Self::Key { .. } | Self::Refused { .. } => StatusCode::BAD_REQUEST,
+            Self::TooMuch(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownHousehold(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -85,6 +116,9 @@ impl Failure {
     fn title(&self) -> &'static str {
         match self {
             Self::Value { .. } => "That value is not accepted",
+            Self::Key { .. } => "That key is not accepted",
+            Self::Refused { .. } => "What was sent is not accepted",
+            Self::TooMuch(_) => "Too much at once",
             Self::UnknownHousehold(_) => "No such household",
             Self::NoPage(_) => "No such page",
             Self::Method(_) => "Not possible here",
@@ -96,11 +130,18 @@ impl Failure {
         }
     }
 
+    fn refusals(&self) -> Vec<Wrong<'_>> {
+        let Self::Refused { refusals, .. } = self else { return Vec::new() };
+        let all = refusals.iter();
+        all.map(|r| Wrong { field: &r.path, value: &r.value, accepted: &r.accepted }).collect()
+    }
+
     fn problem(&self, instance: &str) -> Response {
         let (field, value, accepted) = match self {
             Self::Value { field, value, accepted } => {
-                (Some(*field), Some(value.as_str()), Some(accepted.as_str()))
+                (Some(*field), Some(value.as_str()), Some(accepted.clone()))
             }
+            Self::Key { key, accepted } => (Some(key.as_str()), None, Some(takes(accepted))),
             _ => (None, None, None),
         };
         let body = Problem {
@@ -112,6 +153,7 @@ impl Failure {
             field,
             value,
             accepted,
+            refusals: self.refusals(),
         };
         let media = HeaderValue::from_static("application/problem+json");
         (self.status(), [(header::CONTENT_TYPE, media)], Json(body)).into_response()
@@ -148,11 +190,21 @@ struct Problem<'a> {
     detail: String,
     instance: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
+    field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<&'a str>,
+    accepted: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refusals: Vec<Wrong<'a>>,
+}
+
+/// One value of what was sent.
+#[derive(Serialize)]
+struct Wrong<'a> {
+    field: &'a str,
+    value: &'a str,
+    accepted: &'a str,
 }
 
 #[derive(Template)]

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::ledger::State;
-use crate::report::{Figure, Interval, IntervalMethod, Unit};
+use crate::report::{Figure, Interval, IntervalMethod, Measured, Unit};
 
 /// What a state looks like beside its colour.
 pub trait Look: Copy {
@@ -70,9 +70,14 @@ pub struct Shown {
 impl Shown {
     /// For a figure of a report.
     pub fn of(figure: &Figure) -> Self {
+        Self::resting_on(figure, |m| format!("{} {}", words::count(m.count), m.of))
+    }
+
+    /// The same, with other words for what it rests on.
+    pub fn resting_on(figure: &Figure, basis: impl FnOnce(&Measured) -> String) -> Self {
         match figure {
             Figure::Measured(m) => {
-                let basis = format!("{} {}", words::count(m.count), m.of);
+                let basis = basis(m);
                 let under = match m.interval.and_then(|i| range(i, m.unit)) {
                     Some(range) => format!("{range}; {basis}"),
                     None => basis,

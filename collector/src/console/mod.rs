@@ -3,7 +3,7 @@
 //! Read in this order: this file (routes, life), [`source`] (from store and
 //! judge to what is shown), [`now`] (the state now, in words), [`held`] (what held
 //! cells down), [`board`] (the state of all homes), [`surveys`] (roll-ups over them),
-//! `pages/` (one file per page), [`strip`] and [`look`] (how states are drawn), [`query`], [`failure`], [`headers`] and [`theme`]
+//! `pages/` (one file per page), [`strip`] and [`look`] (how states are drawn), [`pairs`], [`query`], [`failure`], [`headers`] and [`theme`]
 //! (what comes in, what is refused, what guards it). Nothing is loaded from
 //! elsewhere, and there is no script.
 
@@ -14,6 +14,7 @@ pub mod held;
 pub mod look;
 pub mod now;
 pub mod pages;
+pub mod pairs;
 pub mod query;
 pub mod source;
 pub mod strip;
@@ -34,7 +35,7 @@ use axum::routing::{get, post};
 use hearth_proto::UnixMs;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::board::{Board, SWEEP};
 use self::headers::Hosts;
@@ -63,6 +64,7 @@ pub struct ConsoleState {
     noc: Noc,
     surveys: Arc<Surveys>,
     areas_k: K,
+    simulations: Arc<Semaphore>,
 }
 
 impl ConsoleState {
@@ -83,6 +85,7 @@ impl ConsoleState {
             noc: Noc::default(),
             surveys: Arc::default(),
             areas_k: K::default(),
+            simulations: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -106,6 +109,15 @@ impl ConsoleState {
     pub fn with_areas_k(mut self, k: K) -> Self {
         self.areas_k = k;
         self
+    }
+
+    /// The turn to replay a promise; `None` while another has it.
+    pub(crate) fn turn_to_simulate(&self) -> Option<OwnedSemaphorePermit> {
+        self.simulations.clone().try_acquire_owned().ok()
+    }
+
+    pub(crate) fn areas_k(&self) -> K {
+        self.areas_k
     }
 
     pub(crate) fn noc(&self) -> &Noc {
@@ -139,6 +151,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/households/{household}", get(pages::home))
         .route("/households/{household}/profile", get(pages::profile))
         .route("/households/{household}/gaps", get(pages::gaps))
+        .route("/households/{household}/promises", get(pages::promises))
         .route("/households/{household}/explain", get(pages::explain))
         .route("/households/{household}/statement", get(pages::statement))
         .route("/households/{household}/statement.html", get(pages::statement_file))

@@ -1,13 +1,14 @@
 //! What pages and API read from an address: every value is parsed into a type
 //! that can't be wrong, or refused by name.
 
-use axum::extract::{FromRequestParts, Path, Query, RawPathParams};
+use axum::extract::{FromRequestParts, Path, RawPathParams};
 use axum::http::request::Parts;
 use hearth_proto::{HouseholdId, UnixMs};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::failure::Failure;
+use super::pairs::Pairs;
 use super::surveys;
 use crate::explain::{Asked, instant};
 use crate::history::Span;
@@ -32,31 +33,9 @@ const SHORTEST: i64 = 15 * MINUTE;
 const LONGEST: i64 = (31 * 24 + 1) * HOUR;
 /// Households on one page.
 pub const PAGE: usize = 50;
+/// What a household is called.
+pub(crate) const HOUSEHOLD: &str = "1 to 63 characters of a-z, 0-9 and '-', not '-' at either end";
 const LONGEST_TEXT: usize = 63;
-
-/// An address's query, as pairs: the last of a name counts.
-#[derive(Debug, Clone, Default)]
-pub struct Pairs(Vec<(String, String)>);
-
-impl<S: Sync> FromRequestParts<S> for Pairs {
-    type Rejection = Failure;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Query::try_from_uri(&parts.uri).map(|Query(pairs)| Self(pairs)).map_err(|_| {
-            Failure::Value {
-                field: "query",
-                value: parts.uri.query().unwrap_or_default().to_owned(),
-                accepted: "name=value pairs joined by '&'".to_owned(),
-            }
-        })
-    }
-}
-
-impl Pairs {
-    /// The value of `name`; an empty one counts as absent, as forms send it.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|p| p.0 == name).map(|p| p.1.trim()).filter(|v| !v.is_empty())
-    }
-}
 
 impl Asked {
     /// From `at=`, `activity=` and `link=`.
@@ -94,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Home {
         text.parse().map(Self).map_err(|_| Failure::Value {
             field: "household",
             value: text,
-            accepted: "1 to 63 characters of a-z, 0-9 and '-', not '-' at either end".to_owned(),
+            accepted: HOUSEHOLD.to_owned(),
         })
     }
 }
@@ -310,7 +289,7 @@ mod tests {
     const NOW: UnixMs = UnixMs(1_764_000_000_000);
 
     fn pairs(given: &[(&str, &str)]) -> Pairs {
-        Pairs(given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        given.into()
     }
 
     fn range(given: &[(&str, &str)]) -> Result<Range, Failure> {

@@ -1,19 +1,20 @@
 //! Light, dark or the system's own: a cookie set by a form, so that it needs no
 //! script.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+
+use super::failure::Failure;
+use super::pairs::{Colours, Query};
 
 const COOKIE: &str = "hearth-theme";
 /// Long enough to forget that it was ever set.
 const YEAR_S: u32 = 365 * 86_400;
 
 /// The colours a page is shown in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {
     /// As the system asks.
     #[default]
@@ -65,20 +66,20 @@ impl<S: Sync> FromRequestParts<S> for Theme {
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Choice {
-    set: Theme,
-}
-
 /// Sets the cookie and goes back to the page the form was on.
-pub(super) async fn set(Query(choice): Query<Choice>, headers: HeaderMap) -> Response {
-    let cookie = format!(
-        "{COOKIE}={}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Strict",
-        choice.set.name()
-    );
+pub(super) async fn set(pairs: Query<Colours>, headers: HeaderMap) -> Result<Response, Failure> {
+    let given = pairs.get("set").unwrap_or_default();
+    let theme = Theme::ALL.into_iter().find(|t| t.name() == given);
+    let theme = theme.ok_or_else(|| Failure::Value {
+        field: "set",
+        value: given.to_owned(),
+        accepted: format!("one of {}", Theme::ALL.map(Theme::name).join(", ")),
+    })?;
+    let cookie =
+        format!("{COOKIE}={}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Strict", theme.name());
     let back = back(&headers).unwrap_or_else(|| "/".to_owned());
-    (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, back)])
-        .into_response()
+    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, back)];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
 }
 
 /// The path of the page the request came from, if it is one of this console's.

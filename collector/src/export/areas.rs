@@ -55,6 +55,11 @@ const SEGMENTS: &[Column] = &[
     column("segment", Kind::Text, "home, access, core-or-service, service or cannot-tell"),
     column("incidents", Kind::Int, "incidents of links"),
     column("length_ms", Kind::Int, "their length, over all homes"),
+    column(
+        "left_off",
+        Kind::Int,
+        "incidents of the group's links beyond those counted, in no segment",
+    ),
 ];
 
 const INCIDENTS: &[Column] = &[
@@ -200,6 +205,7 @@ fn segments(report: &AreasReport) -> Table {
                 Value::text(s.segment.name()),
                 Value::count(s.incidents),
                 Value::count(s.ms),
+                Value::count(group.segments_left_off),
             ]);
         }
     }

@@ -20,6 +20,14 @@ pub enum GuaranteeError {
         /// Where and why.
         why: String,
     },
+    /// It is not JSON.
+    #[error("{file}: not a JSON document: {why}")]
+    NotJson {
+        /// Which.
+        file: String,
+        /// Where and why.
+        why: String,
+    },
     /// Values in it are wrong: all of them.
     #[error("{file}: {} wrong{}", .refusals.len(), lines(.refusals))]
     Refused {
@@ -124,8 +132,24 @@ pub fn parse(text: &str, file: &str, catalogue: &Catalogue) -> Result<Guarantee,
         let why = e.to_string().trim_end().to_owned();
         GuaranteeError::NotToml { file: file.to_owned(), why }
     })?;
+    of_value(&json(toml::Value::Table(table)), file, catalogue)
+}
+
+/// The same from JSON with the same keys.
+pub fn parse_json(
+    text: &[u8],
+    file: &str,
+    catalogue: &Catalogue,
+) -> Result<Guarantee, GuaranteeError> {
+    let value = serde_json::from_slice(text);
+    let value =
+        value.map_err(|e| GuaranteeError::NotJson { file: file.to_owned(), why: e.to_string() })?;
+    of_value(&value, file, catalogue)
+}
+
+fn of_value(root: &Value, file: &str, catalogue: &Catalogue) -> Result<Guarantee, GuaranteeError> {
     let mut reader = Reader::default();
-    let guarantee = read(&mut reader, &json(toml::Value::Table(table)), catalogue);
+    let guarantee = read(&mut reader, root, catalogue);
     match guarantee {
         Some(guarantee) if reader.refusals.is_empty() => Ok(guarantee),
         _ => Err(GuaranteeError::Refused { file: file.to_owned(), refusals: reader.refusals }),
@@ -326,6 +350,17 @@ pub(super) mod tests {
             assert!(out.contains(part), "{part}\n{out}");
         }
         assert!(read("share =").unwrap_err().contains("not a TOML file"));
+    }
+
+    #[test]
+    fn json_says_the_same_as_toml() {
+        let catalogue = Catalogue::built_in();
+        let table: toml::Table = EVENINGS.parse().unwrap();
+        let text = serde_json::to_vec(&table).unwrap();
+        assert_eq!(parse_json(&text, "body", &catalogue).unwrap(), read(EVENINGS).unwrap());
+        let of = |text: &str| parse_json(text.as_bytes(), "body", &catalogue).unwrap_err();
+        assert!(of("{").to_string().contains("body: not a JSON document: EOF"));
+        assert!(of("[]").to_string().contains("body: 1 wrong"));
     }
 
     #[test]

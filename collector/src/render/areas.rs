@@ -7,6 +7,7 @@ use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::homes::Audience;
 use crate::report::days::{length, local, period};
 use crate::report::figure::Figure;
+use crate::report::wording::count;
 
 /// The report on areas as text; losses are of one activity, or over all.
 pub fn areas(report: &AreasReport, activity: Option<&str>, style: &Style) -> String {
@@ -14,9 +15,10 @@ pub fn areas(report: &AreasReport, activity: Option<&str>, style: &Style) -> Str
     out += &style.paragraph(
         "",
         &format!(
-            "{}; {} homes, of which {} agreed to be part of area reports; no figure is over fewer \
-             than {} homes",
+            "{}; times are {}; {} homes, of which {} agreed to be part of area reports; no figure \
+             is over fewer than {} homes",
             period(report.span, &style.tz),
+            report.time_zone,
             report.homes,
             report.consenting,
             report.k.homes()
@@ -163,6 +165,18 @@ fn verdict(i: &AreaIncident) -> String {
     said.chain(i.causes.iter().take(2).map(cause)).collect::<Vec<_>>().join("; ")
 }
 
+/// How many incidents no segment is told of.
+pub(crate) fn beyond(left_off: u64) -> String {
+    if left_off == 0 {
+        return String::new();
+    }
+    format!(
+        "; and {} more, of no segment: of each link no more than {} are looked into",
+        count(left_off),
+        crate::gaps::MOST_INCIDENTS
+    )
+}
+
 fn group(title: &str, group: &Group, style: &Style) -> String {
     let mut out = style.heading(&format!("{title} ({} homes)", group.homes));
     if group.activities.is_empty() {
@@ -211,7 +225,11 @@ fn group(title: &str, group: &Group, style: &Style) -> String {
         .map(|s| format!("{} {} in {}", s.segment.words(), s.incidents, length(s.ms)))
         .collect();
     if !segments.is_empty() {
-        let text = format!("incidents of links by segment: {}", segments.join(", "));
+        let text = format!(
+            "incidents of links by segment: {}{}",
+            segments.join(", "),
+            beyond(group.segments_left_off)
+        );
         out += &style.paragraph("", &text);
     }
     let text = format!(

@@ -19,6 +19,7 @@ mod weekly;
 
 pub use crate::report::{compact_json, json};
 pub use areas::areas;
+pub(crate) use areas::beyond;
 pub use explain::explain;
 pub use figures::figure;
 pub(crate) use figures::points;
@@ -26,6 +27,7 @@ pub use gaps::gaps;
 pub use measured::{budget_words, detail_words};
 pub use profile::profile;
 pub use promises::promises;
+pub(crate) use promises::{NOTHING_SOLD, found};
 pub use remedies::remedies;
 pub use simulation::simulation;
 pub use statement::statement;

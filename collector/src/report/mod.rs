@@ -60,6 +60,21 @@ pub struct Report {
     pub statement: Statement,
 }
 
+impl Report {
+    /// A part of it under its own name, with what stands over each.
+    pub fn headed(&self, name: &str, body: &impl Serialize) -> serde_json::Value {
+        serde_json::json!({
+            "household": self.household,
+            "span": self.span,
+            "generated_at": self.generated_at,
+            "time_zone": self.time_zone,
+            "catalogue": self.catalogue,
+            "ledger": self.ledger,
+            name: body,
+        })
+    }
+}
+
 /// Judges a household's history by a catalogue and draws up its report at `now`,
 /// local times by `tz`, beside what is told of its `home`. The ledger comes with it
 /// for whoever draws its strips.

@@ -76,7 +76,7 @@ pub(super) async fn console(k: u64) -> Console {
     tokio::spawn(run(listener, state, async {
         let _ = stopped.await;
     }));
-    Console { at, _folder: folder, _stop: stop }
+    Console { at, folder, _stop: stop }
 }
 
 /// The page, once the roll-up is there.
@@ -104,6 +104,7 @@ async fn the_areas_page_names_the_pon_and_ranks_by_activity() {
         "6 of 12 homes",
         "Common cause candidate: PON north-pon-0.",
         "The whole operator, per activity",
+        "Times are UTC; hours of the week",
     ] {
         assert!(page.contains(words), "{words}");
     }

@@ -6,12 +6,14 @@ mod explain;
 mod homes;
 mod html;
 mod http;
+mod keys;
 mod measured;
 mod orders;
 mod printed;
 mod product;
 #[path = "../common/program.rs"]
 mod program;
+mod promises;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use tokio::sync::oneshot;
 
 struct Console {
     at: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _stop: oneshot::Sender<()>,
 }
 
@@ -55,7 +57,7 @@ async fn console_for(ids: &[&str], noc: Noc) -> Console {
     tokio::spawn(run(listener, state, async {
         let _ = stopped.await;
     }));
-    Console { at, _folder: folder, _stop: stop }
+    Console { at, folder, _stop: stop }
 }
 
 async fn street() -> Console {
@@ -71,7 +73,7 @@ async fn every_page_is_well_formed_and_guarded() {
         "/households?q=%3Cscript%3E%22%27%26".to_owned(),
     ];
     for house in &STREET {
-        for end in ["", "/profile", "/gaps", "/statement"] {
+        for end in ["", "/profile", "/gaps", "/promises", "/statement"] {
             pages.push(format!("/households/{}{end}", house.id));
         }
     }
@@ -179,6 +181,15 @@ async fn a_profile_says_when_it_works_and_what_would_help() {
         assert!(answer.body.contains(words), "{words}");
     }
     assert!(answer.body.contains("A mobile backup:"), "each remedy is named");
+    // The line was down from 12:45 to 13:00, and another link was up.
+    let (_, peaks) = answer.body.split_once("At the peaks").unwrap();
+    let (_, midday) = peaks.split_once("data-label=\"12:00–14:00\">").unwrap();
+    let midday = midday.split_once("</td>").unwrap().0;
+    let covered = "100 % of it measured, on 1 day<";
+    assert!(midday.contains(">100 %<") && midday.contains(covered), "{midday}");
+    let (_, in_use) = answer.body.split_once("data-label=\"Link in use\">").unwrap();
+    let in_use = in_use.split_once("</td>").unwrap().0;
+    assert!(in_use.contains("% of it measured") && !in_use.contains(">100 %<"), "{in_use}");
     let api = get(console.at, "/api/v1/households/maple-17/remedies").await.body;
     let remedies: serde_json::Value = serde_json::from_str(&api).unwrap();
     assert_eq!(remedies["remedies"].as_array().unwrap().len(), 6);

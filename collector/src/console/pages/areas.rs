@@ -12,7 +12,8 @@ use super::{Chrome, Tab, render};
 use crate::areas::{AreaIncident, AreasReport, Cause, Group, K};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
-use crate::console::query::{AreasQuery, Pairs};
+use crate::console::pairs::{Areas, Query};
+use crate::console::query::AreasQuery;
 use crate::console::surveys::{Drawn, RANGES};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
@@ -78,6 +79,7 @@ struct GroupView {
     figures: Vec<(&'static str, Shown)>,
     technologies: Vec<(String, Shown, String)>,
     segments: Vec<(&'static str, String, String)>,
+    segments_beyond: String,
     worst: Vec<(String, String, Shown, String)>,
     congestion: Vec<(String, String)>,
 }
@@ -96,7 +98,7 @@ struct ActivityRow {
 pub(in crate::console) async fn areas(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
-    pairs: Pairs,
+    pairs: Query<Areas>,
 ) -> Result<Html<String>, Failure> {
     let catalogue = state.catalogue.clone();
     let query = AreasQuery::of(&pairs, &catalogue)?;
@@ -159,10 +161,12 @@ fn body(state: &ConsoleState, query: &AreasQuery, drawn: &Arc<Drawn>) -> Result<
         areas: area_rows(report, query),
         group: group_view(group, report),
         foot: format!(
-            "Drawn up {} over {} to that time, judged by activity catalogue {}. Silence is not an \
-             outage: UNKNOWN counts neither for nor against a link.",
+            "Drawn up {} over {} to that time. Times are {}; hours of the week and of the day are \
+             each home's own local time, else that. Judged by activity catalogue {}. Silence is not \
+             an outage: UNKNOWN counts neither for nor against a link.",
             words::full(drawn.at, state.zone()),
             words::length(report.span.to.since(report.span.from)),
+            report.time_zone,
             report.catalogue
         ),
     })
@@ -332,6 +336,9 @@ fn group_view(g: &Group, report: &AreasReport) -> GroupView {
             .filter(|s| s.incidents > 0)
             .map(|s| (s.segment.words(), words::count(s.incidents), words::length(s.ms as i64)))
             .collect(),
+        segments_beyond: words::sentence(
+            crate::render::beyond(g.segments_left_off).trim_start_matches("; "),
+        ),
         worst: worst.collect(),
         congestion: congestion
             .map(|(hour, n)| (format!("{hour:02}:00"), words::count(*n)))

@@ -9,7 +9,8 @@ use super::frame::{Clock, Frame};
 use super::{Chrome, Tab, render};
 use crate::console::failure::Failure;
 use crate::console::look::Look as _;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::pairs::{Instant, Query};
+use crate::console::query::{Home, Range};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
 use crate::explain::{Asked, HomeAt};
@@ -46,7 +47,7 @@ pub(in crate::console) async fn explain(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Instant>,
 ) -> Result<Html<String>, Failure> {
     let asked = Asked::of(&pairs);
     let page = state.blocking(move |s| {

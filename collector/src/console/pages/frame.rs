@@ -30,8 +30,13 @@ pub(super) struct RangeView {
 }
 
 /// A household's pages, by the end of their path.
-const PAGES: [(&str, &str); 4] =
-    [("", "Overview"), ("/profile", "Profile"), ("/gaps", "Gaps"), ("/statement", "Statement")];
+const PAGES: [(&str, &str); 5] = [
+    ("", "Overview"),
+    ("/profile", "Profile"),
+    ("/gaps", "Gaps"),
+    ("/promises", "Promises"),
+    ("/statement", "Statement"),
+];
 
 impl Frame {
     pub(super) fn new(report: &Report, range: &Range, page: &str, at: &Clock) -> Self {

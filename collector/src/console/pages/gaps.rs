@@ -11,7 +11,8 @@ use super::{Chrome, judged};
 use crate::console::failure::Failure;
 use crate::console::held::{Held, Place};
 use crate::console::look::{Look as _, Shown};
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::pairs::{Query, Ranged};
+use crate::console::query::{Home, Range};
 use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
@@ -55,7 +56,7 @@ pub(in crate::console) async fn gaps(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Html<String>, Failure> {
     judged(state, id, &pairs, move |s, home, range, at| page(s, home, range, at, theme)).await
 }

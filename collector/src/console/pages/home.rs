@@ -14,7 +14,8 @@ use crate::console::failure::Failure;
 use crate::console::held::Held;
 use crate::console::look::{BY_WORTH, Look as _, Shown};
 use crate::console::now::Now;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::pairs::{Query, Ranged};
+use crate::console::query::{Home, Range};
 use crate::console::source::{Cannot, Examined, NOW_WINDOW, NowAt, cannot_measure};
 use crate::console::strip::{self, Shape};
 use crate::console::theme::Theme;
@@ -76,7 +77,7 @@ pub(in crate::console) async fn home(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Html<String>, Failure> {
     let now = state.now();
     let range = state.range(&id, &pairs).await?;

@@ -9,7 +9,8 @@ use crate::console::board::{Entry, List};
 use crate::console::failure::Failure;
 use crate::console::look::{BY_TROUBLE, Look as _};
 use crate::console::now::{LinkNow, Now};
-use crate::console::query::{Filter, PAGE, Pairs};
+use crate::console::pairs::{ListedPage, Query};
+use crate::console::query::{Filter, PAGE};
 use crate::console::source::{NOW_WINDOW, NowAt};
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
@@ -62,7 +63,7 @@ struct Row {
 pub(in crate::console) async fn homes(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
-    pairs: Pairs,
+    pairs: Query<ListedPage>,
 ) -> Result<Html<String>, Failure> {
     let filter = Filter::of(&pairs)?;
     let refresh = pairs.get("refresh") == Some("60");

@@ -13,6 +13,7 @@ mod homes;
 mod incidents;
 mod measured;
 mod profile;
+mod promises;
 mod recurring;
 mod statement;
 mod week;
@@ -24,6 +25,7 @@ pub(super) use gaps::gaps;
 pub(super) use home::home;
 pub(super) use homes::homes;
 pub(super) use profile::profile;
+pub(super) use promises::promises;
 pub(super) use statement::{statement, statement_file};
 
 pub use statement::statement_html;
@@ -33,7 +35,8 @@ use axum::response::Html;
 
 use super::ConsoleState;
 use super::failure::Failure;
-use super::query::{Pairs, Range};
+use super::pairs::Pairs;
+use super::query::Range;
 use super::source::Examined;
 use super::theme::Theme;
 use crate::history::Span;

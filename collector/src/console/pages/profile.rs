@@ -11,16 +11,17 @@ use super::week::WeekView;
 use super::{Chrome, help, home, judged_by, week};
 use crate::console::failure::Failure;
 use crate::console::look::Shown;
-use crate::console::query::{Home, Pairs, Range};
+use crate::console::pairs::{Query, Ranged};
+use crate::console::query::{Home, Range};
 use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
 use crate::homes::Audience;
 use crate::profile::{
-    ActivityProfile, CauseCount, Confidence, FrameworkScore, LinkProfile, PhaseProfile, RttProfile,
-    SpeedProfile,
+    ActivityProfile, CauseCount, Confidence, FrameworkScore, LinkProfile, PeakShare, PhaseProfile,
+    RttProfile, Share, SpeedProfile,
 };
-use crate::report::{Report, Unit};
+use crate::report::{Figure, Report, Unit};
 
 #[derive(Template)]
 #[template(path = "profile.html")]
@@ -40,8 +41,8 @@ struct ActivityRow {
     name: String,
     anywhere: Shown,
     in_use: Shown,
-    evening: Shown,
-    midday: Shown,
+    /// 20 to 22 and 12 to 14, each on all days and from Monday to Friday.
+    peaks: [Shown; 4],
     trend: Shown,
     limit: String,
     confidence: &'static str,
@@ -60,7 +61,8 @@ struct LinkView {
 struct SeriesRow {
     to: String,
     by: String,
-    cells: Vec<Shown>,
+    /// Each under its column's name.
+    cells: Vec<(&'static str, Shown)>,
     sent: String,
     rate: String,
 }
@@ -79,7 +81,7 @@ pub(in crate::console) async fn profile(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Ranged>,
 ) -> Result<Html<String>, Failure> {
     let page = move |_: &ConsoleState, home: &Examined, range: &Range, at: &Clock| {
         page(&home.report, range, at, theme)
@@ -130,16 +132,30 @@ fn help_for(report: &Report) -> String {
     )
 }
 
+/// How much of the time a figure rests on.
+fn covered(coverage: &Figure) -> String {
+    coverage.value().map_or_else(String::new, |c| format!("{} of it measured", words::percent(c)))
+}
+
+fn share(share: &Share) -> Shown {
+    Shown::resting_on(&share.worked, |_| covered(&share.coverage))
+}
+
+fn peak(peak: &PeakShare) -> Shown {
+    Shown::resting_on(&peak.worked, |_| {
+        let days = if peak.days == 1 { "day" } else { "days" };
+        format!("{}, on {} {days}", covered(&peak.coverage), words::count(peak.days))
+    })
+}
+
 fn activity(a: &ActivityProfile) -> ActivityRow {
+    let peaks = &a.anywhere.peaks;
     ActivityRow {
         name: a.activity.name.clone(),
-        anywhere: Shown::of(&a.anywhere.worked),
-        in_use: a
-            .in_use
-            .as_ref()
-            .map_or_else(|| Shown::plain(words::NONE, "no link"), |share| Shown::of(&share.worked)),
-        evening: Shown::of(&a.peak_evening),
-        midday: Shown::of(&a.peak_midday),
+        anywhere: share(&a.anywhere),
+        in_use: a.in_use.as_ref().map_or_else(|| Shown::plain(words::NONE, "no link"), share),
+        peaks: [&peaks.evening, &peaks.evening_weekdays, &peaks.midday, &peaks.midday_weekdays]
+            .map(peak),
         trend: week::trend(&a.trend.anywhere),
         limit: limit(a),
         confidence: match a.confidence {
@@ -272,6 +288,12 @@ fn target(role: Role, target: &str) -> String {
     if target.is_empty() { role.to_owned() } else { format!("{role} {target}") }
 }
 
+/// The columns of a round trip's figures.
+const RTT: [&str; 8] =
+    ["p50", "p95", "p99", "Least", "Loss", "Longest loss run", "ipdv_mean_v1", "pdv_p95_v1"];
+/// Those of a phase's.
+const PHASE: [&str; 3] = ["p50", "p95", "Failed"];
+
 fn rtt(r: &RttProfile) -> SeriesRow {
     let figures = [
         &r.rtt_p50,
@@ -286,7 +308,7 @@ fn rtt(r: &RttProfile) -> SeriesRow {
     SeriesRow {
         to: words::sentence(&target(r.role, &r.target)),
         by: home::series(r),
-        cells: figures.map(Shown::of).into(),
+        cells: RTT.into_iter().zip(figures.map(Shown::of)).collect(),
         sent: words::count(r.sent),
         rate: format!("{:.2} a second", r.rate_hz),
     }
@@ -300,7 +322,7 @@ fn phase(p: &PhaseProfile) -> SeriesRow {
     SeriesRow {
         to: format!("{} over {family}", p.probe.name()),
         by: target(p.role, &p.target),
-        cells: [&p.p50, &p.p95, &p.failed].map(Shown::of).into(),
+        cells: PHASE.into_iter().zip([&p.p50, &p.p95, &p.failed].map(Shown::of)).collect(),
         sent: causes(&p.failures),
         rate: String::new(),
     }

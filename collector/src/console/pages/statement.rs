@@ -10,7 +10,8 @@ use super::frame::Frame;
 use super::{Chrome, judged};
 use crate::console::ConsoleState;
 use crate::console::failure::Failure;
-use crate::console::query::{Home, Pairs};
+use crate::console::pairs::{Pairs, Query, Worded};
+use crate::console::query::Home;
 use crate::console::theme::Theme;
 use crate::statement::messages::Lang;
 use crate::statement::seal::{Sealed, Signature};
@@ -78,7 +79,7 @@ pub(in crate::console) async fn statement(
     Extract(state): Extract<ConsoleState>,
     theme: Theme,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Worded>,
 ) -> Result<Html<String>, Failure> {
     let lang = lang(&pairs)?;
     judged(state, id, &pairs, move |_, home, range, at| {
@@ -104,7 +105,7 @@ pub(in crate::console) async fn statement(
 pub(in crate::console) async fn statement_file(
     Extract(state): Extract<ConsoleState>,
     Home(id): Home,
-    pairs: Pairs,
+    pairs: Query<Worded>,
 ) -> Result<impl IntoResponse, Failure> {
     let lang = lang(&pairs)?;
     let range = state.range(&id, &pairs).await?;
