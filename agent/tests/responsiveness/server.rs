@@ -183,10 +183,8 @@ async fn answer(
             send(stream, manner, moved).await
         }
         (&Method::POST, "/up") if manner != Manner::NoUpload => {
-            let code = match receive(body, manner, moved).await? {
-                true => StatusCode::OK,
-                false => StatusCode::PAYLOAD_TOO_LARGE,
-            };
+            let whole = receive(body, manner, moved).await?;
+            let code = if whole { StatusCode::OK } else { StatusCode::PAYLOAD_TOO_LARGE };
             respond.send_response(status(code), true).map(drop)
         }
         _ => respond.send_response(status(StatusCode::NOT_FOUND), true).map(drop),
