@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "these tests time real transfers")]
 
+mod peers;
 mod server;
 
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! One direction's load: the shell around the [`Engine`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hearth_proto::{Cause, DirectionFigures, Purpose};
-use rand::RngExt;
 use rand::rngs::SmallRng;
-use reqwest::Url;
+use rand::seq::IteratorRandom as _;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ use super::super::discovery::Document;
 use super::super::heavy::{Direction, Limits, Step, TestError};
 use super::engine::{Engine, INTERVAL, MAX_FLOWS, Next, Probe};
 use super::exchange::{ExchangeError, Route};
-use super::load::{Flow, bear, foreign, incompressible, own};
+use super::load::{Burden, Flow, bear, foreign, own};
 use crate::clock;
 
 /// How often limits are looked at and probes sent.
@@ -80,16 +80,17 @@ pub(super) async fn run(
 
 struct Load<'a> {
     course: &'a Course<'a>,
-    direction: Direction,
-    url: Url,
-    data: bytes::Bytes,
+    burden: Burden,
     engine: Option<Engine>,
-    tasks: JoinSet<Result<(), ExchangeError>>,
+    tasks: JoinSet<Result<Infallible, ExchangeError>>,
     ready: (mpsc::Sender<Flow>, mpsc::Receiver<Flow>),
     flows: Vec<Flow>,
+    /// How many bear load, each by one connection after the other.
+    bearers: u32,
+    /// Octets moved by flows that the server has ended.
+    gone: u64,
     wanted: u32,
     probes: JoinSet<Result<Probe, ExchangeError>>,
-    failed_probes: u32,
     next_is_foreign: bool,
     random: SmallRng,
 }
@@ -102,16 +103,15 @@ impl<'a> Load<'a> {
         };
         Self {
             course,
-            direction,
-            url: url.clone(),
-            data: incompressible(),
+            burden: Burden::new(Arc::clone(course.route), direction, url.clone()),
             engine: Some(Engine::new(course.limits.time)),
             tasks: JoinSet::new(),
             ready: mpsc::channel(MAX_FLOWS as usize),
             flows: Vec::new(),
+            bearers: 0,
+            gone: 0,
             wanted: 0,
             probes: JoinSet::new(),
-            failed_probes: 0,
             next_is_foreign: true,
             random: rand::make_rng(),
         }
@@ -139,17 +139,18 @@ impl<'a> Load<'a> {
                 () = signals.give_way() => return Err(TestError::GaveWay),
                 () = stop.stop() => break,
                 Some(ended) = self.tasks.join_next() => return Err(self.broke(ended)),
-                Some(flow) = self.ready.1.recv() => self.flows.push(flow),
+                Some(flow) = self.ready.1.recv() => {
+                    self.bearers += u32::from(!flow.follows);
+                    self.flows.push(flow);
+                }
                 Some(probe) = self.probes.join_next() => match probe {
                     Ok(Ok(probe)) => engine.probe(probe),
-                    Ok(Err(error)) => {
-                        self.failed_probes += 1;
-                        tracing::debug!(%error, "a probe beside the load failed");
-                    }
+                    Ok(Err(error)) => tracing::debug!(%error, "a probe beside the load failed"),
                     Err(_) => {}
                 },
                 _ = beats.tick() => {
                     let now = clock::now();
+                    self.let_go();
                     if now >= next_count {
                         next_count = now + COUNT_EVERY;
                         let used = self.spent();
@@ -178,8 +179,13 @@ impl<'a> Load<'a> {
                 }
             }
         }
-        let flows = self.flows.len() as u32;
-        Ok(engine.finish(clock::now() - began, self.moved(), flows))
+        if !self.flows.is_empty() && self.flows.iter().all(Flow::is_single) {
+            tracing::warn!(
+                "the test server takes one request at a time on a connection: none could be timed \
+                 beside the load, so there is no RPM; raise its limit of streams"
+            );
+        }
+        Ok(engine.finish(clock::now() - began, self.moved(), self.bearers))
     }
 
     /// As many connections as wanted, and the time between two probes.
@@ -188,13 +194,7 @@ impl<'a> Load<'a> {
         *gap = Duration::from_secs_f64(0.5 / pairs_per_second);
         while self.wanted < flows {
             self.wanted += 1;
-            let task = bear(
-                Arc::clone(self.course.route),
-                self.direction,
-                self.url.clone(),
-                self.data.clone(),
-                self.ready.0.clone(),
-            );
+            let task = bear(self.burden.clone(), self.ready.0.clone());
             self.tasks.spawn_on(task, self.course.runtime);
         }
     }
@@ -209,8 +209,11 @@ impl<'a> Load<'a> {
         if self.next_is_foreign {
             self.probes.spawn(foreign(Arc::clone(self.course.route), small));
         } else {
-            let flow = &self.flows[self.random.random_range(0..self.flows.len())];
-            self.probes.spawn(own(flow.send.clone(), small));
+            // A turn is left out where the server takes no more on any.
+            let places: Vec<_> = self.flows.iter().filter_map(Flow::probe).collect();
+            if let Some(place) = places.into_iter().choose(&mut self.random) {
+                self.probes.spawn(own(place, small));
+            }
         }
         self.next_is_foreign = !self.next_is_foreign;
         true
@@ -224,19 +227,31 @@ impl<'a> Load<'a> {
         !still.is_empty() && still.into_iter().all(|still| still)
     }
 
+    /// Lets go of the flows that the server has ended.
+    fn let_go(&mut self) {
+        let gone = &mut self.gone;
+        self.flows.retain(|flow| {
+            let ended = flow.has_ended();
+            if ended {
+                *gone += flow.moved();
+            }
+            !ended
+        });
+    }
+
     fn tell(&self, engine: &Engine) {
         // Nobody need look on.
         let _ = self.course.steps.send(Step {
-            direction: Some(self.direction),
+            direction: Some(self.burden.direction),
             after: clock::now().saturating_duration_since(self.course.began),
             goodput_bps: engine.last_bps() as u64,
-            flows: self.flows.len() as u32,
+            flows: self.bearers,
             rpm: engine.rpm(),
         });
     }
 
     fn moved(&self) -> u64 {
-        self.flows.iter().map(Flow::moved).sum()
+        self.gone + self.flows.iter().map(Flow::moved).sum::<u64>()
     }
 
     fn spent(&self) -> u64 {
@@ -247,19 +262,22 @@ impl<'a> Load<'a> {
     }
 
     fn doing(&self) -> &'static str {
-        match self.direction {
+        match self.burden.direction {
             Direction::Down => "download",
             Direction::Up => "upload",
         }
     }
 
-    fn broke(&self, ended: Result<Result<(), ExchangeError>, tokio::task::JoinError>) -> TestError {
+    fn broke(
+        &self,
+        ended: Result<Result<Infallible, ExchangeError>, tokio::task::JoinError>,
+    ) -> TestError {
         let error = match ended {
             Ok(Err(error)) => error,
             _ => ExchangeError::Closed,
         };
         let to = if self.doing() == "download" { "from" } else { "to" };
-        error.at(&format!("{} {to} {}", self.doing(), self.url))
+        error.at(&format!("{} {to} {}", self.doing(), self.burden.url))
     }
 
     fn stalled(&self) -> TestError {

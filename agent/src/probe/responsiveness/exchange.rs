@@ -1,11 +1,13 @@
 //! HTTP/2 connections to a test server and exchanges over them.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::client::{Builder, Connection, SendRequest};
 use hearth_proto::load::{MOST_FRAME, PORTION, Shallow};
 use hearth_proto::{Cause, Family};
@@ -26,6 +28,10 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 const UNFRAMED: usize = 2 * MOST_FRAME;
 /// Larger frames mean less work for each octet.
 const FRAME: u32 = 64 * 1024;
+/// So much of a URL that a server names is shown.
+const MOST_SHOWN: usize = 200;
+/// The status of an upload that is longer than the server takes.
+pub(super) const TOO_LARGE: u16 = 413;
 
 /// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +54,14 @@ pub(super) enum ExchangeError {
     /// Not a 200.
     #[error("the server answered with status {0}")]
     Status(u16),
+    /// To somewhere else, which is not followed: it may be another path to measure.
+    #[error("the server answered with status {status}, a redirect to {to}")]
+    Redirect {
+        /// Which.
+        status: u16,
+        /// As the server has it.
+        to: String,
+    },
     /// No answer in time.
     #[error("no answer within {} s", EXCHANGE_TIMEOUT.as_secs())]
     Timeout,
@@ -63,7 +77,7 @@ impl ExchangeError {
     fn cause(&self) -> Cause {
         match self {
             Self::Connect(error) => error.cause(),
-            Self::Status(_) | Self::NotNow(_) => Cause::Status,
+            Self::Status(_) | Self::Redirect { .. } | Self::NotNow(_) => Cause::Status,
             Self::Timeout => Cause::Timeout,
             Self::Broke(error) if error.is_io() => Cause::Refused,
             Self::Closed => Cause::Refused,
@@ -82,8 +96,30 @@ impl ExchangeError {
             Self::Connect(_) | Self::Timeout => "; check the server's address and port",
             Self::NotHttp2 => "; a test server must offer h2 by ALPN",
             Self::Status(404) => "; check that it is a responsiveness server",
+            Self::Status(TOO_LARGE) => {
+                "; a test server must take uploads of any length: raise its limit \
+                 (client_max_body_size, LimitRequestBody or alike)"
+            }
+            Self::Redirect { .. } => "; redirects are not followed: name that server instead",
             _ => "",
         }
+    }
+
+    /// Whether it is a server's regular end of a connection, after so many requests or
+    /// so much time (RFC 9113, section 6.8): the next request goes to a new one.
+    pub(super) fn is_goodbye(&self) -> bool {
+        match self {
+            Self::Closed => true,
+            Self::Broke(error) => {
+                error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the connection itself broke.
+    pub(super) fn is_io(&self) -> bool {
+        matches!(self, Self::Broke(error) if error.is_io())
     }
 
     /// As the end of a test at this step ("fetch …").
@@ -204,7 +240,15 @@ pub(super) fn check<T>(response: &http::Response<T>) -> Result<(), ExchangeError
         return Err(refusal.into());
     }
     let status = response.status();
-    if status.is_success() { Ok(()) } else { Err(ExchangeError::Status(status.as_u16())) }
+    let location = response.headers().get(http::header::LOCATION);
+    match location.filter(|_| status.is_redirection()) {
+        Some(to) => {
+            let to = String::from_utf8_lossy(to.as_bytes()).chars().take(MOST_SHOWN).collect();
+            Err(ExchangeError::Redirect { status: status.as_u16(), to })
+        }
+        None if status.is_success() => Ok(()),
+        None => Err(ExchangeError::Status(status.as_u16())),
+    }
 }
 
 /// Gets a small object whole, over a connection that another task drives.
@@ -241,12 +285,19 @@ pub(super) async fn beside<T>(
     connection: Connection<Shallow<TlsStream<Counted>>, Bytes>,
     doing: impl Future<Output = Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
-    tokio::select! {
+    let mut doing = pin!(doing);
+    let ended = tokio::select! {
         biased;
-        done = doing => done,
-        ended = connection => Err(match ended {
+        done = &mut doing => return done,
+        ended = connection => ended,
+    };
+    // An answer may have come with the end and be unread as yet. Whatever needs more than
+    // came fails at once.
+    match doing.await {
+        Err(ExchangeError::Broke(_)) => Err(match ended {
             Ok(()) => ExchangeError::Closed,
             Err(error) => error.into(),
         }),
+        done => done,
     }
 }
