@@ -76,6 +76,17 @@ impl ScriptLink {
     }
 }
 
+/// The home's traffic takes another link.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Switch {
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    /// The outage's start, in ms after the script's.
+    pub(crate) outage_ms: i64,
+    pub(crate) answered_after_ms: u32,
+    pub(crate) routed_after_ms: Option<u32>,
+}
+
 /// The script.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
@@ -87,6 +98,7 @@ pub(crate) struct Script {
     /// Times without power: nothing is reported.
     pub(crate) dark: Vec<(i64, i64)>,
     pub(crate) exclusions: Vec<Exclusion>,
+    pub(crate) switches: Vec<Switch>,
 }
 
 impl Script {
@@ -100,6 +112,7 @@ impl Script {
             links,
             dark: Vec::new(),
             exclusions: Vec::new(),
+            switches: Vec::new(),
         }
     }
 
@@ -126,6 +139,17 @@ impl Script {
                     }
                 }
             }
+        }
+        for switch in &self.switches {
+            let kind = EventKind::TrafficMoved {
+                from: switch.from.parse().unwrap(),
+                to: switch.to.parse().unwrap(),
+                answered_after_ms: switch.answered_after_ms,
+                routed_after_ms: switch.routed_after_ms,
+            };
+            let at = switch.outage_ms + i64::from(switch.answered_after_ms);
+            let event = Event { at: START.plus(at), at_boot_ms: at as u64, kind };
+            events.push(("agent".parse().unwrap(), event));
         }
         events.sort_by_key(|(_, e)| e.at);
         History {

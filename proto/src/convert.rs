@@ -147,4 +147,6 @@ fn wall(field: &str, ms: i64) -> Result<crate::time::UnixMs, RecordError> {
 }
 
 #[cfg(test)]
+mod event_tests;
+#[cfg(test)]
 mod tests;

@@ -45,6 +45,10 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// What moves to another link later than this after an outage began did not switch over
+/// for it.
+pub const MAX_SWITCH_OVER_MS: u32 = 600_000;
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -111,6 +115,23 @@ pub enum EventKind {
         before: Vec<Option<IpAddr>>,
         /// As they are now.
         now: Vec<Option<IpAddr>>,
+    },
+    /// A link went down while the household used it, and the household's own traffic
+    /// was answered over another one that was quiet before. `at` is when it was seen
+    /// answered, at most a second late. Told once per outage; nothing is told where the
+    /// household asked for nothing.
+    TrafficMoved {
+        /// The link that went down.
+        from: LinkName,
+        /// The link that carries the household's traffic now.
+        to: LinkName,
+        /// The switch-over: milliseconds from the first probe that the link failed to
+        /// `at`, at most [`MAX_SWITCH_OVER_MS`].
+        answered_after_ms: u32,
+        /// Milliseconds from that probe until the system's default route led over `to`,
+        /// where that was seen: the line could carry traffic from some time between this
+        /// and the answer.
+        routed_after_ms: Option<u32>,
     },
     /// A cellular link's technology or serving cells changed.
     RadioChanged {

@@ -21,7 +21,9 @@ pub mod time;
 pub mod trial;
 
 pub use distribution::{Distribution, Merger};
-pub use event::{BudgetReport, Detail, Event, EventKind, Purpose, Record, Vantage};
+pub use event::{
+    BudgetReport, Detail, Event, EventKind, MAX_SWITCH_OVER_MS, Purpose, Record, Vantage,
+};
 pub use ids::{AgentId, BootId, HouseholdId, LinkName, Seq};
 pub use link::{DefaultRoute, LinkInfo, Technology};
 pub use plan::{LinkPlan, Measures, Order, Plan};

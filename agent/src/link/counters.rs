@@ -153,6 +153,17 @@ pub struct BusyMeter {
     measured: bool,
 }
 
+/// What an interface carried between two readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// The time between them.
+    pub elapsed: Duration,
+    /// The household's.
+    pub household: Bytes,
+    /// The agent's.
+    pub own: Bytes,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     at: Duration,
@@ -165,34 +176,34 @@ impl BusyMeter {
     /// fixed point, `counted` the interface's counters, and `own` the agent's
     /// bytes over the interface, as the interface counts them, both since any
     /// fixed point. The peak is over the time between two readings: where that
-    /// is longer than a second it is a lower bound.
-    pub fn reading(&mut self, at: Duration, counted: Bytes, own: Bytes) {
+    /// is longer than a second it is a lower bound. Gives what was carried since the
+    /// reading before, where there is one to compare with.
+    pub fn reading(&mut self, at: Duration, counted: Bytes, own: Bytes) -> Option<Passed> {
         let now = Reading { at, counted, own };
         let Some(last) = self.last else {
             self.last = Some(now);
-            return;
+            return None;
         };
         let elapsed = at.saturating_sub(last.at);
         if elapsed < SHORTEST {
-            return;
+            return None;
         }
         self.last = Some(now);
         self.measured = true;
-        let (rx, owed_rx) = household(
-            rise(last.counted.rx, counted.rx, elapsed),
-            own.rx.saturating_sub(last.own.rx),
-            self.owed.rx,
-        );
-        let (tx, owed_tx) = household(
-            rise(last.counted.tx, counted.tx, elapsed),
-            own.tx.saturating_sub(last.own.tx),
-            self.owed.tx,
-        );
+        let own = Bytes {
+            rx: own.rx.saturating_sub(last.own.rx),
+            tx: own.tx.saturating_sub(last.own.tx),
+        };
+        let (rx, owed_rx) =
+            household(rise(last.counted.rx, counted.rx, elapsed), own.rx, self.owed.rx);
+        let (tx, owed_tx) =
+            household(rise(last.counted.tx, counted.tx, elapsed), own.tx, self.owed.tx);
         self.owed = Bytes { rx: owed_rx, tx: owed_tx };
         self.busy.rx_bytes = self.busy.rx_bytes.saturating_add(rx);
         self.busy.tx_bytes = self.busy.tx_bytes.saturating_add(tx);
         self.busy.rx_peak_bps = self.busy.rx_peak_bps.max(rate_bps(rx, elapsed));
         self.busy.tx_peak_bps = self.busy.tx_peak_bps.max(rate_bps(tx, elapsed));
+        Some(Passed { elapsed, household: Bytes { rx, tx }, own })
     }
 
     /// Says that the interface can't be read now: what it carries until the next

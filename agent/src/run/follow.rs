@@ -22,7 +22,7 @@ use super::timeline::{Reading, Timeline};
 use super::{heavy, recorder, state, undated};
 use crate::clock;
 use crate::link::classify::{classify, read_facts, with_radio};
-use crate::link::discover::{Link, LinkChange, Watcher};
+use crate::link::discover::{Link, LinkChange, Links, Watcher};
 use crate::uplink::{Asked, UplinkError, UplinkState};
 
 /// How long links may take to close their slots when the run ends.
@@ -122,6 +122,7 @@ impl Run {
                 () = &mut shutdown => return None,
                 ended = &mut *uplink => return Some(ended),
                 Some(update) = watcher.next() => {
+                    self.routed(&update.links, update.noticed);
                     for change in once_per_link(update.changes) {
                         self.changed(change, update.noticed).await;
                     }
@@ -138,6 +139,12 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Notes where the system's default route leads.
+    pub(super) fn routed(&self, links: &Links, noticed: Instant) {
+        let at = self.timeline.at(noticed);
+        link::lock(&self.shared.switch_overs).routed(self.timeline.epoch, links, at);
     }
 
     async fn changed(&mut self, change: LinkChange, noticed: Instant) {

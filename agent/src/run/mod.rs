@@ -5,8 +5,9 @@
 //! run while it lasts), [`plan`] (pure: what is probed on a link), [`link`] (one
 //! link's task), [`prober`], [`prober_stamp`], [`path`] and [`pacer`] (the tasks
 //! that probe), [`found`] (pure: names' addresses), [`usage`] (what the link
-//! carried), [`radio`] (what carries it through the air), [`dozing`] (whether a
-//! radio was idle), [`heavy`] (tests), [`costs`] (what it all costs), [`asked`]
+//! carried), [`switch_over`] (pure: which link it takes when another fails), [`radio`]
+//! (what carries it through the air), [`dozing`] (whether a radio was idle), [`heavy`]
+//! (tests), [`costs`] (what it all costs), [`asked`]
 //! (what the collector asks for), [`desk`] (what is known of a link), [`timeline`]
 //! (pure: wall time that does not jump), [`rightness`] (pure: whether it was right),
 //! [`dating`] (pure: what was dated by a clock that was not), [`recorder`], [`undated`] (pure: what happens before the clock is set), [`state`]
@@ -35,6 +36,7 @@ mod recorder;
 mod rightness;
 mod state;
 pub mod status;
+mod switch_over;
 mod timeline;
 pub mod times;
 mod undated;
@@ -213,6 +215,7 @@ pub async fn run_with(
         memory: memory.clone(),
         testing,
         wall: told,
+        switch_overs: Arc::default(),
     };
     if let Some(status) = hooks.status {
         // Whoever wanted it may have gone.
@@ -237,6 +240,7 @@ pub async fn run_with(
         tasks: BTreeMap::new(),
         desks,
     };
+    run.routed(&links, first.mono);
     run.begin(links.values()).await;
     let early = run.follow(watcher, &baselines, asked, shutdown, &mut uplink).await;
     run.finish(&baselines).await;

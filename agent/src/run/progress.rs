@@ -29,6 +29,15 @@ pub enum News {
         /// `None`: up. Else why it is down.
         down: Option<DownCause>,
     },
+    /// The household's own traffic took another link after one went down.
+    Moved {
+        /// The one that went down.
+        from: LinkName,
+        /// The one that carries it now.
+        to: LinkName,
+        /// So long after.
+        after: Duration,
+    },
     /// Slots were closed and are in the spool.
     Slots {
         /// Of which link.

@@ -9,9 +9,10 @@ use hearth_proto::{Busy, Family, Own, ProbeKind, Purpose, SlotLength, UnixMs};
 
 use super::dozing::Dozing;
 use super::plan::Spec;
+use super::switch_over::Carried;
 use super::timeline::Timeline;
 use crate::clock;
-use crate::link::counters::{BusyMeter, Bytes, Counters, Transport, counted_bytes};
+use crate::link::counters::{BusyMeter, Bytes, Counters, Passed, Transport, counted_bytes};
 use crate::link::discover::Link;
 use crate::link::spending::Spending;
 
@@ -29,6 +30,8 @@ pub(super) struct Usage {
     told: Bytes,
     began: Instant,
     counted: Instant,
+    /// Between the last two readings, until it is taken.
+    passed: Option<Passed>,
 }
 
 /// What was used within a slot.
@@ -58,6 +61,7 @@ impl Usage {
             dozing,
             began: now,
             counted: now,
+            passed: None,
         }
     }
 
@@ -104,12 +108,19 @@ impl Usage {
         match self.counters.read() {
             Ok(counted) => {
                 let since = instant.saturating_duration_since(self.began);
-                self.meter.reading(since, counted, self.spending.total());
+                self.passed = self.meter.reading(since, counted, self.spending.total());
             }
             // It is gone, or has no counters.
             Err(_) => self.meter.unreadable(),
         }
         crossed.then(|| self.used(last))
+    }
+
+    /// What was carried between the last two readings: once, after they were made.
+    pub(super) fn carried(&mut self, timeline: &Timeline) -> Option<Carried> {
+        let Passed { elapsed, household, own } = self.passed.take()?;
+        let to = timeline.at(self.counted);
+        Some(Carried { from: to.plus(-(elapsed.as_millis() as i64)), to, household, own })
     }
 
     /// What was used since the last slot.

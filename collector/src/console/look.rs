@@ -107,6 +107,7 @@ impl Shown {
 pub fn value(v: f64, unit: Unit) -> String {
     match unit {
         Unit::Ms => words::ms(v),
+        Unit::Seconds => format!("{v:.1} s"),
         Unit::Ratio => words::percent(v),
         Unit::Points => crate::render::points(v),
         Unit::Hours => words::length((v * 3_600_000.0) as i64),

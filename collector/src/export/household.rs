@@ -38,7 +38,18 @@ const ACTIVITIES: &[Column] = &[
     column("saved_ms", Kind::Int, "the primary link not OK, a backup OK"),
     column("unsaved_ms", Kind::Int, "the primary link not OK, no backup OK"),
     column("undecided_ms", Kind::Int, "of unsaved_ms: a backup is UNKNOWN"),
-    column("rescue_ratio", Kind::Float, "saved / (saved + unsaved), undecided left out"),
+    column("rescues", Kind::Int, "separate times that a backup stepped in"),
+    column("rescues_timed", Kind::Int, "of them, those whose own switch-over was measured"),
+    column(
+        "switch_over_ms",
+        Kind::Int,
+        "switch-over time taken off saved_ms; missing: not measured",
+    ),
+    column(
+        "rescue_ratio",
+        Kind::Float,
+        "(saved - switch-over) / (saved + unsaved), undecided left out",
+    ),
     column("rescue_low_ratio", Kind::Float, "with the undecided taken as unsaved"),
     column("rescue_high_ratio", Kind::Float, "with the undecided taken as saved"),
     column("longest_ms", Kind::Int, "the longest stretch that the primary link was not OK"),
@@ -81,6 +92,19 @@ const BACKUP: &[Column] = &[
     column("month_p90_hours", Kind::Float, "hours in a month that one in ten is worse than"),
     column("month_p50_bytes", Kind::Float, "bytes in the median month"),
     column("month_p90_bytes", Kind::Float, "bytes in a month that one in ten is worse than"),
+];
+
+const SWITCH_OVERS: &[Column] = &[
+    column("household", Kind::Text, "the home"),
+    column("primary_link", Kind::Text, "the link that failed"),
+    column("backup_link", Kind::Text, "the link that the home's traffic took"),
+    column("outage_start", Kind::Time, "when the first probe failed"),
+    column(
+        "answered_ms",
+        Kind::Int,
+        "from then until the home's traffic was answered by the backup",
+    ),
+    column("routed_ms", Kind::Int, "until the default route led over it; missing: not seen"),
 ];
 
 fn incident(household: &HouseholdId, i: &Incident) -> [Value; 16] {
@@ -129,6 +153,9 @@ fn activities(household: &HouseholdId, gaps: &Gaps) -> Table {
             Value::count(a.saved.ms),
             Value::count(a.unsaved.ms),
             Value::count(a.undecided.ms),
+            Value::count(a.rescues.times),
+            Value::count(a.rescues.timed),
+            a.rescues.switch_over_ms.map_or(Value::Missing, Value::count),
             Value::figure(&a.rescue),
             rescue_low,
             rescue_high,
@@ -210,6 +237,21 @@ fn backup(household: &HouseholdId, gaps: &Gaps) -> Table {
     table
 }
 
+fn switch_overs(household: &HouseholdId, gaps: &Gaps) -> Table {
+    let mut table = Table::new("switch_overs", SWITCH_OVERS);
+    for s in &gaps.switch_overs {
+        table.row([
+            Value::text(household.as_str()),
+            Value::text(s.from.link.as_str()),
+            Value::text(s.to.link.as_str()),
+            Value::Time(s.outage_start),
+            Value::count(s.answered_after_ms),
+            s.routed_after_ms.map_or(Value::Missing, Value::count),
+        ]);
+    }
+    table
+}
+
 /// All of a home's: incidents first, of links and then of the household.
 pub fn tables(household: &HouseholdId, gaps: &Gaps) -> Vec<Table> {
     let mut incidents = Table::new("incidents", INCIDENTS);
@@ -222,14 +264,16 @@ pub fn tables(household: &HouseholdId, gaps: &Gaps) -> Vec<Table> {
         hours(household, gaps),
         congestion(household, gaps),
         backup(household, gaps),
+        switch_overs(household, gaps),
     ]
 }
 
 /// The tables' columns, by name, in their order.
-pub const SCHEMAS: [(&str, &[Column]); 5] = [
+pub const SCHEMAS: [(&str, &[Column]); 6] = [
     ("incidents", INCIDENTS),
     ("activities", ACTIVITIES),
     ("hours", HOURS),
     ("congestion", CONGESTION),
     ("backup", BACKUP),
+    ("switch_overs", SWITCH_OVERS),
 ];

@@ -1,6 +1,7 @@
 //! One activity's gaps: anywhere, saved, unsaved, rescue.
 
-use super::runs::{Part, runs_among};
+use super::runs::{Part, Run, runs_among};
+use super::switch_over::SwitchOvers;
 use super::{ActivityGaps, Extent};
 use crate::ledger::sets::{Block, LedgerSets, Sets, rising};
 use crate::ledger::{Counts, Ledger};
@@ -29,10 +30,8 @@ pub(super) struct Rescue {
     /// Those not known to be saved, `undecided_ms` among them.
     pub(super) unsaved_ms: u64,
     pub(super) undecided_ms: u64,
-    /// Separate times that a backup stepped in.
-    pub(super) times: u64,
-    /// What each of them lost before the backup carried traffic.
-    pub(super) switch_over_ms: Option<u64>,
+    /// Of `saved_ms`, before a backup carried traffic.
+    pub(super) lost_ms: u64,
     pub(super) backups: usize,
 }
 
@@ -52,8 +51,7 @@ impl Rescue {
             let why = "no mobile link was measured while the primary link failed";
             return Figure::not_enough(why, 0, 1, "bad slots with a backup measured");
         }
-        let lost = self.times.saturating_mul(self.switch_over_ms.unwrap_or(0));
-        let saved = self.saved_ms.saturating_sub(lost);
+        let saved = self.saved_ms.saturating_sub(self.lost_ms);
         let share = |saved: u64, of: u64| saved as f64 / of as f64;
         Figure::new(share(saved, decided), Unit::Ratio, slots, "bad slots").within(Some(
             Interval::unknown_as_bad_then_good(
@@ -71,7 +69,7 @@ struct Bad {
     unsaved: u64,
     undecided: u64,
     /// Separate times that a backup stepped in.
-    times: u64,
+    rescues: Vec<Run>,
     /// The longest stretch.
     longest: u64,
 }
@@ -97,7 +95,7 @@ impl Bad {
             rescued.push(saved);
         }
         let runs = |set: Vec<u64>| runs_among(rising(set).map(|slot| (slot, Part::Bad)), 0);
-        found.times = runs(rescued).len() as u64;
+        found.rescues = runs(rescued);
         found.longest = runs(bad).iter().map(|r| r.bad as u64).max().unwrap_or(0);
         found
     }
@@ -109,22 +107,22 @@ pub(super) fn gaps(
     activity: usize,
     primary: Option<usize>,
     backups: &[usize],
-    switch_over_ms: Option<u64>,
+    switch_overs: &SwitchOvers,
 ) -> ActivityGaps {
     let everywhere = &sets.anywhere[activity];
     let first = primary.map(|p| &sets.links[p][activity]);
     let columns: Vec<&Sets> = backups.iter().map(|b| &sets.links[*b][activity]).collect();
-    let Bad { saved, unsaved, undecided, times, longest } =
+    let Bad { saved, unsaved, undecided, rescues, longest } =
         first.map(|first| Bad::of(first, &columns)).unwrap_or_default();
     let slot_ms = u64::from(ledger.slot.ms());
     let extent = |slots: u64| Extent { slots, ms: slots * slot_ms };
     let anywhere_slots = everywhere.all();
+    let rescues = switch_overs.taken_off(ledger, &rescues);
     let rescue = Rescue {
         saved_ms: saved * slot_ms,
         unsaved_ms: unsaved * slot_ms,
         undecided_ms: undecided * slot_ms,
-        times,
-        switch_over_ms,
+        lost_ms: rescues.switch_over_ms.unwrap_or(0),
         backups: backups.len(),
     };
     ActivityGaps {
@@ -136,6 +134,7 @@ pub(super) fn gaps(
         unsaved: extent(unsaved),
         undecided: extent(undecided),
         rescue: rescue.figure(saved + unsaved - undecided),
+        rescues,
         longest: extent(longest),
     }
 }
@@ -147,9 +146,9 @@ mod tests {
 
     #[test]
     fn the_switch_over_is_taken_off_each_rescue() {
-        let rescue = Rescue { saved_ms: 60_000, times: 2, backups: 1, ..Rescue::default() };
+        let rescue = Rescue { saved_ms: 60_000, backups: 1, ..Rescue::default() };
         assert_eq!(rescue.figure(60).value(), Some(1.0));
-        let slow = Rescue { switch_over_ms: Some(6_000), ..rescue };
+        let slow = Rescue { lost_ms: 12_000, ..rescue };
         assert_eq!(slow.figure(60).value(), Some(0.8));
     }
 
@@ -166,11 +165,10 @@ mod tests {
         #[test]
         fn bounds_hold_the_rescue(
             saved_ms in 0_u64..1000, sure in 0_u64..1000, undecided_ms in 0_u64..1000,
-            times in 0_u64..5, switch_over_ms in prop::option::of(0_u64..100),
+            lost_ms in 0_u64..500,
         ) {
             let unsaved_ms = sure + undecided_ms;
-            let rescue =
-                Rescue { saved_ms, unsaved_ms, undecided_ms, times, switch_over_ms, backups: 1 };
+            let rescue = Rescue { saved_ms, unsaved_ms, undecided_ms, lost_ms, backups: 1 };
             if let Some(m) = rescue.figure(1).measured() {
                 let i = m.interval.unwrap();
                 prop_assert!(0.0 <= i.low && i.high <= 1.0);

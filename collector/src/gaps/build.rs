@@ -3,12 +3,12 @@
 use jiff::tz::TimeZone;
 
 use super::incidents::Told;
+use super::switch_over::SwitchOvers;
 use super::{Gaps, activity, congestion, hours, together};
 use crate::history::History;
 use crate::ledger::Ledger;
 use crate::ledger::sets::LedgerSets;
 use crate::report::days::days;
-use crate::report::figure::Figure;
 
 /// F: the preferred fixed link, else the preferred link.
 pub(super) fn primary(ledger: &Ledger) -> Option<usize> {
@@ -23,6 +23,7 @@ impl Gaps {
         let backups: Vec<usize> = (0..ledger.links.len())
             .filter(|l| ledger.links[*l].technology.is_mobile() && Some(*l) != primary)
             .collect();
+        let switch_overs = SwitchOvers::of(history, ledger, primary, &backups);
         let sets = LedgerSets::of(ledger);
         let told = Told::of(history, ledger, &sets);
         let (links, household) = (told.of_links(), told.of_household());
@@ -37,7 +38,7 @@ impl Gaps {
                 .map(|l| congestion::of_link(ledger, l, &days, tz))
                 .collect(),
             activities: (0..ledger.activities.len())
-                .map(|a| activity::gaps(ledger, &sets, a, primary, &backups, None))
+                .map(|a| activity::gaps(ledger, &sets, a, primary, &backups, &switch_overs))
                 .collect(),
             incidents: links.incidents,
             incidents_left_off: links.left_off,
@@ -49,12 +50,8 @@ impl Gaps {
                 })
                 .unwrap_or_default(),
             backup_need: together::backup_need(ledger, primary, &calendar, &days),
-            switch_over: Figure::not_enough(
-                "agents of this version do not observe traffic moving to another link",
-                0,
-                1,
-                "switch-overs",
-            ),
+            switch_over: switch_overs.figure(),
+            switch_overs: switch_overs.into_list(),
         }
     }
 }

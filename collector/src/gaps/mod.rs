@@ -2,7 +2,7 @@
 //! and what would have helped. Definitions: section 4 of the method.
 //!
 //! Read in this order: the model here; `activity` (anywhere, saved, unsaved,
-//! rescue); `runs`, `incidents`, `witness` and `segment`; `together` (shared fate, backup
+//! rescue) and `switch_over` (what is taken off it); `runs`, `incidents`, `witness` and `segment`; `together` (shared fate, backup
 //! need) and `caps` (that need beside what was sold); `congestion` and `hours`
 //! (what recurs); `build`, which puts them together.
 
@@ -17,6 +17,7 @@ mod hours;
 mod incidents;
 pub(crate) mod runs;
 mod segment;
+mod switch_over;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -68,9 +69,42 @@ pub struct Gaps {
     /// week: [`HOURS_OF_WEEK`] each. Exported, not part of the report.
     #[serde(skip)]
     pub hours: Vec<Vec<Counts>>,
-    /// Time from the primary's failure to the first proof that traffic took
-    /// another way, where it was measured.
+    /// Time from the primary's failure to the first proof that the home's traffic took
+    /// a backup: the median in seconds, from one switch-over on, as each was seen. Its
+    /// interval is from the shortest to the longest, the least taken from the move of
+    /// the default route where that was seen.
     pub switch_over: Figure,
+    /// Those that `switch_over` is over, by the outage's start.
+    pub switch_overs: Vec<SwitchOver>,
+}
+
+/// The home's traffic was seen to take a backup once the primary had failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SwitchOver {
+    /// The primary.
+    pub from: LinkRef,
+    /// The backup.
+    pub to: LinkRef,
+    /// When the first probe failed.
+    pub outage_start: UnixMs,
+    /// Milliseconds from then until the home's traffic was seen answered by the backup,
+    /// to the second.
+    pub answered_after_ms: u64,
+    /// Milliseconds until the system's default route led over the backup, where that was
+    /// seen: it may have carried traffic from then on, had there been any.
+    pub routed_after_ms: Option<u64>,
+}
+
+/// The separate times that a backup stepped in for an activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Rescues {
+    /// How many.
+    pub times: u64,
+    /// Of them, those whose own switch-over was measured.
+    pub timed: u64,
+    /// What is taken off `saved` in `rescue`: of each its own switch-over, else the
+    /// median. `None`: not measured, nothing is taken off.
+    pub switch_over_ms: Option<u64>,
 }
 
 /// One activity's gaps.
@@ -95,6 +129,8 @@ pub struct ActivityGaps {
     /// `undecided`, switch-over time taken off; its interval counts `undecided` first as
     /// unsaved, then as saved.
     pub rescue: Figure,
+    /// The times that a backup stepped in, and what they lost.
+    pub rescues: Rescues,
     /// The longest stretch that the primary was not OK.
     pub longest: Extent,
 }

@@ -234,6 +234,11 @@ impl Progress for Watch {
                     Self::print(&mut board, &format!("state     {link}:{}", stands.words()));
                 }
             }
+            News::Moved { from, to, after } => {
+                let seconds = after.as_secs_f64();
+                let line = format!("traffic   took {to}, {seconds:.1} s after {from} went down");
+                Self::print(&mut board, &line);
+            }
             News::Probed { link, series, outcome } => {
                 board.tell_wrong(&link, &series, outcome.err());
                 let whom = match (series.role, series.probe) {

@@ -10,6 +10,7 @@ pub(super) fn value(value: f64, unit: Unit) -> String {
         // Two figures that count, down to the hundredth.
         Unit::Ms if value < 10.0 => format!("{value:.2} ms"),
         Unit::Ms => format!("{value:.1} ms"),
+        Unit::Seconds => format!("{value:.1} s"),
         Unit::Ratio => percent(value),
         Unit::Points => points(value),
         Unit::Hours => length((value * 3_600_000.0).round() as u64),

@@ -90,8 +90,28 @@ pub fn gaps(gaps: &Gaps, style: &Style) -> String {
         );
         out += &style.paragraph("", &text);
     }
-    out += &style.paragraph("", &format!("switch-over time: {}", figure(&gaps.switch_over)));
+    out += &style.paragraph("", &switch_over(gaps));
     out + &recurring(gaps, style)
+}
+
+fn switch_over(gaps: &Gaps) -> String {
+    let time = &gaps.switch_over;
+    match time {
+        Figure::Measured(m) => {
+            let range = range(time);
+            let range = if range.is_empty() { range } else { format!(", {range}") };
+            let over = if m.count == 1 { "switch-over".to_owned() } else { m.of.to_owned() };
+            format!(
+                "switch-over time: {}{range} ({} {over}); taken off each rescue: its own where it \
+                 was measured, else the median",
+                figure(time),
+                m.count
+            )
+        }
+        Figure::NotEnoughData(n) => {
+            format!("switch-over time: not measured, nothing is taken off the rescues: {}", n.why)
+        }
+    }
 }
 
 fn monthly_need(need: &BackupNeed) -> String {

@@ -24,6 +24,8 @@ pub enum Unit {
     Ratio,
     /// How much greater one share is than another, from -1 to 1.
     Points,
+    /// Seconds.
+    Seconds,
     /// Hours.
     Hours,
     /// Bytes.
@@ -56,6 +58,8 @@ pub enum IntervalMethod {
     BootstrapOverHomes,
     /// Not sampling error: what is UNKNOWN taken first as bad, then as good.
     UnknownAsBadThenGood,
+    /// No estimate: the least and the greatest that were observed.
+    Observed,
 }
 
 /// A range in the figure's unit.

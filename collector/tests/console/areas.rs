@@ -207,7 +207,7 @@ fn the_command_line_tells_areas_and_writes_tables() {
         let args = ["gaps", "north-0", "--format", format, "--out", out_text];
         let args: Vec<&str> = [&args[..], &SPAN].concat();
         printed(folder.path(), &args);
-        for table in ["incidents", "activities", "hours", "congestion", "backup"] {
+        for table in ["incidents", "activities", "hours", "congestion", "backup", "switch_overs"] {
             assert!(out.join(format!("gaps-{table}.{format}")).metadata().unwrap().len() > 12);
         }
     }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::{RecordError, enums, id, radio, sent, text, wall};
-use crate::event::{BudgetReport, Event, EventKind, Purpose};
+use crate::event::{BudgetReport, Event, EventKind, MAX_SWITCH_OVER_MS, Purpose};
+use crate::ids::LinkName;
 use crate::link::{DefaultRoute, LinkInfo};
 use crate::slot::Own;
 use crate::time::SlotLength;
@@ -79,6 +80,14 @@ impl From<&Event> for wire::Event {
                     now: hops_out(now),
                 })
             }
+            EventKind::TrafficMoved { from, to, answered_after_ms, routed_after_ms } => {
+                Kind::TrafficMoved(wire::TrafficMoved {
+                    from: from.to_string(),
+                    to: to.to_string(),
+                    answered_after_ms: *answered_after_ms,
+                    routed_after_ms: *routed_after_ms,
+                })
+            }
             EventKind::RadioChanged { link, technology, roaming, cells, source } => {
                 Kind::RadioChanged(wire::RadioChanged {
                     link: link.to_string(),
@@ -149,6 +158,7 @@ impl TryFrom<wire::Event> for Event {
                 before: hops_in("path_changed.before", p.before)?,
                 now: hops_in("path_changed.now", p.now)?,
             },
+            Kind::TrafficMoved(t) => moved(t)?,
             Kind::RadioChanged(r) => EventKind::RadioChanged {
                 link: id("radio_changed.link", r.link)?,
                 technology: enums::technology_in("radio_changed.technology", r.technology)?,
@@ -163,6 +173,23 @@ impl TryFrom<wire::Event> for Event {
         };
         Ok(Self { at, at_boot_ms: e.at_boot_ms, kind })
     }
+}
+
+fn moved(t: wire::TrafficMoved) -> Result<EventKind, RecordError> {
+    let (from, to): (LinkName, LinkName) =
+        (id("traffic_moved.from", t.from)?, id("traffic_moved.to", t.to)?);
+    if from == to {
+        return Err(RecordError::field("traffic_moved.to", to, "another link than `from`"));
+    }
+    let within = |field: &str, ms: u32, most: u32| {
+        let range = || format!("0 to {most}");
+        (ms <= most).then_some(ms).ok_or_else(|| RecordError::field(field, ms, range()))
+    };
+    let answered_after_ms =
+        within("traffic_moved.answered_after_ms", t.answered_after_ms, MAX_SWITCH_OVER_MS)?;
+    let routed = |ms| within("traffic_moved.routed_after_ms", ms, answered_after_ms);
+    let routed_after_ms = t.routed_after_ms.map(routed).transpose()?;
+    Ok(EventKind::TrafficMoved { from, to, answered_after_ms, routed_after_ms })
 }
 
 /// The most routers that a path may have here: those near the home.

@@ -236,6 +236,12 @@ fn every_kind_of_event_comes_back() {
             before: Vec::new(),
             now: vec![Some("fe80::1".parse().unwrap()), None],
         },
+        EventKind::TrafficMoved {
+            from: "fibre".parse().unwrap(),
+            to: link.clone(),
+            answered_after_ms: 12_345,
+            routed_after_ms: None,
+        },
         EventKind::RadioChanged {
             link: link.clone(),
             technology: Technology::NrNsa,

@@ -457,7 +457,10 @@ pub struct Event {
     /// monotonic, since the agent started
     #[prost(uint64, tag = "2")]
     pub at_boot_ms: u64,
-    #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
+    #[prost(
+        oneof = "event::Kind",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+    )]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
@@ -490,6 +493,8 @@ pub mod event {
         Budget(super::BudgetReport),
         #[prost(message, tag = "15")]
         PlanTaken(super::PlanTaken),
+        #[prost(message, tag = "16")]
+        TrafficMoved(super::TrafficMoved),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -558,6 +563,24 @@ pub struct PathChanged {
     pub before: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "4")]
     pub now: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A link went down while the household used it, and the household's own traffic was
+/// answered over another link that was quiet before. `at_unix_ms` of the event is
+/// when it was seen answered, at most a second late. Times are since the first probe
+/// that the link failed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrafficMoved {
+    /// the link that went down
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// the switch-over: until `at_unix_ms`
+    #[prost(uint32, tag = "3")]
+    pub answered_after_ms: u32,
+    /// until the default route led over `to`, where that was seen
+    #[prost(uint32, optional, tag = "4")]
+    pub routed_after_ms: ::core::option::Option<u32>,
 }
 /// A cellular link's technology or serving cells changed.
 #[derive(Clone, PartialEq, ::prost::Message)]

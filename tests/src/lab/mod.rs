@@ -6,7 +6,7 @@
 //!   of them.
 //! - [`traces`], [`scenario`]: recorded or generated capacity, and the files
 //!   that say what a home has and what befalls it.
-//! - [`traffic`], [`programs`], [`process`]: what runs in the home and the core.
+//! - [`traffic`], [`requests`], [`programs`], [`process`]: what runs in the home and the core.
 //! - [`home`]: a home with one line, whose agent tests it when told to.
 //! - [`run`]: plays a scenario; [`interrupt`] ends it early.
 //! - [`truth`], [`measured`]: what was so, and what Hearth says of it.
@@ -23,6 +23,7 @@ pub mod ping;
 pub mod process;
 pub mod programs;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod scenario;
 pub mod traces;

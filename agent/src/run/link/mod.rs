@@ -2,11 +2,12 @@
 //! say, and makes its slots.
 //!
 //! Read this file first (its life, and how slots close), then `probers` (which
-//! probers it has), `ways` (what they can leave by no more) and `hear` (what becomes of
-//! what they say).
+//! probers it has), `ways` (what they can leave by no more), `hear` (what becomes of
+//! what they say) and `traffic` (which way the household's takes).
 
 mod hear;
 mod probers;
+mod traffic;
 mod ways;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -29,6 +30,7 @@ use super::prober::Report;
 use super::progress::News;
 use super::radio::Radio;
 use super::recorder::Recorder;
+use super::switch_over::SwitchOvers;
 use super::timeline::{Break, Timeline};
 use super::usage::{Usage, Used};
 use crate::belief::{Baseline, Belief, State, TargetId, Transition};
@@ -77,6 +79,8 @@ pub(super) struct Shared {
     pub(super) testing: Testing,
     /// Wall time as it goes on now.
     pub(super) wall: watch::Receiver<Timeline>,
+    /// Which links the household's traffic takes.
+    pub(super) switch_overs: Arc<Mutex<SwitchOvers>>,
 }
 
 struct Running {
@@ -250,6 +254,7 @@ impl Task {
             State::Down(cause) => Some(cause),
             State::Unjudged => {
                 self.stand.send_modify(|stand| (stand.down, stand.judged) = (None, false));
+                self.follow_traffic(|all, epoch, link| all.stands(epoch, link, None)).await;
                 return;
             }
         };
@@ -257,6 +262,8 @@ impl Task {
         let link = self.link.name.clone();
         self.shared.recorder.tell(News::State { link: link.clone(), down });
         self.shared.recorder.event(transition.at, EventKind::LinkState { link, down }).await;
+        let since = down.map(|_| transition.at);
+        self.follow_traffic(|all, epoch, link| all.stands(epoch, link, since)).await;
     }
 
     async fn tick(&mut self) {
@@ -268,6 +275,9 @@ impl Task {
         self.urgent.send_if_modified(|held| std::mem::replace(held, urgent) != urgent);
         if let Some(used) = self.usage.count(&self.timeline, self.shared.config.slot) {
             self.used(used);
+        }
+        if let Some(carried) = self.usage.carried(&self.timeline) {
+            self.follow_traffic(|all, epoch, link| all.carried(epoch, link, carried)).await;
         }
         self.read_radio(now).await;
         if self.ways.moved_on(clock::now()) {

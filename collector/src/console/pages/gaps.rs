@@ -16,7 +16,7 @@ use crate::console::query::{Home, Range};
 use crate::console::source::Examined;
 use crate::console::theme::Theme;
 use crate::console::{ConsoleState, words};
-use crate::gaps::{ActivityGaps, Extent, Gaps};
+use crate::gaps::{ActivityGaps, Extent, Gaps, Rescues};
 use crate::report::Report;
 
 #[derive(Template)]
@@ -160,12 +160,23 @@ pub(super) fn rescue(gaps: &Gaps, held: Held<'_>) -> Vec<RescueRow> {
         rescue: if a.saved.slots + a.unsaved.slots == 0 {
             Shown::plain("nothing to rescue", "")
         } else {
-            Shown::of(&a.rescue)
+            taken_off(Shown::of(&a.rescue), a.rescues)
         },
         longest: extent(a.longest),
         held: primary.map_or_else(Vec::new, |p| held.throughout(p, i).parts()),
     };
     gaps.activities.iter().enumerate().map(row).collect()
+}
+
+/// A rescue with what switching over took off it.
+fn taken_off(mut rescue: Shown, rescues: Rescues) -> Shown {
+    if rescue.measured && rescues.times > 0 {
+        rescue.under += &rescues.switch_over_ms.map_or_else(
+            || "; time to switch over not measured".to_owned(),
+            |ms| format!("; {} to switch over taken off", words::length(ms as i64)),
+        );
+    }
+    rescue
 }
 
 fn extent(e: Extent) -> String {

@@ -250,6 +250,18 @@ fn event(event: &Event, name: impl Fn(&LinkName) -> String) -> Option<String> {
                 format!("{}: path changed from {} to {}.", name(link), route(before), route(now))
             }
         }
+        EventKind::TrafficMoved { from, to, answered_after_ms, routed_after_ms } => {
+            let after = |ms: u32| words::length(i64::from(ms));
+            let routed = routed_after_ms.map_or_else(String::new, |ms| {
+                format!("; the default route led there after {}", after(ms))
+            });
+            format!(
+                "The home's traffic was answered over {} {} after {} failed{routed}.",
+                name(to),
+                after(*answered_after_ms),
+                name(from)
+            )
+        }
         EventKind::RadioChanged { link, technology, roaming, cells, .. } => {
             let cells: Vec<String> = cells.iter().map(cell).collect();
             let on =
