@@ -12,6 +12,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 /// How it behaves.
@@ -56,6 +57,7 @@ pub(crate) struct Server {
     pub(crate) ca: Arc<[u8]>,
     /// Payload of large objects handed to HTTP/2, and of uploads received.
     pub(crate) moved: Arc<AtomicU64>,
+    life: AbortHandle,
 }
 
 impl Server {
@@ -81,12 +83,18 @@ impl Server {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let moved = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&moved);
-        tokio::spawn(async move {
+        let life = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, acceptor.clone(), at, manner, Arc::clone(&counter)));
+                connections.spawn(serve(stream, acceptor.clone(), at, manner, counter.clone()));
             }
         });
-        Self { at, ca: cert.pem().into_bytes().into(), moved }
+        Self { at, ca: cert.pem().into_bytes().into(), moved, life: life.abort_handle() }
+    }
+
+    /// Ends it in the middle of all that it does.
+    pub(crate) fn kill(&self) {
+        self.life.abort();
     }
 }
 

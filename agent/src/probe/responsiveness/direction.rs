@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::super::connection::Ration;
 use super::super::discovery::Document;
 use super::super::heavy::{Direction, Limits, Step, TestError};
 use super::engine::{Engine, INTERVAL, MAX_FLOWS, Next, Probe};
@@ -47,6 +48,14 @@ impl Signals {
     }
 }
 
+/// Completes once all that may be moved was, if that is limited.
+async fn used_up(ration: Option<&Ration>) {
+    match ration {
+        Some(ration) => ration.used_up().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn turned(signal: &mut watch::Receiver<bool>) {
     if signal.wait_for(|on| *on).await.is_err() {
         std::future::pending::<()>().await;
@@ -64,14 +73,14 @@ pub(super) struct Course<'a> {
     pub(super) steps: &'a mpsc::UnboundedSender<Step>,
 }
 
-/// Loads the link in one direction until that is stable, over, or told to stop;
-/// `None` if it was too short for a figure. When it returns, every connection
-/// has been aborted.
+/// Loads the link in one direction until that is stable, over, told to stop, or broken,
+/// and says what was found until then: `None` if it was too short for a figure. When it
+/// returns, every connection has been aborted.
 pub(super) async fn run(
     course: &Course<'_>,
     direction: Direction,
     signals: &mut Signals,
-) -> Result<Option<DirectionFigures>, TestError> {
+) -> (Option<DirectionFigures>, Result<(), TestError>) {
     let mut load = Load::new(course, direction);
     let ended = load.until_the_end(signals).await;
     load.abort().await;
@@ -81,7 +90,8 @@ pub(super) async fn run(
 struct Load<'a> {
     course: &'a Course<'a>,
     burden: Burden,
-    engine: Option<Engine>,
+    /// What the load may cost, where that is limited.
+    ration: Option<Arc<Ration>>,
     tasks: JoinSet<Result<Infallible, ExchangeError>>,
     ready: (mpsc::Sender<Flow>, mpsc::Receiver<Flow>),
     flows: Vec<Flow>,
@@ -89,6 +99,8 @@ struct Load<'a> {
     bearers: u32,
     /// Octets moved by flows that the server has ended.
     gone: u64,
+    /// When any of those was last seen to carry more.
+    last_gone: Option<Instant>,
     wanted: u32,
     probes: JoinSet<Result<Probe, ExchangeError>>,
     next_is_foreign: bool,
@@ -101,15 +113,20 @@ impl<'a> Load<'a> {
             Direction::Down => &course.document.large,
             Direction::Up => &course.document.upload,
         };
+        let ration = (course.limits.bytes < u64::MAX).then(|| {
+            let spending = Arc::clone(&course.route.account.spending);
+            Ration::of(course.limits.bytes, spending, Purpose::Responsiveness)
+        });
         Self {
             course,
-            burden: Burden::new(Arc::clone(course.route), direction, url.clone()),
-            engine: Some(Engine::new(course.limits.time)),
+            burden: Burden::new(Arc::clone(course.route), direction, url.clone(), ration.clone()),
+            ration,
             tasks: JoinSet::new(),
             ready: mpsc::channel(MAX_FLOWS as usize),
             flows: Vec::new(),
             bearers: 0,
             gone: 0,
+            last_gone: None,
             wanted: 0,
             probes: JoinSet::new(),
             next_is_foreign: true,
@@ -120,9 +137,27 @@ impl<'a> Load<'a> {
     async fn until_the_end(
         &mut self,
         signals: &mut Signals,
-    ) -> Result<Option<DirectionFigures>, TestError> {
-        let mut engine = self.engine.take().expect("taken once");
+    ) -> (Option<DirectionFigures>, Result<(), TestError>) {
+        let mut engine = Engine::new(self.course.limits.time);
         let began = clock::now();
+        let ended = self.drive(&mut engine, began, signals).await;
+        let mut until = clock::now();
+        if ended.is_err() {
+            // What came after the last octet says nothing of the link.
+            let moved = self.flows.iter().filter_map(Flow::last_moved).max();
+            until = moved.max(self.last_gone).unwrap_or(began);
+            engine.cut(until.saturating_duration_since(began));
+        }
+        let took = until.saturating_duration_since(began);
+        (engine.finish(took, self.moved(), self.bearers), ended)
+    }
+
+    async fn drive(
+        &mut self,
+        engine: &mut Engine,
+        began: Instant,
+        signals: &mut Signals,
+    ) -> Result<(), TestError> {
         let mut next_tick = began + INTERVAL;
         let (mut next_probe, mut next_count) = (began, began);
         let mut gap = Duration::MAX;
@@ -132,12 +167,14 @@ impl<'a> Load<'a> {
         let mut beats = interval(BEAT);
         // A late beat is not made up for: the next looks at everything.
         beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut stop = signals.clone();
+        let (mut stop, ration) = (signals.clone(), self.ration.clone());
         loop {
             tokio::select! {
                 biased;
                 () = signals.give_way() => return Err(TestError::GaveWay),
                 () = stop.stop() => break,
+                // Its connections break then.
+                () = used_up(ration.as_deref()) => break,
                 Some(ended) = self.tasks.join_next() => return Err(self.broke(ended)),
                 Some(flow) = self.ready.1.recv() => {
                     self.bearers += u32::from(!flow.follows);
@@ -154,8 +191,9 @@ impl<'a> Load<'a> {
                     if now >= next_count {
                         next_count = now + COUNT_EVERY;
                         let used = self.spent();
-                        // As much again may come before the next look.
-                        let ahead = used + used.saturating_sub(spent);
+                        // As much again may come before the next look, and what is under way.
+                        let under_way: u64 = self.flows.iter().map(Flow::under_way).sum();
+                        let ahead = used + used.saturating_sub(spent) + under_way;
                         spent = used;
                         if ahead.saturating_sub(spent_before) >= self.course.limits.bytes {
                             break;
@@ -164,7 +202,7 @@ impl<'a> Load<'a> {
                     if now >= next_tick {
                         next_tick += INTERVAL;
                         let next = engine.tick(now - began, self.moved());
-                        self.tell(&engine);
+                        self.tell(engine);
                         match next {
                             Next::End => break,
                             Next::Go { .. } => self.go(next, &mut gap),
@@ -185,7 +223,7 @@ impl<'a> Load<'a> {
                  beside the load, so there is no RPM; raise its limit of streams"
             );
         }
-        Ok(engine.finish(clock::now() - began, self.moved(), self.bearers))
+        Ok(())
     }
 
     /// As many connections as wanted, and the time between two probes.
@@ -229,11 +267,12 @@ impl<'a> Load<'a> {
 
     /// Lets go of the flows that the server has ended.
     fn let_go(&mut self) {
-        let gone = &mut self.gone;
+        let (gone, last_gone) = (&mut self.gone, &mut self.last_gone);
         self.flows.retain(|flow| {
             let ended = flow.has_ended();
             if ended {
                 *gone += flow.moved();
+                *last_gone = flow.last_moved().max(*last_gone);
             }
             !ended
         });

@@ -16,9 +16,12 @@ use reqwest::Url;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::super::connection::{Account, ConnectError, Counted, MOST_HEADERS, Meter, Tls, connect};
+use super::super::connection::{
+    Account, ConnectError, Counted, MOST_HEADERS, Meter, Ration, Tls, connect,
+};
 use super::super::heavy::{NotNow, TestError};
 use super::super::outlet::Outlet;
+use crate::chain::chain;
 
 /// The longest that a small exchange may take.
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -132,21 +135,6 @@ impl ExchangeError {
     }
 }
 
-/// An error with all its causes, in a line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some libraries repeat their cause in their own words.
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
 /// How to reach a test server.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
@@ -170,25 +158,37 @@ pub(super) struct Opened {
     pub(super) frame: Arc<AtomicUsize>,
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bears<'a> {
+    /// Small exchanges.
+    Exchanges,
+    /// Load, on a ration where that is limited.
+    Load(Option<&'a Arc<Ration>>),
+}
+
 impl Route {
     pub(super) fn family(&self) -> Family {
         if self.to.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 
-    /// Connects anew, to bear load or for small exchanges.
-    pub(super) async fn open(&self, load: bool) -> Result<Opened, ExchangeError> {
+    /// Connects anew.
+    pub(super) async fn open(&self, bears: Bears<'_>) -> Result<Opened, ExchangeError> {
         let account = self.account.clone();
         let mut tcp = connect(&self.outlet, self.to, account, self.link_header).await?;
         let meter = Arc::clone(tcp.stream.meter());
         let mut http = Builder::new();
         http.enable_push(false).max_header_list_size(MOST_HEADERS);
         let mut frame = Arc::default();
-        if load {
+        if let Bears::Load(ration) = bears {
             let refused = |source| ConnectError::Tcp { to: self.to, source };
             // One system call for what is taken in at once.
             tcp.stream.read_ahead(PORTION);
             // The test's own limit holds over all its connections together.
             tcp.stream.allow(u64::MAX);
+            if let Some(ration) = ration {
+                tcp.stream.live_on(Arc::clone(ration));
+            }
             tcp.stream.abort_when_dropped().map_err(refused)?;
             frame = tcp.stream.hold_little().map_err(refused)?;
             http.initial_window_size(WINDOW)

@@ -15,10 +15,10 @@ use http::Method;
 use reqwest::Url;
 use tokio::sync::mpsc;
 
-use super::super::connection::Meter;
+use super::super::connection::{Meter, Ration};
 use super::super::heavy::Direction;
 use super::engine::Probe;
-use super::exchange::{ExchangeError, Route, TOO_LARGE, beside, check, get, request};
+use super::exchange::{Bears, ExchangeError, Route, TOO_LARGE, beside, check, get, request};
 use crate::clock;
 
 /// The shortest that uploads are made for a server that limits them: shorter ones would
@@ -65,6 +65,19 @@ impl Flow {
         }
         let still = now.saturating_duration_since(self.last.1) >= within;
         (now.saturating_duration_since(self.since) >= within).then_some(still)
+    }
+
+    /// Octets that would come still if it were aborted now.
+    pub(super) fn under_way(&self) -> u64 {
+        match self.direction {
+            Direction::Down => self.meter.under_way(),
+            Direction::Up => 0,
+        }
+    }
+
+    /// When it was last seen to carry more than before, if it ever carried anything.
+    pub(super) fn last_moved(&self) -> Option<Instant> {
+        (self.last.0 > 0).then_some(self.last.1)
     }
 
     /// Payload octets moved so far. What was handed over for sending counts once
@@ -115,14 +128,21 @@ pub(super) struct Burden {
     pub(super) direction: Direction,
     pub(super) url: Url,
     pub(super) data: Bytes,
+    /// What the load may cost, where that is limited.
+    ration: Option<Arc<Ration>>,
     /// The longest upload that the server may take, as far as is known.
     longest: Arc<AtomicU64>,
 }
 
 impl Burden {
-    pub(super) fn new(route: Arc<Route>, direction: Direction, url: Url) -> Self {
+    pub(super) fn new(
+        route: Arc<Route>,
+        direction: Direction,
+        url: Url,
+        ration: Option<Arc<Ration>>,
+    ) -> Self {
         let longest = Arc::new(AtomicU64::new(u64::MAX));
-        Self { route, direction, url, data: incompressible(), longest }
+        Self { route, direction, url, data: incompressible(), ration, longest }
     }
 
     /// Makes uploads shorter than one of `refused` octets; false where they would be
@@ -146,7 +166,7 @@ pub(super) async fn bear(
 ) -> Result<Infallible, ExchangeError> {
     let mut follows = false;
     loop {
-        let opened = burden.route.open(true).await?;
+        let opened = burden.route.open(Bears::Load(burden.ration.as_ref())).await?;
         let state = Arc::<State>::default();
         let flow = Flow {
             send: opened.send.clone(),
@@ -287,7 +307,7 @@ fn incompressible() -> Bytes {
 
 /// A probe on a connection of its own.
 pub(super) async fn foreign(route: Arc<Route>, small: Url) -> Result<Probe, ExchangeError> {
-    let opened = route.open(false).await?;
+    let opened = route.open(Bears::Exchanges).await?;
     let (tcp, tls) = (opened.tcp, opened.tls);
     let began = clock::now();
     beside(opened.connection, get(&opened.send, &small, 64)).await?;

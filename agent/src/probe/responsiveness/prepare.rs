@@ -14,7 +14,8 @@ use super::super::connection::{Account, ConnectError, Tls, connect, link_header}
 use super::super::discovery::{Document, LONGEST, PATH};
 use super::super::dns;
 use super::super::heavy::{Means, TestError};
-use super::exchange::{ExchangeError, Route, beside, chain, get};
+use super::exchange::{Bears, ExchangeError, Route, beside, get};
+use crate::chain::chain;
 use crate::clock;
 
 /// How many idle round trips, at most, and for how long.
@@ -70,7 +71,7 @@ fn failed(cause: Cause, why: String) -> TestError {
 }
 
 async fn fetch(route: &Route, url: &Url) -> Result<Vec<u8>, ExchangeError> {
-    let opened = route.open(false).await?;
+    let opened = route.open(Bears::Exchanges).await?;
     beside(opened.connection, get(&opened.send, url, LONGEST)).await
 }
 
@@ -81,7 +82,7 @@ async fn idle(route: &Route, small: &Url) -> Result<Distribution, ExchangeError>
     let mut first = None;
     loop {
         let before = found.count();
-        let opened = route.open(false).await?;
+        let opened = route.open(Bears::Exchanges).await?;
         let mut warm = false;
         let probes = async {
             get(&opened.send, small, 64).await?;
