@@ -2,6 +2,7 @@
 
 pub mod belief;
 pub mod budget;
+mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;

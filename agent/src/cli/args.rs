@@ -84,6 +84,9 @@ pub struct HttpArgs {
     /// What to ask for: an http or https URL.
     #[arg(value_name = "URL", value_parser = url)]
     pub url: Url,
+    /// A certificate authority to trust beside the system's, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// How often and how.
     #[command(flatten)]
     pub pace: Pace,
@@ -122,7 +125,7 @@ pub struct ResponsivenessArgs {
     /// The test server.
     #[arg(long, value_name = "https://HOST[:PORT]", value_parser = test_server)]
     pub server: Url,
-    /// A further authority to trust, in PEM.
+    /// A certificate authority to trust beside the system's, in PEM.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Which direction to load; both: down and then up.

@@ -19,12 +19,14 @@ use clap::error::ErrorKind;
 use hearth_proto::Family;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::chain::chain;
 use crate::config::{ConfigErrors, LinkSettings};
 use crate::doctor;
 use crate::link::bind::Binder;
 use crate::link::discover::{DiscoverError, dump};
 use crate::link::netlink::Netlink;
 use crate::link::radio::follow::Source;
+use crate::measure::failed::Failed;
 use crate::measure::{self, MeasureError, Stop, capacity, latency, path, phases, responsiveness};
 use crate::probe::dns;
 use crate::probe::outlet::Outlet;
@@ -117,7 +119,9 @@ fn end(failure: Failure, json: bool) -> ExitCode {
         Failure::Config(errors) => (errors.to_string(), EX_CONFIG),
         Failure::Unavailable(error) if is_broken_pipe(&error) => return ExitCode::SUCCESS,
         // The whole chain: the causes are what helps.
-        Failure::Unavailable(error) => (format!("error: {error:#}"), EX_UNAVAILABLE),
+        Failure::Unavailable(error) => {
+            (format!("error: {}", chain(error.as_ref())), EX_UNAVAILABLE)
+        }
         Failure::NoAnswer => return ExitCode::FAILURE,
         Failure::Told(status) => return ExitCode::from(status),
     };
@@ -232,6 +236,7 @@ async fn measure_latency(args: &LatencyArgs) -> Result<(), Failure> {
 async fn measure_http(args: &HttpArgs) -> Result<(), Failure> {
     let what = phases::Http {
         url: args.url.clone(),
+        ca_pem: authority(args.ca.as_deref())?,
         outlet: outlet(&args.common)?,
         wanted: args.common.wanted(),
     };
@@ -271,7 +276,17 @@ async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure
     } else {
         responsiveness::summarise(&report, &mut io::stdout())?;
     }
-    Ok(())
+    match &report.error {
+        None => Ok(()),
+        // The server is not there, or what it takes to reach it.
+        Some(_) if !report.has_figures() => Err(Failure::Told(EX_UNAVAILABLE)),
+        Some(failed) => Err(failed_measure(failed)),
+    }
+}
+
+/// How a measurement that failed ends, its report printed.
+fn failed_measure(failed: &Failed) -> Failure {
+    if failed.is_from_here() { Failure::Told(EX_UNAVAILABLE) } else { Failure::NoAnswer }
 }
 
 async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
@@ -290,11 +305,7 @@ async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
     } else {
         capacity::summarise(&report, &mut io::stdout())?;
     }
-    match report.error {
-        None => Ok(()),
-        Some(failed) if failed.is_from_here() => Err(Failure::Told(EX_UNAVAILABLE)),
-        Some(_) => Err(Failure::NoAnswer),
-    }
+    report.error.as_ref().map_or(Ok(()), |failed| Err(failed_measure(failed)))
 }
 
 async fn measure_path(args: &PathArgs) -> Result<(), Failure> {
@@ -344,9 +355,14 @@ fn outlet(common: &Common) -> Result<Outlet, Failure> {
     })
 }
 
-/// Lines for a person as answers come, or none beside the JSON.
+/// Lines for a person as answers come. JSON stands alone on standard output: beside it
+/// they go where errors go, if somebody looks on there.
 fn live(json: bool) -> Box<dyn Write> {
-    if json { Box::new(io::sink()) } else { Box::new(io::stdout()) }
+    match json {
+        false => Box::new(io::stdout()),
+        true if io::stderr().is_terminal() => Box::new(io::stderr()),
+        true => Box::new(io::sink()),
+    }
 }
 
 fn stop_on_ctrl_c() -> Stop {

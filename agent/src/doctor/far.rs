@@ -7,8 +7,8 @@ use std::time::Duration;
 use reqwest::tls::{Certificate, Identity, TlsInfo};
 use reqwest::{Client, ClientBuilder, Url, redirect};
 
-use super::machine::chain;
 use super::{Finding, Patient, certificate};
+use crate::chain::chain;
 use crate::clock;
 use crate::config::Collector;
 use crate::probe::discovery::{Document, LONGEST, PATH};

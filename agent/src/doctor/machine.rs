@@ -1,15 +1,16 @@
 //! The machine: permissions, files, the clock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_proto::Family;
-use nix::unistd::{AccessFlags, access};
 use socket2::Type;
 use tokio::net::UnixStream;
 
+use super::state_folder::state_folder;
 use super::{Finding, Patient};
+use crate::chain::chain;
 use crate::clock;
 use crate::link::InterfaceName;
 use crate::link::bind::{BindError, device_socket};
@@ -122,30 +123,6 @@ pub async fn files(patient: Arc<Patient>) -> Vec<Finding> {
     findings
 }
 
-fn state_folder(path: &Path) -> Finding {
-    const CHECK: &str = "state folder";
-    // What does not exist yet is made by the agent, where it may.
-    let existing: Option<PathBuf> =
-        path.ancestors().find(|folder| folder.exists()).map(Path::to_owned);
-    let Some(existing) = existing else {
-        let why = format!("{} can't be made", path.display());
-        return Finding::problem(CHECK, None, why, "set `state_dir` to a folder of its own");
-    };
-    if !existing.is_dir() {
-        let why = format!("{} is not a folder", existing.display());
-        return Finding::problem(CHECK, None, why, "set `state_dir` to a folder of its own");
-    }
-    match access(&existing, AccessFlags::W_OK | AccessFlags::X_OK) {
-        Ok(()) => Finding::ok(CHECK, None, format!("{} can be written", path.display())),
-        Err(error) => Finding::problem(
-            CHECK,
-            None,
-            format!("this user can't write to {}: {}", existing.display(), error.desc()),
-            format!("as root, `install -d -o USER {}`, or set `state_dir`", path.display()),
-        ),
-    }
-}
-
 fn key_file(path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt;
     const CHECK: &str = "STAMP key";
@@ -238,21 +215,6 @@ fn clock_finding(root: &Path, now: Duration, bound: Option<Duration>) -> Finding
     }
 }
 
-/// An error with its causes, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = inner.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,17 +264,6 @@ mod tests {
         }
         assert_eq!(of(Untold::Untried(error())).level, Level::NotApplicable);
         assert_eq!(own_bytes_finding(Ok(())).level, Level::Ok);
-    }
-
-    #[test]
-    fn a_state_folder_that_is_not_there_yet_can_be_made_and_a_file_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(state_folder(&folder.path().join("a/b")).level, Level::Ok);
-        let file = folder.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        let finding = state_folder(&file);
-        assert_eq!(finding.level, Level::Problem);
-        assert!(finding.why.ends_with("is not a folder") && finding.remedy.contains("state_dir"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Read [`finding`] first (what a check says, and how it is shown), then this file
 //! (which checks there are, and how they are run), then the checks: [`machine`]
-//! (permissions, files, the clock), [`links`] (routes, rules, budgets), [`reach`]
+//! (permissions, files, the clock; `state_folder`), [`links`] (routes, rules, budgets), [`reach`]
 //! (whom each link reaches) and [`far`] (the collector and the test server), with [`certificate`] (pure).
 //! Each check is a function that gives findings; to add one, write it and name it
 //! in [`examine`].
@@ -14,6 +14,7 @@ pub mod finding;
 pub mod links;
 pub mod machine;
 pub mod reach;
+mod state_folder;
 #[cfg(test)]
 mod trust_tests;
 

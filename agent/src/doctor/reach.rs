@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hearth_proto::{Cause, Family};
 
-use super::machine::chain;
 use super::{Check, Finding, Patient};
+use crate::chain::chain;
 use crate::config::{Host, StampSettings, Target};
 use crate::link::bind::BindError;
 use crate::link::discover::Link;

@@ -3,17 +3,18 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use hearth_proto::{Cause, Confidence, DirectionFigures, Family, Own, SkipReason};
+use hearth_proto::{Confidence, DirectionFigures, Family, Own};
 use reqwest::Url;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::figures::name;
+use super::failed::Failed;
 use super::{MeasureError, Stop, line};
 use crate::link::spending::Spending;
 use crate::probe::capacity::{BYTES, TIME, measure as run};
-use crate::probe::heavy::{Direction, Limits, Means, Step, TestError, TestServer};
+use crate::probe::heavy::{Direction, Limits, Means, Partial, Step, TestServer};
 use crate::probe::outlet::Outlet;
+use crate::status::text::bytes;
 
 /// What to measure against, and by which link.
 #[derive(Debug)]
@@ -45,27 +46,9 @@ pub struct Report {
     pub up: Option<Found>,
     /// What it cost on the link, headers included.
     pub cost: Own,
-    /// Why there are no figures.
+    /// Why there are no figures, or not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failed>,
-}
-
-/// Why a measurement failed, as in JSON.
-#[derive(Debug, Serialize)]
-pub struct Failed {
-    /// The cause's name; "refused": by the server, for now.
-    pub cause: Option<String>,
-    /// For a person.
-    pub why: String,
-}
-
-impl Failed {
-    /// Whether it lies before the link: what the test needs is not there.
-    pub fn is_from_here(&self) -> bool {
-        [Cause::NoRoute, Cause::Local, Cause::Name]
-            .into_iter()
-            .any(|cause| self.cause.as_deref() == Some(name(cause).as_str()))
-    }
 }
 
 /// One direction's figures.
@@ -83,11 +66,14 @@ pub struct Found {
     pub bytes: u64,
     /// The time measured, in milliseconds, which the rates are of.
     pub measured_ms: u32,
+    /// Whether the transfer broke, so that they rest on less than they should.
+    pub partial: bool,
 }
 
-impl From<&DirectionFigures> for Found {
-    fn from(figures: &DirectionFigures) -> Self {
+impl Found {
+    fn of(figures: &DirectionFigures, partial: bool) -> Self {
         Self {
+            partial,
             goodput_bps: figures.goodput_bps,
             low_bps: figures.low_bps,
             high_bps: figures.high_bps,
@@ -134,29 +120,22 @@ pub async fn capacity(
             }
         }
     };
-    let (figures, error) = match ended.result {
-        Ok(figures) => (figures, None),
-        Err(error) => (hearth_proto::Figures::default(), Some(failed(error))),
+    let (Partial { figures, broken }, error) = match ended.result {
+        Ok(figures) => (Partial { figures, broken: None }, None),
+        Err(error) => (ended.partial, Some(Failed::from(error))),
+    };
+    let found = |figures: &Option<DirectionFigures>, direction| {
+        figures.as_ref().map(|figures| Found::of(figures, broken == Some(direction)))
     };
     Ok(Report {
         server: what.server.as_str().trim_end_matches('/').to_owned(),
         interface: what.outlet.interface().map(ToString::to_string),
         family: ended.family,
-        down: figures.down.as_ref().map(Found::from),
-        up: figures.up.as_ref().map(Found::from),
+        down: found(&figures.down, Direction::Down),
+        up: found(&figures.up, Direction::Up),
         cost: ended.cost,
         error,
     })
-}
-
-fn failed(error: TestError) -> Failed {
-    match error {
-        TestError::GaveWay => Failed { cause: None, why: "stopped".to_owned() },
-        TestError::Refused(refusal) => {
-            Failed { cause: Some(SkipReason::Refused.name().to_owned()), why: refusal.to_string() }
-        }
-        TestError::Failed { cause, why } => Failed { cause: Some(name(cause)), why },
-    }
 }
 
 fn progress(step: &Step) -> String {
@@ -176,18 +155,19 @@ fn progress(step: &Step) -> String {
 /// When `out` can't be written.
 pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureError> {
     line(out, format_args!(""))?;
-    if let Some(Failed { why, .. }) = &report.error {
-        line(out, format_args!("no result: {why}"))?;
-    } else {
-        for (way, found) in [("down", &report.down), ("up", &report.up)] {
-            match found {
-                Some(found) => line(out, format_args!("{}", words(way, found)))?,
-                None => line(out, format_args!("{way}: too little arrived to say"))?,
-            }
+    if let Some(failed) = &report.error {
+        let partial = report.down.is_some() || report.up.is_some();
+        line(out, format_args!("{}", failed.line(partial)))?;
+    }
+    for (way, found) in [("down", &report.down), ("up", &report.up)] {
+        match found {
+            Some(found) => line(out, format_args!("{}", words(way, found)))?,
+            None if report.error.is_some() => {}
+            None => line(out, format_args!("{way}: too little arrived to say"))?,
         }
     }
     let cost = report.cost.rx_bytes + report.cost.tx_bytes;
-    line(out, format_args!("cost {:.1} MB", cost as f64 / 1e6))
+    line(out, format_args!("cost {}", bytes(cost)))
 }
 
 fn words(way: &str, found: &Found) -> String {
@@ -200,6 +180,7 @@ fn words(way: &str, found: &Found) -> String {
         Confidence::Medium => "medium",
         Confidence::High => "high",
     };
+    let way = if found.partial { format!("{way} (partial)") } else { way.to_owned() };
     match high_bps {
         Some(high) => {
             let (about, unit) = scaled(goodput_bps, goodput_bps);
@@ -240,6 +221,7 @@ mod tests {
             confidence: Confidence::Medium,
             bytes: 500_000,
             measured_ms: 95,
+            partial: false,
         }
     }
 

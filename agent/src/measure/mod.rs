@@ -2,9 +2,10 @@
 //!
 //! [`figures`] (pure) makes the figures; [`latency`] measures round trips,
 //! [`phases`] HTTP and DNS, [`responsiveness`] a link under load, [`capacity`] what a
-//! metered link carries. This file has what they share.
+//! metered link carries; [`failed`] says why one of these two has no figures. This file has what they share.
 
 pub mod capacity;
+pub mod failed;
 pub mod figures;
 pub mod latency;
 pub mod path;
@@ -63,9 +64,6 @@ pub enum MeasureError {
     /// The name can't be asked for.
     #[error(transparent)]
     Name(#[from] crate::probe::dns::NameError),
-    /// A heavier test gave no figures.
-    #[error(transparent)]
-    Test(#[from] crate::probe::heavy::TestError),
     /// Nobody to ask.
     #[error("no DNS server is known{0}: name one with --server")]
     NoServer(String),

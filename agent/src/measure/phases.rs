@@ -40,6 +40,8 @@ impl Pace {
 pub struct Http {
     /// Which.
     pub url: Url,
+    /// A further authority to trust, in PEM.
+    pub ca_pem: Option<Vec<u8>>,
     /// By which link.
     pub outlet: Outlet,
     /// By which IP version.
@@ -93,6 +95,9 @@ pub struct Report {
     pub failures: BTreeMap<String, usize>,
     /// The same, by the metric of the phase that failed.
     pub phase_failures: BTreeMap<&'static str, BTreeMap<String, usize>>,
+    /// Why there was no TLS, in words, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_tls: BTreeMap<String, usize>,
 }
 
 /// What is gathered on the way.
@@ -103,6 +108,7 @@ struct Gathered {
     sent: usize,
     failures: BTreeMap<String, usize>,
     phase_failures: BTreeMap<&'static str, BTreeMap<String, usize>>,
+    no_tls: BTreeMap<String, usize>,
 }
 
 impl Gathered {
@@ -114,6 +120,7 @@ impl Gathered {
             sent: 0,
             failures: BTreeMap::new(),
             phase_failures: BTreeMap::new(),
+            no_tls: BTreeMap::new(),
         }
     }
 
@@ -146,6 +153,7 @@ impl Gathered {
             sent: self.sent,
             failures: self.failures,
             phase_failures: self.phase_failures,
+            no_tls: self.no_tls,
         }
     }
 }
@@ -174,7 +182,8 @@ pub async fn http(
     let address = look_up(&HostPort { host, port }, what.wanted).await?;
     what.outlet.check(address.ip()).await?;
     let account = Account { spending: Arc::default(), purpose: Purpose::Probes };
-    let probe = http_probe::Http::open(&what.outlet, &what.url, address, account)?;
+    let probe =
+        http_probe::Http::open(&what.outlet, &what.url, address, account, what.ca_pem.as_deref())?;
     let began = (clock::now(), clock::since_unix());
     let mut got = Gathered::new();
     let mut ticks = ticker(pace.interval);
@@ -189,6 +198,7 @@ pub async fn http(
         };
         got.sent += 1;
         let mut told = Vec::new();
+        let no_tls = asked.no_tls.as_ref().map(|no_tls| in_words(no_tls, &what.url));
         for (phase, outcome) in asked.phases() {
             let (metric, word) = metric(phase);
             match outcome {
@@ -198,9 +208,13 @@ pub async fn http(
                 }
                 Err(cause) => {
                     got.failed(metric, cause);
-                    told.push(format!("{word} {}", words(cause)));
+                    let why = no_tls.as_deref().unwrap_or(words(cause));
+                    told.push(format!("{word} {why}"));
                 }
             }
+        }
+        if let Some(no_tls) = no_tls {
+            *got.no_tls.entry(no_tls).or_default() += 1;
         }
         if asked.outcome().is_ok() {
             got.count += 1;
@@ -210,6 +224,16 @@ pub async fn http(
     }
     let target = what.url.to_string();
     Ok(got.report(began, Asked { method: "http", target, address, outlet: &what.outlet }))
+}
+
+fn in_words(no_tls: &http_probe::NoTls, url: &Url) -> String {
+    let http_probe::NoTls { why, unknown_authority } = no_tls;
+    let host = url.host_str().unwrap_or_default();
+    let remedy = match unknown_authority {
+        true => format!("; if {host} has an authority of its own, name its file with --ca"),
+        false => String::new(),
+    };
+    format!("{why}{remedy}")
 }
 
 /// Looks a name's addresses up.
@@ -321,6 +345,9 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
         for (cause, n) in failures {
             row(out, "failed", &format!("{n} {cause} ({phase})"))?;
         }
+    }
+    for why in report.no_tls.keys() {
+        row(out, "", why)?;
     }
     Ok(())
 }

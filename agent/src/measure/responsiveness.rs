@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_proto::{Confidence, DirectionFigures, Distribution, Family, Figures, Own};
+use hearth_proto::{Confidence, DirectionFigures, Distribution, Family, Own};
 use reqwest::Url;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::failed::Failed;
 use super::figures::nanos;
 use super::latency::{in_ms, row};
 use super::{MeasureError, Stop, Wanted, line};
@@ -17,9 +18,10 @@ use crate::cli::args::{Directions, ResponsivenessArgs};
 use crate::link::resolvers;
 use crate::link::spending::Spending;
 use crate::probe::dns::PORT;
-use crate::probe::heavy::{Direction, Ended, Limits, Means, Step, TestServer};
+use crate::probe::heavy::{Direction, Ended, Limits, Means, Partial, Step, TestServer};
 use crate::probe::outlet::Outlet;
 use crate::probe::responsiveness::{Options, measure_with};
+use crate::status::text::bytes;
 
 /// What to measure.
 #[derive(Debug)]
@@ -77,6 +79,9 @@ pub struct Report {
     pub bufferbloat_ms: Option<f64>,
     /// Bytes on the link, headers included.
     pub cost: Own,
+    /// Why there are no figures, or not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failed>,
 }
 
 /// One direction's figures.
@@ -106,6 +111,8 @@ pub struct Loaded {
     pub http_f: Rtt,
     /// Exchanges on the loaded connections, their senders' own queues included.
     pub http_l: Rtt,
+    /// Whether the load broke, so that the figures are of what was measured until then.
+    pub partial: bool,
 }
 
 /// Round trips; `null` where there are too few for the figure.
@@ -127,8 +134,9 @@ impl Rtt {
 }
 
 impl Loaded {
-    fn of(figures: &DirectionFigures) -> Self {
+    fn of(figures: &DirectionFigures, partial: bool) -> Self {
         Self {
+            partial,
             goodput_bps: figures.goodput_bps,
             rpm: figures.rpm.map(|(rpm, _)| rpm),
             confidence: figures.confidence,
@@ -146,8 +154,13 @@ impl Loaded {
 }
 
 impl Report {
-    fn of(server: &Url, family: Option<Family>, cost: Own, figures: &Figures) -> Self {
-        let [down, up] = [&figures.down, &figures.up].map(|f| f.as_ref().map(Loaded::of));
+    fn of(server: &Url, family: Option<Family>, cost: Own, partial: &Partial) -> Self {
+        let Partial { figures, broken } = partial;
+        let loaded = |figures: &Option<DirectionFigures>, direction| {
+            figures.as_ref().map(|figures| Loaded::of(figures, *broken == Some(direction)))
+        };
+        let down = loaded(&figures.down, Direction::Down);
+        let up = loaded(&figures.up, Direction::Up);
         let idle_rtt = Rtt::of(&figures.idle_rtt);
         let loaded: Option<Vec<f64>> =
             [&down, &up].into_iter().flatten().map(|loaded| loaded.loaded_rtt.p95_ms).collect();
@@ -162,14 +175,22 @@ impl Report {
             idle_rtt,
             bufferbloat_ms,
             cost,
+            error: None,
         }
     }
 }
 
-/// Measures, with a line for every interval. Stopped, it yields what there is.
+impl Report {
+    /// Whether any direction has any, or the idle round trips.
+    pub fn has_figures(&self) -> bool {
+        self.down.is_some() || self.up.is_some() || self.idle_rtt.count > 0
+    }
+}
+
+/// Measures, with a line for every interval. Stopped or broken, it yields what there is.
 ///
 /// # Errors
-/// When there are no figures.
+/// When the output can't be written; that something failed is in the report.
 pub async fn measure(
     what: &Responsiveness,
     live: &mut dyn Write,
@@ -214,13 +235,13 @@ pub async fn measure(
         () = stopping => unreachable!("it never ends"),
     };
     shown?;
-    let Ended { family, cost, result } = ended;
-    let figures = result.inspect_err(|_| {
-        // It failed, and cost nevertheless.
-        let _ = line(live, format_args!("{}", used(&cost)));
-    })?;
+    let Ended { family, cost, result, partial } = ended;
+    let (partial, error) = match result {
+        Ok(figures) => (Partial { figures, broken: None }, None),
+        Err(error) => (partial, Some(Failed::from(error))),
+    };
     let interface = what.outlet.interface().map(ToString::to_string);
-    Ok(Report { interface, ..Report::of(&what.server, family, cost, &figures) })
+    Ok(Report { interface, error, ..Report::of(&what.server, family, cost, &partial) })
 }
 
 /// The servers of a named interface; else the system resolves as it does.
@@ -262,13 +283,23 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
         None => "",
     };
     line(out, format_args!("RESPONSIVENESS {}{family}", report.server))?;
+    if let Some(failed) = &report.error {
+        line(out, format_args!("{}", failed.line(report.has_figures())))?;
+        if !report.has_figures() {
+            return line(out, format_args!("{}", used(&report.cost)));
+        }
+    }
     for (name, loaded) in [("down", &report.down), ("up", &report.up)] {
         let Some(loaded) = loaded else { continue };
         let confidence = confidence(loaded.confidence);
         row(
             out,
             name,
-            &format!("{}, {confidence} confidence", rate(loaded.goodput_bps).trim_start()),
+            &format!(
+                "{}, {confidence} confidence{}",
+                rate(loaded.goodput_bps).trim_start(),
+                if loaded.partial { ", partial" } else { "" }
+            ),
         )?;
         let rtt = loaded.loaded_rtt;
         let (p50, p95) = (in_ms(rtt.p50_ms), in_ms(rtt.p95_ms));
@@ -289,9 +320,8 @@ pub fn summarise(report: &Report, out: &mut dyn Write) -> Result<(), MeasureErro
 }
 
 fn used(cost: &Own) -> String {
-    let mb = |bytes: u64| bytes as f64 / 1e6;
-    let (rx, tx) = (mb(cost.rx_bytes), mb(cost.tx_bytes));
-    format!("  {:<15} {rx:.1} MB received, {tx:.1} MB sent", "used")
+    let (rx, tx) = (bytes(cost.rx_bytes), bytes(cost.tx_bytes));
+    format!("  {:<15} {rx} received, {tx} sent", "used")
 }
 
 fn confidence(confidence: Confidence) -> &'static str {
@@ -310,86 +340,5 @@ fn rate(bps: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn distribution(ms: u32) -> Distribution {
-        let mut all = Distribution::default();
-        for _ in 0..40 {
-            all.record(ms * 1000);
-        }
-        all
-    }
-
-    fn report() -> Report {
-        let server = Url::parse("https://probe.example:8443").unwrap();
-        let cost = Own { rx_bytes: 100_000_000, tx_bytes: 2_000_000 };
-        Report::of(&server, Some(Family::V6), cost, &both())
-    }
-
-    fn both() -> Figures {
-        let direction = |ms| DirectionFigures {
-            goodput_bps: 94_000_000,
-            low_bps: None,
-            high_bps: None,
-            confidence: Confidence::High,
-            bytes: 47_000_000,
-            measured_ms: 4000,
-            flows: 7,
-            rpm: Some((600, Confidence::Medium)),
-            tcp_f: distribution(ms),
-            tls_f: distribution(ms),
-            http_f: distribution(ms),
-            // Not the link's: it must not be taken for its round trips.
-            http_l: distribution(3 * ms),
-        };
-        Figures { down: Some(direction(50)), up: Some(direction(220)), idle_rtt: distribution(20) }
-    }
-
-    #[test]
-    fn bufferbloat_is_not_said_of_the_better_half() {
-        let mut figures = both();
-        figures.up.as_mut().unwrap().http_f = Distribution::default();
-        let server = Url::parse("https://probe.example:8443").unwrap();
-        let of = |figures: &Figures| Report::of(&server, None, Own::default(), figures);
-        assert_eq!(of(&figures).bufferbloat_ms, None);
-        // Nothing was loaded there: of what was, it is known.
-        figures.up = None;
-        let bloat = of(&figures).bufferbloat_ms.unwrap();
-        assert!((bloat - 30.0).abs() < 2.0, "{bloat}");
-    }
-
-    #[test]
-    fn the_json_has_the_agreed_names() {
-        let json = serde_json::to_value(report()).unwrap();
-        assert_eq!(json["server"], "https://probe.example:8443");
-        assert_eq!(json["family"], "v6");
-        assert_eq!(json["down"]["goodput_bps"], 94_000_000);
-        assert_eq!(
-            (&json["up"]["rpm"], &json["up"]["rpm_confidence"]),
-            (&600.into(), &"medium".into())
-        );
-        assert_eq!(json["down"]["confidence"], "high");
-        assert_eq!(json["down"]["loaded_rtt"]["count"], 40);
-        assert_eq!(json["cost"]["rx_bytes"], 100_000_000);
-        assert_eq!(json["up"]["loaded_rtt"], json["up"]["http_f"]);
-        for key in ["flows", "measured_ms", "bytes", "tcp_f", "tls_f", "http_f", "http_l"] {
-            assert!(!json["up"][key].is_null(), "{key}");
-        }
-        // The worse direction's.
-        let bloat = json["bufferbloat_ms"].as_f64().unwrap();
-        assert!((bloat - 200.0).abs() < 4.0, "{bloat}");
-    }
-
-    #[test]
-    fn rpm_never_stands_without_the_loaded_round_trips() {
-        let mut text = Vec::new();
-        summarise(&report(), &mut text).unwrap();
-        let text = String::from_utf8(text).unwrap();
-        for row in text.lines().filter(|row| row.contains("RPM")) {
-            assert!(row.contains("p50") && row.contains("p95"), "{row}");
-        }
-        assert!(text.contains("94.0 Mbit/s, high confidence"), "{text}");
-        assert!(text.contains("bufferbloat") && text.contains("100.0 MB received"), "{text}");
-    }
-}
+#[path = "responsiveness_tests.rs"]
+mod tests;

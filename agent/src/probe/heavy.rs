@@ -84,8 +84,20 @@ pub struct Ended {
     pub family: Option<Family>,
     /// What it cost, headers included.
     pub cost: Own,
-    /// Its figures, or why there are none.
+    /// Its figures, or why they are not whole.
     pub result: Result<Figures, TestError>,
+    /// Where it failed, what had been measured by then.
+    pub partial: Partial,
+}
+
+/// What a test that failed had measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Partial {
+    /// Of the directions that ended before, and of the one that broke, if there is any.
+    pub figures: Figures,
+    /// The direction that broke, if one had begun: its figures, if it has any, are of a
+    /// shorter time than they should be.
+    pub broken: Option<Direction>,
 }
 
 /// A server's word that it has no room for a test now: 429, or 503 with the time to
@@ -125,7 +137,7 @@ impl fmt::Display for NotNow {
 
 impl std::error::Error for NotNow {}
 
-/// Why a test gave no figures.
+/// Why a test gave no figures, or not all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TestError {
     /// It was told to give way.

@@ -74,7 +74,7 @@ pub struct Http {
 pub type Phase = Result<Duration, Cause>;
 
 /// What came of one attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// `tcp_connect_ms`.
     pub connect: Phase,
@@ -86,6 +86,24 @@ pub struct Attempt {
     pub ttfb: Option<Phase>,
     /// The status, where there was one.
     pub status: Option<u16>,
+    /// Where there is no TLS, why, and whether a further authority could help.
+    pub no_tls: Option<NoTls>,
+}
+
+/// Why there is no TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoTls {
+    /// In words.
+    pub why: String,
+    /// Whether the certificate is of an authority that nobody named.
+    pub unknown_authority: bool,
+}
+
+impl NoTls {
+    fn of(error: &connection::ConnectError) -> Option<Self> {
+        let unknown_authority = error.is_unknown_authority();
+        error.tls_words().map(|why| Self { why, unknown_authority })
+    }
 }
 
 impl Attempt {
@@ -105,13 +123,13 @@ impl Attempt {
     }
 
     fn ended(connect: Phase) -> Self {
-        Self { connect, tls: None, ttfb: None, status: None }
+        Self { connect, tls: None, ttfb: None, status: None, no_tls: None }
     }
 }
 
 impl Http {
     /// For `url`, whose host has the address `to`; what it costs is counted into
-    /// `account`.
+    /// `account`. Beside the system's authorities those in `ca_pem` are trusted.
     ///
     /// # Errors
     /// When there is no host, or no certificate to trust.
@@ -120,9 +138,10 @@ impl Http {
         url: &Url,
         to: SocketAddr,
         account: Account,
+        ca_pem: Option<&[u8]>,
     ) -> Result<Self, OpenError> {
         let tls = if url.scheme() == "https" {
-            let tls = Tls::new(None, &[HTTP2, b"http/1.1"]);
+            let tls = Tls::new(ca_pem, &[HTTP2, b"http/1.1"]);
             Some(tls.map_err(|source| OpenError::Tls { url: url.to_string(), source })?)
         } else {
             None
@@ -183,7 +202,8 @@ impl Http {
                 let secured = match secured {
                     Ok(Ok(secured)) => secured,
                     Ok(Err(error)) => {
-                        return Attempt { tls: Some(Err(told(&error))), ..attempt };
+                        let no_tls = NoTls::of(&error);
+                        return Attempt { tls: Some(Err(told(&error))), no_tls, ..attempt };
                     }
                     Err(_) => return Attempt { tls: Some(Err(Cause::Timeout)), ..attempt },
                 };

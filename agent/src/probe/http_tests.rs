@@ -30,7 +30,7 @@ async fn server(response: &'static [u8]) -> SocketAddr {
 async fn ask(response: &'static [u8]) -> Attempt {
     let at = server(response).await;
     let url = Url::parse(&format!("http://home.example:{}/", at.port())).unwrap();
-    Http::open(&Outlet::System, &url, at, account()).unwrap().ask().await
+    Http::open(&Outlet::System, &url, at, account(), None).unwrap().ask().await
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn failures_count_by_cause_in_their_phase() {
     assert_eq!(rubbish.ttfb, Some(Err(Cause::Protocol)));
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = Url::parse("http://home.example/").unwrap();
-    let failed = Http::open(&Outlet::System, &url, closed, account()).unwrap().ask().await;
+    let failed = Http::open(&Outlet::System, &url, closed, account(), None).unwrap().ask().await;
     assert_eq!(failed, Attempt::ended(Err(Cause::Refused)));
     assert_eq!(failed.outcome(), Err(Cause::Refused));
 }
@@ -61,7 +61,7 @@ async fn each_request_connects_anew_and_is_paid_for() {
     let at = server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let url = Url::parse(&format!("http://{at}/")).unwrap();
     let account = account();
-    let http = Http::open(&Outlet::System, &url, at, account.clone()).unwrap();
+    let http = Http::open(&Outlet::System, &url, at, account.clone(), None).unwrap();
     for _ in 0..3 {
         assert!(http.ask().await.outcome().is_ok());
     }
@@ -124,6 +124,35 @@ async fn a_failed_handshake_ends_the_attempt() {
     assert!(got.connect.is_ok());
     assert_eq!((got.tls, got.ttfb), (Some(Err(Cause::Protocol)), None));
     assert_eq!(got.outcome(), Err(Cause::Protocol));
+    let no_tls = got.no_tls.unwrap();
+    assert!(
+        no_tls.unknown_authority && no_tls.why.contains("certificate not trusted"),
+        "{no_tls:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_said() {
+    let (config, pem) = test_tls::server("home.example", rustls::ALL_VERSIONS, &[HTTP2]);
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let url = Url::parse(&format!("https://other.example:{}/", at.port())).unwrap();
+    let http = Http::open(&Outlet::System, &url, at, account(), Some(&pem)).unwrap();
+    let no_tls = http.ask().await.no_tls.unwrap();
+    assert_eq!(no_tls.why, "certificate not trusted: it is not for other.example");
+    assert!(!no_tls.unknown_authority);
+
+    let plain = server(b"220 mail.example\r\n").await;
+    let url = Url::parse(&format!("https://home.example:{}/", plain.port())).unwrap();
+    let http = Http::open(&Outlet::System, &url, plain, account(), Some(&pem)).unwrap();
+    let no_tls = http.ask().await.no_tls.unwrap();
+    assert!(no_tls.why.starts_with("no TLS: "), "{no_tls:?}");
 }
 
 #[tokio::test]

@@ -256,7 +256,7 @@ pub async fn run_with(
     let spool = match spool.close().await {
         Ok(stats) => stats,
         Err(error) => {
-            tracing::error!(error = prober::chain(&error), "spool was not closed cleanly");
+            tracing::error!(error = crate::chain::chain(&error), "spool was not closed cleanly");
             SpoolStats::default()
         }
     };

@@ -15,6 +15,7 @@ use super::found::Found;
 use super::pacer::Pacer;
 use super::plan::{Ask, Spec};
 use super::recorder::Cannot;
+use crate::chain::chain;
 use crate::clock;
 use crate::config::Host;
 use crate::link::bind::BindError;
@@ -154,8 +155,13 @@ impl Prober {
                     };
                     if client.as_ref().is_none_or(|(known, _)| *known != address) {
                         let account = self.account();
-                        client = match http::Http::open(&self.means.outlet, &url, address, account)
-                        {
+                        client = match http::Http::open(
+                            &self.means.outlet,
+                            &url,
+                            address,
+                            account,
+                            None,
+                        ) {
                             Ok(http) => Some((address, http)),
                             Err(error) => {
                                 let why = chain(&error);
@@ -348,16 +354,4 @@ fn role(role: hearth_proto::Role) -> &'static str {
         Role::Target => "the target",
         Role::Resolver => "the resolver",
     }
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

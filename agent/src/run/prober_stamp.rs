@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use hearth_proto::Cause;
 
 use super::pacer::Pacer;
-use super::prober::{Closed, Never, Prober, Report, chain};
+use super::prober::{Closed, Never, Prober, Report};
+use crate::chain::chain;
 use crate::clock;
 use crate::config::HostPort;
 use crate::probe::stamp;

@@ -160,7 +160,7 @@ async fn read_wifi(
             Err(error) => {
                 // Once: it is asked again, with a new socket.
                 if !std::mem::replace(&mut failed, true) {
-                    let error = super::prober::chain(&error);
+                    let error = crate::chain::chain(&error);
                     tracing::warn!(%interface, error, "the Wi-Fi can't be read");
                 }
                 socket = None;

@@ -63,7 +63,7 @@ impl Recorder {
                 Ok(0) => {}
                 Ok(records) => tracing::info!(records, by_ms, "wall times put right"),
                 Err(error) => {
-                    tracing::error!(error = super::prober::chain(&error), "wall times stay wrong");
+                    tracing::error!(error = crate::chain::chain(&error), "wall times stay wrong");
                 }
             }
         }

@@ -36,8 +36,10 @@ pub fn gap(mean: Duration, chance: f64) -> Duration {
 
 /// When the next test is due: after `last` began, or as one of a start at `now`.
 /// `last` is `None` where there never was one; one in the future is by a clock that
-/// was wrong, and counts as now. Not about a full hour.
-pub fn next(mean: Duration, last: Option<UnixMs>, now: UnixMs, chance: [f64; 2]) -> UnixMs {
+/// was wrong, and counts as now. Not about a full hour. Of `chance` (each 0 to 1) one is
+/// for the gap, one for a start, one for getting off the hour: a start's would lead all
+/// that it put near an hour to the same seconds behind it.
+pub fn next(mean: Duration, last: Option<UnixMs>, now: UnixMs, chance: [f64; 3]) -> UnixMs {
     let after_start = now.plus(ms(AFTER_START + SPREAD.min(mean).mul_f64(chance[1].clamp(0., 1.))));
     let due = match last {
         None => after_start,
@@ -47,7 +49,7 @@ pub fn next(mean: Duration, last: Option<UnixMs>, now: UnixMs, chance: [f64; 2])
             if due < now.plus(ms(AFTER_START)) { after_start } else { due }
         }
     };
-    off_the_hour(due, chance[1])
+    off_the_hour(due, chance[2])
 }
 
 /// Moves what is about a full hour behind it, spread over twice the distance.
@@ -111,11 +113,26 @@ mod tests {
         let mut minutes = std::collections::BTreeMap::<_, u32>::new();
         for i in 0..1_000 {
             let last = now.plus(-ms(mean.mul_f64(2.0 * chance(i, 31))));
-            let due = next(mean, Some(last), now, [chance(i, 57), chance(i, 101)]);
+            let due = next(mean, Some(last), now, [chance(i, 57), chance(i, 101), chance(i, 211)]);
             *minutes.entry(due.since(now) / 60_000).or_default() += 1;
         }
         let most = minutes.values().max();
         assert!(most < Some(&60), "{minutes:?}");
+    }
+
+    /// All start at once, a quarter of an hour before a full one.
+    #[test]
+    fn those_that_are_moved_off_the_hour_are_spread_behind_it() {
+        let hour = UnixMs(472_222 * HOUR_MS);
+        let now = hour.plus(-15 * 60_000);
+        let mut tens = std::collections::BTreeMap::<_, u32>::new();
+        for i in 0..1_000 {
+            let chance = |n: u32| f64::from(i * n % 1009) / 1009.0;
+            let due = next(DAY, None, now, [0.5, chance(57), chance(211)]);
+            *tens.entry(due.since(hour).div_euclid(10_000)).or_default() += 1;
+        }
+        let most = tens.values().max();
+        assert!(most < Some(&15), "{tens:?}");
     }
 
     #[test]
@@ -123,7 +140,7 @@ mod tests {
         let began = UnixMs(1_700_000_000_000);
         for minutes in 1..300 {
             let now = began.plus(minutes * 60_000);
-            let due = next(DAY, Some(began), now, [0.0, 0.5]);
+            let due = next(DAY, Some(began), now, [0.0, 0.5, 0.5]);
             assert!(due.since(began) >= 6 * HOUR_MS, "{minutes}");
         }
     }
@@ -131,7 +148,7 @@ mod tests {
     #[test]
     fn a_clock_that_ran_ahead_is_no_reason_to_wait_for_ever() {
         let now = UnixMs(1_700_000_000_000);
-        let due = next(DAY, Some(now.plus(365 * 24 * HOUR_MS)), now, [0.5, 0.5]);
+        let due = next(DAY, Some(now.plus(365 * 24 * HOUR_MS)), now, [0.5, 0.5, 0.5]);
         assert!((6 * HOUR_MS..73 * HOUR_MS).contains(&due.since(now)));
     }
 
@@ -141,7 +158,7 @@ mod tests {
             mean_s in 600_u64..31 * 86_400,
             now in 1_600_000_000_000_i64..1_900_000_000_000,
             before in prop::option::of(-1_000_000_000_i64..10_000_000_000),
-            chance in [0.0..1.0, 0.0..1.0],
+            chance in [0.0..1.0, 0.0..1.0, 0.0..1.0],
         ) {
             let (mean, now) = (Duration::from_secs(mean_s), UnixMs(now));
             let due = next(mean, before.map(|ms| now.plus(-ms)), now, chance);

@@ -53,7 +53,6 @@ use hearth_proto::{BootId, Record, Seq};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use mend::mend;
-pub(crate) use state::error_chain;
 use worker::Command;
 
 /// Commands that may wait for the spool's thread; beyond, callers wait.

@@ -120,7 +120,7 @@ impl Core {
                 if !std::mem::replace(&mut self.failing, true) {
                     warn!(
                         path = %self.path.display(),
-                        error = error_chain(e),
+                        error = crate::chain::chain(e),
                         "spool can't be written: records wait in memory"
                     );
                 }
@@ -361,7 +361,7 @@ impl Core {
             self.reporting = None;
             match fresh {
                 Ok(fresh) => self.disk = Some(fresh),
-                Err(e) => warn!(error = error_chain(&e), "spool can't be begun anew"),
+                Err(e) => warn!(error = crate::chain::chain(&e), "spool can't be begun anew"),
             }
             self.tell_corrupt(&source.to_string(), now);
         }
@@ -377,16 +377,4 @@ fn batch(run: i64, boot: BootId, items: impl Iterator<Item = Item>) -> Option<Ba
     let records: Vec<_> = items.map(|i| (Seq(i.seq), i.body)).collect();
     let end = Position { run, seq: records.last()?.0.0 };
     Some(Batch { boot, records, end })
-}
-
-/// An error with all its causes, for a log line.
-pub(crate) fn error_chain(e: &dyn std::error::Error) -> String {
-    let mut text = e.to_string();
-    let mut cause = e.source();
-    while let Some(e) = cause {
-        text.push_str(": ");
-        text.push_str(&e.to_string());
-        cause = e.source();
-    }
-    text
 }

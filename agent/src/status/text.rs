@@ -237,7 +237,7 @@ fn span(ms: u64) -> String {
 }
 
 /// In SI units.
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..1_000 => format!("{n} B"),
         1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),

@@ -246,7 +246,7 @@ async fn keep_connected(
                 return Ok(());
             }
             Err(StreamError::Spool(e)) => return Err(e.into()),
-            Err(e) => crate::spool::error_chain(&e),
+            Err(e) => crate::chain::chain(&e),
         };
         if was_connected {
             backoff.reset();

@@ -237,7 +237,7 @@ async fn acknowledged(
         Ok(()) => {}
         Err(SpoolError::Closed) => return Err(SpoolError::Closed.into()),
         // They may come again: the collector counts them once.
-        Err(e) => warn!(error = crate::spool::error_chain(&e), "acknowledged records stay"),
+        Err(e) => warn!(error = crate::chain::chain(&e), "acknowledged records stay"),
     }
     state.send_modify(|s| {
         s.acknowledged += batch.records;
@@ -252,7 +252,7 @@ fn asked(config: &UplinkConfig, asked: Result<Asked, RecordError>) {
     let asked = match asked {
         Ok(asked) => asked,
         Err(error) => {
-            warn!(error = crate::spool::error_chain(&error), "collector asks amiss");
+            warn!(error = crate::chain::chain(&error), "collector asks amiss");
             return;
         }
     };

@@ -208,6 +208,7 @@ impl Asker {
                     &url,
                     at(services::HTTP),
                     Account { spending: Arc::default(), purpose: Purpose::Probes },
+                    None,
                 );
                 Self::Http(Box::new(http.map_err(|e| (Cause::Local, e.to_string()))?))
             }

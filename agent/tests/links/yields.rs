@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::StreamExt;
 use hearth_agent::link::counters::Bytes;
-use hearth_agent::probe::heavy::{Ended, Means, TestError};
+use hearth_agent::probe::heavy::{Ended, Means, Partial, TestError};
 use hearth_agent::run::status::StatusReader;
 use hearth_agent::run::tester::{Running, Tester};
 use hearth_agent::run::{Hooks, Unwatched, run_with};
@@ -64,7 +64,12 @@ impl Tester for Script {
             }
             self.gone.send(Instant::now()).expect("the test listens");
             let cost = Own { rx_bytes: 0, tx_bytes: sent };
-            Ended { family: None, cost, result: Err(TestError::GaveWay) }
+            Ended {
+                family: None,
+                cost,
+                result: Err(TestError::GaveWay),
+                partial: Partial::default(),
+            }
         })
     }
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "these tests time real transfers")]
 
+mod peers;
 mod server;
 
 use std::sync::Arc;
@@ -174,6 +175,28 @@ async fn stopped_early_it_yields_what_there_is_and_dropped_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_measured_before_the_server_died_is_kept_with_its_cost() {
+    let server = Server::start(Manner::Good).await;
+    let ((_g, give_way), (_s, stop)) = (never(), never());
+    let means = means(&server, give_way);
+    let both = [Direction::Down, Direction::Up];
+    let ended = run(&means, &both, stop, |step| {
+        if step.direction == Some(Direction::Up) {
+            server.kill();
+        }
+    })
+    .await;
+    let Err(TestError::Failed { why, .. }) = &ended.result else { panic!("{:?}", ended.result) };
+    assert!(why.contains("upload to"), "{why}");
+    assert_eq!(ended.partial.broken, Some(Direction::Up));
+    let figures = &ended.partial.figures;
+    let (down, up) = (figures.down.as_ref().unwrap(), figures.up.as_ref().unwrap());
+    assert!(down.measured_ms > 1_500 && figures.idle_rtt.count() >= 5);
+    assert_eq!(up.confidence, Confidence::Low);
+    assert!(ended.cost.rx_bytes > down.bytes && ended.cost.tx_bytes > up.bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_byte_limit_is_kept() {
     let server = Server::start(Manner::Good).await;
     let ((_g, give_way), (_s, stop)) = (never(), never());
@@ -184,6 +207,19 @@ async fn the_byte_limit_is_kept() {
     let cost = ended.cost.rx_bytes + ended.cost.tx_bytes;
     assert!(cost < 480 * MB, "{cost}");
     assert!(ended.result.is_ok(), "{:?}", ended.result);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_byte_limit_is_kept_where_it_lasts_for_milliseconds() {
+    let server = Server::start(Manner::Good).await;
+    for direction in [Direction::Down, Direction::Up, Direction::Down, Direction::Up] {
+        let ((_g, give_way), (_s, stop)) = (never(), never());
+        let mut means = means(&server, give_way);
+        means.limits.bytes = 5 * MB;
+        let ended = run(&means, &[direction], stop, |_| {}).await;
+        let cost = ended.cost.rx_bytes + ended.cost.tx_bytes;
+        assert!((2 * MB..5 * MB + MB / 10).contains(&cost), "{direction:?}: {cost}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

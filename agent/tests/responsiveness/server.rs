@@ -12,6 +12,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 /// How it behaves.
@@ -33,7 +34,22 @@ pub(crate) enum Manner {
     Full,
     /// Sends so many octets, and then has no more for this client.
     Enough(u64),
+    /// Ends a connection in order after so many requests; large objects are short.
+    Goodbye(usize),
+    /// Takes so many requests on a connection at once.
+    Streams(u32),
+    /// Refuses an upload once it is longer than so many octets.
+    Limited(u64),
+    /// Breaks a large object off after so many octets, as one whose source fails.
+    BreaksOff(u64),
+    /// Sends whoever asks for the document elsewhere.
+    Moved,
+    /// Has its objects at other paths of another port, and says more than is asked.
+    Elsewhere(u16),
 }
+
+/// Of a large object of [`Manner::Goodbye`].
+const SHORT: u64 = 100_000;
 
 /// A server that runs as long as the runtime.
 pub(crate) struct Server {
@@ -41,6 +57,7 @@ pub(crate) struct Server {
     pub(crate) ca: Arc<[u8]>,
     /// Payload of large objects handed to HTTP/2, and of uploads received.
     pub(crate) moved: Arc<AtomicU64>,
+    life: AbortHandle,
 }
 
 impl Server {
@@ -66,12 +83,18 @@ impl Server {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let moved = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&moved);
-        tokio::spawn(async move {
+        let life = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, acceptor.clone(), at, manner, Arc::clone(&counter)));
+                connections.spawn(serve(stream, acceptor.clone(), at, manner, counter.clone()));
             }
         });
-        Self { at, ca: cert.pem().into_bytes().into(), moved }
+        Self { at, ca: cert.pem().into_bytes().into(), moved, life: life.abort_handle() }
+    }
+
+    /// Ends it in the middle of all that it does.
+    pub(crate) fn kill(&self) {
+        self.life.abort();
     }
 }
 
@@ -83,13 +106,20 @@ async fn serve(
     moved: Arc<AtomicU64>,
 ) {
     let _ = stream.set_nodelay(true);
+    let Ok((mut lingering, stream)) = twice(stream) else { return };
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let handshake = h2::server::Builder::new()
-        .initial_window_size(4 << 20)
-        .initial_connection_window_size(8 << 20)
-        .handshake(stream);
-    let Ok(mut connection) = handshake.await else { return };
+    let mut builder = h2::server::Builder::new();
+    builder.initial_window_size(4 << 20).initial_connection_window_size(8 << 20);
+    if let Manner::Streams(most) = manner {
+        builder.max_concurrent_streams(most);
+    }
+    let Ok(mut connection) = builder.handshake(stream).await else { return };
+    let mut left = if let Manner::Goodbye(most) = manner { most } else { usize::MAX };
     while let Some(Ok((request, respond))) = connection.accept().await {
+        left = left.saturating_sub(1);
+        if left == 0 {
+            connection.graceful_shutdown();
+        }
         let (head, body) = request.into_parts();
         let moved = Arc::clone(&moved);
         tokio::spawn(async move {
@@ -97,6 +127,17 @@ async fn serve(
             let _ = answer(&head, body, respond, at, manner, &moved).await;
         });
     }
+    drop(connection);
+    if matches!(manner, Manner::Goodbye(_)) {
+        // As servers do that end in order: a reset would overtake what was sent.
+        let _ = tokio::io::copy(&mut lingering, &mut tokio::io::sink()).await;
+    }
+}
+
+/// A second handle, which keeps the connection open where the first has closed it.
+fn twice(stream: TcpStream) -> std::io::Result<(TcpStream, TcpStream)> {
+    let stream = stream.into_std()?;
+    Ok((TcpStream::from_std(stream.try_clone()?)?, TcpStream::from_std(stream)?))
 }
 
 async fn answer(
@@ -117,6 +158,22 @@ async fn answer(
         (&Method::GET, "/large") if matches!(manner, Manner::Enough(most) if moved.load(Ordering::Relaxed) >= most) => {
             refuse(respond)
         }
+        (&Method::GET, "/.well-known/nq") if manner == Manner::Moved => {
+            let moved = Response::builder().status(StatusCode::MOVED_PERMANENTLY);
+            let moved = moved.header("location", "https://other.example/nq").body(());
+            respond.send_response(moved.expect("a response"), true).map(drop)
+        }
+        (&Method::GET, "/.well-known/nq") if matches!(manner, Manner::Elsewhere(_)) => {
+            let Manner::Elsewhere(port) = manner else { return Ok(()) };
+            let document = format!(
+                r#"{{"version":1,"by":{{"a":[1]}},"test_endpoint":null,"urls":{{"x":"y",
+                "large_download_url":"https://127.0.0.1:{port}/large?size=8589934592",
+                "small_download_url":"https://127.0.0.1:{port}/small",
+                "upload_url":"https://127.0.0.1:{port}/up"}}}}"#
+            );
+            let mut stream = respond.send_response(status(StatusCode::OK), false)?;
+            stream.send_data(document.into(), true)
+        }
         (&Method::GET, "/.well-known/nq") if manner != Manner::NoDocument => {
             let document = format!(
                 r#"{{"version":1,"urls":{{"large_https_download_url":"https://{at}/large",
@@ -133,7 +190,11 @@ async fn answer(
             let stream = respond.send_response(status(StatusCode::OK), false)?;
             send(stream, manner, moved).await
         }
-        (&Method::POST, "/up") if manner != Manner::NoUpload => receive(body, manner, moved).await,
+        (&Method::POST, "/up") if manner != Manner::NoUpload => {
+            let whole = receive(body, manner, moved).await?;
+            let code = if whole { StatusCode::OK } else { StatusCode::PAYLOAD_TOO_LARGE };
+            respond.send_response(status(code), true).map(drop)
+        }
         _ => respond.send_response(status(StatusCode::NOT_FOUND), true).map(drop),
     }
 }
@@ -159,7 +220,8 @@ async fn send(
         let n = capacity?.min(chunk.len());
         let all = moved.load(Ordering::Relaxed) + n as u64;
         let last = matches!(manner, Manner::Enough(most) if all >= most)
-            || matches!(manner, Manner::Short(most) if sent + n as u64 >= most);
+            || matches!(manner, Manner::Short(most) if sent + n as u64 >= most)
+            || matches!(manner, Manner::Goodbye(_) if sent + n as u64 >= SHORT);
         stream.send_data(chunk.slice(..n), last)?;
         sent += n as u64;
         moved.fetch_add(n as u64, Ordering::Relaxed);
@@ -169,10 +231,19 @@ async fn send(
         if matches!(manner, Manner::Stalls(most) if sent >= most) {
             std::future::pending::<()>().await;
         }
+        if matches!(manner, Manner::BreaksOff(most) if sent >= most) {
+            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+            return Ok(());
+        }
     }
 }
 
-async fn receive(mut body: RecvStream, manner: Manner, moved: &AtomicU64) -> Result<(), h2::Error> {
+/// Takes an upload to its end; false once it is too long.
+async fn receive(
+    mut body: RecvStream,
+    manner: Manner,
+    moved: &AtomicU64,
+) -> Result<bool, h2::Error> {
     let mut got = 0;
     while let Some(chunk) = body.data().await {
         let n = chunk?.len();
@@ -182,6 +253,9 @@ async fn receive(mut body: RecvStream, manner: Manner, moved: &AtomicU64) -> Res
         if matches!(manner, Manner::Stalls(most) if got >= most) {
             std::future::pending::<()>().await;
         }
+        if matches!(manner, Manner::Limited(most) if got > most) {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }

@@ -25,7 +25,7 @@ pub enum FileError {
         why: String,
     },
     /// A value is out of range.
-    #[error("plan {path}: {source}")]
+    #[error("plan {path} is not accepted")]
     Value {
         /// Which.
         path: PathBuf,
@@ -60,7 +60,8 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> String {
-        parse(text, Path::new("plan.toml")).unwrap_err().to_string()
+        let error = parse(text, Path::new("plan.toml")).unwrap_err();
+        format!("{:#}", anyhow::Error::from(error))
     }
 
     #[test]
@@ -79,6 +80,7 @@ mod tests {
     fn what_is_not_accepted_is_named_with_what_is() {
         let out = said("[all]\ninterval_ms = 50");
         assert!(out.contains("all.interval_ms 50") && out.contains("100 to 600000"), "{out}");
+        assert_eq!(out.matches("interval_ms").count(), 1, "said twice: {out}");
         let unknown = said("[all]\nintervall_ms = 2000");
         assert!(unknown.contains("intervall_ms") && unknown.contains("`interval_ms`"), "{unknown}");
         let kind = said("[all]\nno_tests = \"yes\"");

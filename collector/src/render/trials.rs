@@ -78,6 +78,9 @@ pub fn test_outcome(test: &TestResult) -> String {
         "" => words.to_owned(),
         detail => format!("{words} ({detail})"),
     };
+    let bytes = test.cost.rx_bytes.saturating_add(test.cost.tx_bytes);
+    let cost = value(bytes as f64, Unit::Bytes);
+    let paid = |text: String| if bytes > 0 { format!("{text}; cost {cost}") } else { text };
     match &test.outcome {
         TestOutcome::Done(figures) => {
             let Figures { down, up, .. } = figures.as_ref();
@@ -86,18 +89,18 @@ pub fn test_outcome(test: &TestResult) -> String {
                 up.as_ref().map(|d| direction("up", d)),
             ];
             let found: Vec<String> = found.into_iter().flatten().collect();
-            let cost =
-                value(test.cost.rx_bytes.saturating_add(test.cost.tx_bytes) as f64, Unit::Bytes);
             format!("{} on {}; cost {cost}", found.join("; "), test.link)
         }
-        TestOutcome::Skipped { reason, detail } => more(skip_words(*reason), detail),
-        TestOutcome::Failed { cause, why } => more(cause_words(*cause), why),
+        TestOutcome::Skipped { reason, detail } => paid(more(skip_words(*reason), detail)),
+        TestOutcome::Failed { cause, why } => paid(more(cause_words(*cause), why)),
     }
 }
 
 /// An order's state, with its result.
 pub fn outcome(entry: &OrderEntry, state: OrderState) -> String {
     match &entry.result {
+        // What failed or was not run is said with that word.
+        Some(result) if !matches!(result.outcome, TestOutcome::Done(_)) => test_outcome(result),
         Some(result) => format!("{}: {}", state.name(), test_outcome(result)),
         None if state == OrderState::Expired && entry.sent.is_some() => {
             "expired: the agent was told, but no result came".to_owned()
@@ -173,4 +176,54 @@ pub fn order_json(entry: &OrderEntry, now: UnixMs) -> serde_json::Value {
         "state": entry.state(now),
         "test": entry.result.as_ref().map(test_json),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_proto::{Own, TestKind};
+
+    use super::*;
+
+    #[test]
+    fn what_failed_is_said_once_with_why_and_what_it_cost() {
+        let entry = |outcome| {
+            let result = TestResult {
+                link: "wan".parse().unwrap(),
+                kind: TestKind::Responsiveness,
+                family: None,
+                server: "probe.example".to_owned(),
+                start: UnixMs(1),
+                start_boot_ms: 1,
+                duration_ms: 0,
+                order: None,
+                cost: Own { rx_bytes: 1_500_000, tx_bytes: 500_000 },
+                outcome,
+            };
+            OrderEntry {
+                id: hearth_proto::OrderId(1),
+                household: "home-7".parse().unwrap(),
+                agent: "router-1".parse().unwrap(),
+                link: None,
+                kind: TestKind::Responsiveness,
+                by: "ann".to_owned(),
+                via: crate::store::asks::Via::Cli,
+                at: UnixMs(1),
+                expires: UnixMs(2),
+                sent: Some(UnixMs(1)),
+                times_sent: 1,
+                result: Some(result),
+            }
+        };
+        let failed = TestOutcome::Failed { cause: Cause::Refused, why: "it broke".to_owned() };
+        assert_eq!(
+            outcome(&entry(failed), OrderState::Failed),
+            "failed: the server refused (it broke); cost 2.0 MB"
+        );
+        let detail = String::new();
+        let skipped = TestOutcome::Skipped { reason: SkipReason::GaveWay, detail };
+        assert_eq!(
+            outcome(&entry(skipped), OrderState::Skipped),
+            "given up: the home began to use the line; cost 2.0 MB"
+        );
+    }
 }

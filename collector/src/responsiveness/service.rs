@@ -39,6 +39,15 @@ impl Resource {
     fn method(self) -> Method {
         if self == Self::Upload { Method::POST } else { Method::GET }
     }
+
+    /// The type of what it answers.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Document => "application/json",
+            Self::Small | Self::Large => "application/octet-stream",
+            Self::Upload => "text/plain",
+        }
+    }
 }
 
 /// Answers one request that came in at `local`.
@@ -65,11 +74,15 @@ where
         );
     };
     let method = resource.method();
+    if method == Method::GET && *request.method() == Method::HEAD {
+        // Whoever looks whether it is there (RFC 9110, section 9.3.2) takes no test's place.
+        return with_type(StatusCode::OK, resource.kind(), Content::short(""));
+    }
     if *request.method() != method {
-        let text = said(format!("only {method} is answered here\n"));
+        let allow = if method == Method::POST { "POST" } else { "GET, HEAD" };
+        let text = said(format!("only {allow} is answered here\n"));
         let mut refused =
             with_type(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Content::short(text));
-        let allow = if method == Method::POST { "POST" } else { "GET" };
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         return refused;
     }
@@ -95,18 +108,17 @@ where
     Ok(match resource {
         Resource::Small => {
             admitted.may_ask(now())?;
-            with_type(StatusCode::OK, "application/octet-stream", Content::short("0"))
+            with_type(StatusCode::OK, resource.kind(), Content::short("0"))
         }
         Resource::Large => {
             let endless = Content::endless(Arc::clone(life), admitted.transfer(now())?);
-            with_type(StatusCode::OK, "application/octet-stream", endless)
+            with_type(StatusCode::OK, resource.kind(), endless)
         }
         Resource::Document => {
             admitted.may_test(now())?;
             let asked = asked_authority(&request).unwrap_or_else(|| local.to_string());
             let document = place.document(&asked);
-            let mut response =
-                with_type(StatusCode::OK, "application/json", Content::short(document));
+            let mut response = with_type(StatusCode::OK, resource.kind(), Content::short(document));
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
@@ -123,7 +135,7 @@ where
                     (StatusCode::BAD_REQUEST, text)
                 }
             };
-            with_type(status, "text/plain", Content::short(text))
+            with_type(status, resource.kind(), Content::short(text))
         }
     })
 }

@@ -145,14 +145,14 @@ async fn nothing_else_is_answered() {
             assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         }
         for (method, path, allowed) in
-            [("POST", SMALL, "GET"), ("GET", UPLOAD, "POST"), ("DELETE", LARGE, "GET")]
+            [("POST", SMALL, "GET, HEAD"), ("HEAD", UPLOAD, "POST"), ("DELETE", LARGE, "GET, HEAD")]
         {
             let method = method.parse().unwrap();
             let response = client.request(method, server.url(path)).send().await.unwrap();
             assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
             assert_eq!(response.headers()["allow"], allowed);
         }
-        for (path, status) in [(SMALL, 405), ("/", 404)] {
+        for (path, status) in [(WELL_KNOWN, 200), (LARGE, 200), (UPLOAD, 405), ("/", 404)] {
             let response = client.head(server.url(path)).send().await.unwrap();
             assert_eq!(response.status(), status, "{path}");
             assert!(response.bytes().await.unwrap().is_empty(), "HEAD has no content");

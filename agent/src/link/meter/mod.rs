@@ -9,10 +9,11 @@
 //! two segments (RFC 5681, section 4.2).
 //!
 //! [`connect`] makes a connection and counts whatever comes of it; `arrivals` (pure)
-//! guesses what the kernel does not count yet.
+//! guesses what the kernel does not count yet; `ending` is what closing costs.
 
 mod arrivals;
 mod connecting;
+mod ending;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -53,6 +54,10 @@ pub struct Meter {
     connection: OnceLock<Connection>,
     /// Closing throws away what was not sent.
     aborts: AtomicBool,
+    /// The far end has ended it: nothing more comes.
+    far_end_closed: AtomicBool,
+    /// The most that may come still.
+    to_come: AtomicU64,
     sum: Mutex<Sum>,
     /// Its own, for whoever asks the kernel.
     me: Weak<Self>,
@@ -145,6 +150,8 @@ impl Meter {
             payload: Default::default(),
             connection: OnceLock::new(),
             aborts: AtomicBool::new(false),
+            far_end_closed: AtomicBool::new(false),
+            to_come: AtomicU64::new(u64::MAX),
             sum: Mutex::new(sum),
             me: me.clone(),
         })
@@ -211,11 +218,6 @@ impl Meter {
         payer.spending.opened(me);
     }
 
-    /// From now on closing throws away what was not sent.
-    pub fn will_abort(&self) {
-        self.aborts.store(true, Ordering::Relaxed);
-    }
-
     /// A SYN went out.
     fn opening(&self) {
         self.bare(&mut self.sum(), Way::Out, 1, SYN_OPTIONS - TIMESTAMPS);
@@ -234,30 +236,6 @@ impl Meter {
         if let Some(payer) = self.payer.get() {
             payer.spending.closing(self);
         }
-    }
-
-    /// This side is about to say that it is the end.
-    pub fn closing(&self) {
-        self.find_payer();
-        let answered = self.payer.get().is_some_and(|payer| payer.spending.closing(self));
-        let mut sum = self.sum();
-        if let Some(told) = sum.told.take() {
-            // The far end sends on until it knows, half a round trip from now, and that
-            // takes as long to come.
-            if self.aborts.load(Ordering::Relaxed) {
-                let tail = sum.arrivals.within(told.rtt_us);
-                self.bare(&mut sum, Way::In, tail.div_ceil(self.segment()), tail);
-            }
-            // Where the far end closed first the kernel had forgotten it already.
-            let (all, known) = (self.payload(), told.payload);
-            self.data(&mut sum, Way::In, all.rx.saturating_sub(known.rx));
-            let discarded = answered && self.aborts.load(Ordering::Relaxed);
-            if !discarded {
-                let sent_once = known.tx.saturating_sub(told.resent);
-                self.data(&mut sum, Way::Out, all.tx.saturating_sub(sent_once));
-            }
-        }
-        self.bare(&mut sum, Way::Out, 1, 0);
     }
 
     /// So many octets of payload were read.

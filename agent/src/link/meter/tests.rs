@@ -150,3 +150,63 @@ async fn an_attempt_that_nobody_answers_costs_each_syn_that_was_sent() {
     let Bytes { rx, tx } = spending.total();
     assert!(rx == 0 && tx >= 2 * 74 && tx.is_multiple_of(74), "{rx} {tx}");
 }
+
+/// A kernel's answer of a download: 1 MB within 100 ms, and a round trip of 20 ms.
+fn downloading(meter: &Meter) {
+    meter.take(TcpCounts { rtt_us: 20_000, payload: Bytes { rx: 1_000, tx: 0 }, ..TOLD });
+    let last = TcpCounts { payload: Bytes { rx: 1_001_000, tx: 0 }, ..TOLD };
+    let later = clock::now() + std::time::Duration::from_millis(100);
+    let last = TcpCounts { rtt_us: 20_000, ..last };
+    let mut sum = meter.sum();
+    sum.arrivals.take(last, later);
+    sum.told = Some(last);
+}
+
+#[test]
+fn what_would_come_after_an_abort_is_no_more_than_can() {
+    let of = |change: fn(&Meter)| {
+        let (_, meter) = meter(Family::V4);
+        meter.received(1_001_000);
+        downloading(&meter);
+        change(&meter);
+        meter.under_way()
+    };
+    let all = of(|_| ());
+    assert!((190_000..=210_000).contains(&all), "{all}");
+    // The far end was asked for no more, or has reset the connection.
+    assert_eq!(of(|meter| meter.expect_at_most(5_000)), 5_000);
+    assert_eq!(of(Meter::far_end_closed), 0);
+}
+
+#[test]
+fn what_waits_to_be_read_is_no_longer_under_way() {
+    let (_, meter) = meter(Family::V4);
+    meter.received(901_000);
+    downloading(&meter);
+    let under_way = meter.under_way();
+    assert!((90_000..=110_000).contains(&under_way), "{under_way}");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_far_end_reset_is_charged_no_tail() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = listener.local_addr().unwrap();
+    let (spending, meter) = meter(Family::V4);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    let (mut stream, _) = connect(socket, to, &meter).await.unwrap();
+    let (mut far, _) = listener.accept().await.unwrap();
+    far.write_all(&vec![7; 60_000]).await.unwrap();
+    stream.read_exact(&mut vec![0; 60_000]).await.unwrap();
+    meter.received(60_000);
+    meter.will_abort();
+    spending.refresh();
+    downloading(&meter);
+    let known = spending.total().rx;
+    socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(far);
+    stream.read_u8().await.unwrap_err();
+    // Nobody told the meter: the kernel knows the connection no more.
+    meter.closing();
+    assert_eq!(spending.total().rx, known);
+}

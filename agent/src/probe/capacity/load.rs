@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::estimate::Mark;
 use super::reach::Server;
+use crate::chain::chain;
 use crate::clock;
 use crate::probe::connection::{Counted, Meter};
 use crate::probe::heavy::{NotNow, TestError};
@@ -119,13 +120,35 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// Downloads, and says when what arrived, since when. The connection ends with it.
+/// What came of a transfer.
+pub(super) struct Transferred {
+    /// Since when its marks count.
+    pub(super) began: Instant,
+    /// When its octets had arrived, until it ended.
+    pub(super) marks: Vec<Mark>,
+    /// Whether it ended as it should.
+    pub(super) ended: Result<(), TestError>,
+}
+
+/// Downloads, and says when what arrived. The connection ends with it.
 pub(super) async fn down(
     mut server: Server,
     url: &Url,
     limits: Limits,
     tell: &mut (dyn FnMut(u64) + Send),
-) -> Result<(Instant, Vec<Mark>), TestError> {
+) -> Transferred {
+    let began = clock::now();
+    let ended = download(&mut server, url, limits, tell).await;
+    server.driver.abort_all();
+    Transferred { began, marks: server.arrivals.since(began), ended }
+}
+
+async fn download(
+    server: &mut Server,
+    url: &Url,
+    limits: Limits,
+    tell: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), TestError> {
     let doing = format!("can't download {url}");
     let fail = |error: h2::Error| failed(&doing, &error);
     let request = Request::get(url.as_str()).body(()).map_err(|error| unasked(&doing, &error))?;
@@ -162,28 +185,41 @@ pub(super) async fn down(
             tell(bps);
         }
     }
-    server.driver.abort_all();
-    Ok((began, server.arrivals.since(began)))
+    // Flow control lets no more come.
+    server.meter.expect_at_most(opened.saturating_sub(received));
+    Ok(())
 }
 
-/// Uploads, and says when the server had what, since when.
+/// Uploads, and says when the server had what. The connection ends with it.
 pub(super) async fn up(
     mut server: Server,
     url: &Url,
     limits: Limits,
     tell: &mut (dyn FnMut(u64) + Send),
-) -> Result<(Instant, Vec<Mark>), TestError> {
+) -> Transferred {
+    let (began, mut marks) = (clock::now(), Vec::new());
+    let ended = upload(&mut server, url, limits, tell, began, &mut marks).await;
+    server.driver.abort_all();
+    Transferred { began, marks, ended }
+}
+
+async fn upload(
+    server: &mut Server,
+    url: &Url,
+    limits: Limits,
+    tell: &mut (dyn FnMut(u64) + Send),
+    began: Instant,
+    marks: &mut Vec<Mark>,
+) -> Result<(), TestError> {
     let doing = format!("can't upload to {url}");
     let fail = |error: h2::Error| failed(&doing, &error);
     let request = Request::post(url.as_str()).body(()).map_err(|error| unasked(&doing, &error))?;
     // Not all zeros: some links compress.
     let piece =
         Bytes::from((0..PIECE).map(|i| (i * 167 + (i >> 5) * 29) as u8).collect::<Vec<_>>());
-    let began = clock::now();
     let (mut sent, mut had) = (0, 0);
     let mut first = None;
     let mut waiting = FuturesUnordered::new();
-    let mut marks = Vec::new();
     let mut told = Progress::new();
     let mut send = server.send.clone();
     loop {
@@ -226,8 +262,7 @@ pub(super) async fn up(
             Err(_) => break,
         }
     }
-    server.driver.abort_all();
-    Ok((began, marks))
+    Ok(())
 }
 
 enum Next {
@@ -275,7 +310,7 @@ pub(super) fn check<T>(response: &http::Response<T>, doing: &str) -> Result<(), 
 }
 
 fn failed(doing: &str, error: &h2::Error) -> TestError {
-    TestError::Failed { cause: cause(error), why: format!("{doing}: {error}") }
+    TestError::Failed { cause: cause(error), why: format!("{doing}: {}", chain(error)) }
 }
 
 fn unasked(doing: &str, error: &http::Error) -> TestError {

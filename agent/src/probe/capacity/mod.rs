@@ -37,9 +37,10 @@ use hearth_proto::{
     Cause, Confidence, DirectionFigures, Distribution, Family, Figures, Own, Purpose,
 };
 
-use super::heavy::{Direction, Ended, Means, Step, TestError};
+use super::heavy::{Direction, Ended, Means, Partial, Step, TestError};
 use crate::clock;
 use estimate::{Estimate, Mark};
+use load::Transferred;
 use share::Share;
 
 /// What the probe may cost on a link, unless it may cost less.
@@ -76,12 +77,12 @@ pub async fn measure_traced(
     transfers: &mut Vec<Transfer>,
 ) -> Ended {
     let before = means.spending.of(Purpose::Capacity);
-    let mut family = None;
+    let (mut family, mut partial) = (None, Partial::default());
     let mut give_way = means.give_way.clone();
     let result = tokio::select! {
         biased;
         () = told(&mut give_way) => Err(TestError::GaveWay),
-        result = test(means, watch, &mut family, transfers) => result,
+        result = test(means, watch, &mut family, &mut partial, transfers) => result,
     };
     means.spending.refresh();
     let after = means.spending.of(Purpose::Capacity);
@@ -89,7 +90,10 @@ pub async fn measure_traced(
         rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),
         tx_bytes: after.tx_bytes.saturating_sub(before.tx_bytes),
     };
-    Ended { family, cost, result }
+    match result {
+        Ok(()) => Ended { family, cost, result: Ok(partial.figures), partial: Partial::default() },
+        Err(error) => Ended { family, cost, result: Err(error), partial },
+    }
 }
 
 async fn told(give_way: &mut tokio::sync::watch::Receiver<bool>) {
@@ -103,8 +107,9 @@ async fn test(
     means: &Means,
     watch: &mut (dyn FnMut(Step) + Send),
     family: &mut Option<Family>,
+    partial: &mut Partial,
     transfers: &mut Vec<Transfer>,
-) -> Result<Figures, TestError> {
+) -> Result<(), TestError> {
     let began = clock::now();
     let share = Share::of(means.limits.bytes.min(BYTES)).ok_or_else(|| TestError::Failed {
         cause: Cause::Local,
@@ -120,23 +125,34 @@ async fn test(
     };
     let rtt = server.connected;
     let (url, large) = (&place.document.upload, &place.document.large);
-    let (began, marks) =
-        load::down(server, large, limits, &mut |bps| say(Direction::Down, bps)).await?;
-    let mut found = |direction, began, marks: Vec<Mark>, rtt| {
+    partial.figures.idle_rtt.record(rtt.as_micros() as u32);
+    let mut found = |direction, of: Transferred, rtt| {
+        let Transferred { began, marks, ended } = of;
         let estimate = estimate::estimate(&marks, rtt);
         transfers.push(Transfer { direction, began, marks, rtt, estimate });
-        estimate.map(figures)
+        let mut figures = estimate.map(figures);
+        if let (Some(figures), Err(_)) = (&mut figures, &ended) {
+            // It rests on less than it should.
+            figures.confidence = Confidence::Low;
+        }
+        (figures, ended)
     };
-    let down = found(Direction::Down, began, marks, rtt);
+    partial.broken = Some(Direction::Down);
+    let downloaded = load::down(server, large, limits, &mut |bps| say(Direction::Down, bps)).await;
+    let (down, ended) = found(Direction::Down, downloaded, rtt);
+    partial.figures.down = down;
+    ended?;
+    partial.broken = Some(Direction::Up);
     let server = place.open(0).await?;
-    let mut idle_rtt = Distribution::default();
-    for connected in [rtt, server.connected] {
-        idle_rtt.record(connected.as_micros() as u32);
-    }
+    partial.figures.idle_rtt.record(server.connected.as_micros() as u32);
     let rtt = rtt.min(server.connected);
     let limits = load::Limits { octets: share.up, time: means.limits.time };
-    let (began, marks) = load::up(server, url, limits, &mut |bps| say(Direction::Up, bps)).await?;
-    let up = found(Direction::Up, began, marks, rtt);
+    let uploaded = load::up(server, url, limits, &mut |bps| say(Direction::Up, bps)).await;
+    let (up, ended) = found(Direction::Up, uploaded, rtt);
+    partial.figures.up = up;
+    ended?;
+    partial.broken = None;
+    let Figures { down, up, .. } = &partial.figures;
     if down.is_none() && up.is_none() {
         return Err(TestError::Failed {
             cause: Cause::Timeout,
@@ -146,7 +162,7 @@ async fn test(
             ),
         });
     }
-    Ok(Figures { down, up, idle_rtt })
+    Ok(())
 }
 
 fn figures(estimate: Estimate) -> DirectionFigures {

@@ -1,6 +1,7 @@
 //! The test server: its addresses, its discovery document, and connections to it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::load::{Arrivals, FIRST_WINDOW, Watched, check};
-use crate::probe::connection::{self, Account, ConnectError, Connected, PHASE_TIMEOUT, Tls};
+use crate::chain::chain;
+use crate::probe::connection::{self, Account, ConnectError, Connected, Meter, PHASE_TIMEOUT, Tls};
 use crate::probe::discovery::{Document, LONGEST, PATH};
 use crate::probe::dns;
 use crate::probe::heavy::{Means, TestError};
@@ -48,6 +50,8 @@ pub(super) struct Server {
     pub(super) connected: Duration,
     /// What arrived on it, TLS included.
     pub(super) arrivals: Arrivals,
+    /// What it costs.
+    pub(super) meter: Arc<Meter>,
     /// How far the window of its streams is open.
     pub(super) opened: watch::Sender<u64>,
     /// Its driver: dropped, it aborts the connection.
@@ -131,7 +135,7 @@ async fn secure(tls: &Tls, tcp: Connected, name: &str, window: u64) -> Result<Se
         return Err(TestError::Failed { cause: Cause::Protocol, why });
     }
     let arrivals = Arrivals::default();
-    let stream = Watched::new(secured.stream, meter, arrivals.clone());
+    let stream = Watched::new(secured.stream, meter.clone(), arrivals.clone());
     // A stream's window opens as the load is let run; the connection's is the most.
     let (send, connection) = Builder::new()
         .initial_window_size(clamp(FIRST_WINDOW))
@@ -144,7 +148,7 @@ async fn secure(tls: &Tls, tcp: Connected, name: &str, window: u64) -> Result<Se
     let (opened, window) = watch::channel(FIRST_WINDOW);
     let mut driver = JoinSet::new();
     driver.spawn(drive(connection, window));
-    Ok(Server { send, connected, arrivals, opened, driver })
+    Ok(Server { send, connected, arrivals, meter, opened, driver })
 }
 
 /// Drives a connection, and opens its streams' window as it is told.
@@ -268,12 +272,6 @@ async fn fetch(
 
 /// Why a step failed, with its causes.
 fn failed(cause: Cause, doing: &str, error: &dyn std::error::Error) -> TestError {
-    let mut why = format!("{doing}: {error}");
-    let mut source = error.source();
-    while let Some(inner) = source {
-        why.push_str(": ");
-        why.push_str(&inner.to_string());
-        source = inner.source();
-    }
+    let why = format!("{doing}: {}", chain(error));
     TestError::Failed { cause, why }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -24,6 +24,8 @@ enum Manner {
     NoDocument,
     /// It has no room: at the document, or at the upload.
     Full(&'static str),
+    /// It dies once so many octets were uploaded.
+    Dies(u64),
 }
 
 /// A test server that sends without end; its means, and what it received.
@@ -40,10 +42,25 @@ async fn server(manner: Manner) -> (Means, Arc<AtomicU64>, watch::Sender<bool>) 
             tokio::spawn(async move {
                 let stream = acceptor.accept(stream).await.ok()?;
                 let mut connection = h2::server::handshake(stream).await.ok()?;
-                while let Some(Ok((request, respond))) = connection.accept().await {
-                    tokio::spawn(answer(request, respond, at, manner, Arc::clone(&had)));
+                let death = Arc::new(Notify::new());
+                let until = death.notified();
+                let serve = async {
+                    while let Some(Ok((request, respond))) = connection.accept().await {
+                        let death = Arc::clone(&death);
+                        let had = Arc::clone(&had);
+                        tokio::spawn(async move {
+                            answer(request, respond, at, manner, &had).await;
+                            if matches!(manner, Manner::Dies(at) if had.load(Ordering::Relaxed) >= at)
+                            {
+                                death.notify_one();
+                            }
+                        });
+                    }
+                };
+                tokio::select! {
+                    () = until => None,
+                    () = serve => Some(()),
                 }
-                Some(())
             });
         }
     });
@@ -68,7 +85,7 @@ async fn answer(
     mut respond: h2::server::SendResponse<Bytes>,
     at: SocketAddr,
     manner: Manner,
-    had: Arc<AtomicU64>,
+    had: &AtomicU64,
 ) -> Option<()> {
     let path = request.uri().path().to_owned();
     if matches!(manner, Manner::Full(at) if at == path) {
@@ -154,6 +171,27 @@ async fn a_server_that_refuses_is_not_a_failure_of_the_link() {
         };
         assert!(refusal.to_string().ends_with("(status 429); it says to come again in 61 s"));
     }
+}
+
+#[tokio::test]
+async fn what_was_measured_before_the_server_died_is_kept_with_its_cost() {
+    let (means, _, _keep) = server(Manner::Dies(100_000)).await;
+    let mut transfers = Vec::new();
+    let ended = measure_traced(&means, &mut |_| (), &mut transfers).await;
+    let Err(TestError::Failed { why, .. }) = &ended.result else { panic!("{:?}", ended.result) };
+    assert!(why.contains("can't upload to"), "{why}");
+    let share = Share::of(BYTES).unwrap();
+    let Own { rx_bytes, tx_bytes } = ended.cost;
+    assert!(rx_bytes > share.down && tx_bytes > 100_000, "{:?}", ended.cost);
+    let Partial { figures, broken } = ended.partial;
+    assert_eq!(broken, Some(Direction::Up));
+    assert_eq!(figures.idle_rtt.count(), 2);
+    // So fast a link does not always tell enough for an estimate; what it tells is kept.
+    let [down, up] = &transfers[..] else { panic!("{transfers:?}") };
+    assert_eq!(figures.down.is_some(), down.estimate.is_some());
+    assert_eq!(figures.up.is_some(), up.estimate.is_some());
+    assert!(!up.marks.is_empty());
+    assert!(figures.up.is_none_or(|up| up.confidence == Confidence::Low));
 }
 
 #[tokio::test]

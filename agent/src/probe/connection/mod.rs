@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod ration;
 mod stream;
 
 use std::io;
@@ -40,6 +41,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use crate::link::meter::{Account, Meter};
+pub use ration::{Ration, UsedUp};
 pub use stream::{Counted, TooMuch, USUALLY_ALLOWED};
 
 use super::outlet::{Outlet, OutletError};
@@ -107,6 +109,42 @@ impl ConnectError {
             Self::Timeout { .. } => Cause::Timeout,
             Self::Name { .. } => Cause::Local,
         }
+    }
+
+    /// What is wrong with the server's certificate or its TLS, in words; `None` where it
+    /// did not come so far.
+    pub fn tls_words(&self) -> Option<String> {
+        use rustls::{CertificateError as Wrong, Error};
+        let Self::Tls { source, name } = self else { return None };
+        let error = source.get_ref()?.downcast_ref::<Error>()?;
+        let Error::InvalidCertificate(wrong) = error else {
+            return Some(format!("no TLS: {error}"));
+        };
+        let why = match wrong {
+            Wrong::UnknownIssuer => "no known authority has signed it".to_owned(),
+            Wrong::BadSignature => {
+                "an authority has signed it that has a known one's name, but another key".to_owned()
+            }
+            Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired".to_owned(),
+            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+                "it is not valid yet, by this clock".to_owned()
+            }
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+                format!("it is not for {name}")
+            }
+            other => other.to_string(),
+        };
+        Some(format!("certificate not trusted: {why}"))
+    }
+
+    /// Whether naming a further authority could help.
+    pub fn is_unknown_authority(&self) -> bool {
+        use rustls::{CertificateError as Wrong, Error};
+        let Self::Tls { source, .. } = self else { return false };
+        matches!(
+            source.get_ref().and_then(|error| error.downcast_ref::<Error>()),
+            Some(Error::InvalidCertificate(Wrong::UnknownIssuer | Wrong::BadSignature))
+        )
     }
 
     /// Whether the server speaks none of the application protocols offered

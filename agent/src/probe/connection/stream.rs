@@ -12,6 +12,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::Ration;
 use crate::clock;
 use crate::link::meter::Meter;
 
@@ -27,6 +28,7 @@ pub struct Counted {
     left: u64,
     allowed: u64,
     held: Option<Held>,
+    ration: Option<Arc<Ration>>,
 }
 
 /// How much a sender of load holds back, and who is to know.
@@ -53,7 +55,7 @@ pub const USUALLY_ALLOWED: u64 = 128 * 1024;
 impl Counted {
     pub(super) fn new(inner: TcpStream, meter: Arc<Meter>) -> Self {
         let (left, allowed) = (USUALLY_ALLOWED, USUALLY_ALLOWED);
-        Self { inner, meter, ahead: Ahead::default(), left, allowed, held: None }
+        Self { inner, meter, ahead: Ahead::default(), left, allowed, held: None, ration: None }
     }
 
     /// Lets so many octets come in all, TLS and headers included; more are an error
@@ -62,9 +64,23 @@ impl Counted {
         (self.left, self.allowed) = (octets, octets);
     }
 
+    /// Has it move no more than is left of `ration`: then it breaks.
+    pub fn live_on(&mut self, ration: Arc<Ration>) {
+        self.ration = Some(ration);
+    }
+
+    /// How many octets may be moved at once.
+    fn at_once(&self) -> io::Result<usize> {
+        let Some(ration) = &self.ration else { return Ok(usize::MAX) };
+        ration.at_once().map_err(io::Error::other)
+    }
+
     /// Counts what came.
     fn take_in(&mut self, octets: usize) -> io::Result<()> {
         self.meter.received(octets);
+        if let Some(ration) = &self.ration {
+            ration.moved(octets as u64);
+        }
         let allowed = self.allowed;
         self.left = self
             .left
@@ -128,6 +144,9 @@ impl Counted {
     /// The socket took so many octets.
     fn wrote(&mut self, octets: usize) -> io::Result<()> {
         self.meter.sent(octets);
+        if let Some(ration) = &self.ration {
+            ration.moved(octets as u64);
+        }
         let Some(held) = &mut self.held else { return Ok(()) };
         let age = clock::now().saturating_duration_since(held.since);
         if held.depth.look(age, self.meter.payload().tx) {
@@ -153,8 +172,15 @@ impl AsyncRead for Counted {
         let this = self.get_mut();
         // One more than may come, to see that it came.
         let most = usize::try_from(this.left).unwrap_or(usize::MAX).saturating_add(1);
-        let came = ready!(this.ahead.poll_read(&mut this.inner, cx, buffer, most))?;
-        Poll::Ready(this.take_in(came))
+        let most = most.min(this.at_once()?);
+        let room = buffer.remaining();
+        let came = ready!(this.ahead.poll_read(&mut this.inner, cx, buffer, most));
+        if came.is_err()
+            || (came.as_ref().is_ok_and(|came| *came == 0) && room == buffer.remaining())
+        {
+            this.meter.far_end_closed();
+        }
+        Poll::Ready(this.take_in(came?))
     }
 }
 
@@ -165,6 +191,7 @@ impl AsyncWrite for Counted {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        let data = &data[..data.len().min(this.at_once()?)];
         let n = ready!(Pin::new(&mut this.inner).poll_write(cx, data))?;
         this.wrote(n)?;
         Poll::Ready(Ok(n))
@@ -176,7 +203,16 @@ impl AsyncWrite for Counted {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let n = ready!(Pin::new(&mut this.inner).poll_write_vectored(cx, data))?;
+        let most = this.at_once()?;
+        let first = data.iter().find(|slice| !slice.is_empty());
+        let n = match first {
+            // It need not take all.
+            Some(first) if data.iter().map(|slice| slice.len()).sum::<usize>() > most => {
+                let first = &first[..first.len().min(most)];
+                ready!(Pin::new(&mut this.inner).poll_write(cx, first))?
+            }
+            _ => ready!(Pin::new(&mut this.inner).poll_write_vectored(cx, data))?,
+        };
         this.wrote(n)?;
         Poll::Ready(Ok(n))
     }

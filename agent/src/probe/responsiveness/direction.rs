@@ -1,22 +1,23 @@
 //! One direction's load: the shell around the [`Engine`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hearth_proto::{Cause, DirectionFigures, Purpose};
-use rand::RngExt;
 use rand::rngs::SmallRng;
-use reqwest::Url;
+use rand::seq::IteratorRandom as _;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::super::connection::Ration;
 use super::super::discovery::Document;
 use super::super::heavy::{Direction, Limits, Step, TestError};
 use super::engine::{Engine, INTERVAL, MAX_FLOWS, Next, Probe};
 use super::exchange::{ExchangeError, Route};
-use super::load::{Flow, bear, foreign, incompressible, own};
+use super::load::{Burden, Flow, bear, foreign, own};
 use crate::clock;
 
 /// How often limits are looked at and probes sent.
@@ -47,6 +48,14 @@ impl Signals {
     }
 }
 
+/// Completes once all that may be moved was, if that is limited.
+async fn used_up(ration: Option<&Ration>) {
+    match ration {
+        Some(ration) => ration.used_up().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn turned(signal: &mut watch::Receiver<bool>) {
     if signal.wait_for(|on| *on).await.is_err() {
         std::future::pending::<()>().await;
@@ -64,14 +73,14 @@ pub(super) struct Course<'a> {
     pub(super) steps: &'a mpsc::UnboundedSender<Step>,
 }
 
-/// Loads the link in one direction until that is stable, over, or told to stop;
-/// `None` if it was too short for a figure. When it returns, every connection
-/// has been aborted.
+/// Loads the link in one direction until that is stable, over, told to stop, or broken,
+/// and says what was found until then: `None` if it was too short for a figure. When it
+/// returns, every connection has been aborted.
 pub(super) async fn run(
     course: &Course<'_>,
     direction: Direction,
     signals: &mut Signals,
-) -> Result<Option<DirectionFigures>, TestError> {
+) -> (Option<DirectionFigures>, Result<(), TestError>) {
     let mut load = Load::new(course, direction);
     let ended = load.until_the_end(signals).await;
     load.abort().await;
@@ -80,16 +89,20 @@ pub(super) async fn run(
 
 struct Load<'a> {
     course: &'a Course<'a>,
-    direction: Direction,
-    url: Url,
-    data: bytes::Bytes,
-    engine: Option<Engine>,
-    tasks: JoinSet<Result<(), ExchangeError>>,
+    burden: Burden,
+    /// What the load may cost, where that is limited.
+    ration: Option<Arc<Ration>>,
+    tasks: JoinSet<Result<Infallible, ExchangeError>>,
     ready: (mpsc::Sender<Flow>, mpsc::Receiver<Flow>),
     flows: Vec<Flow>,
+    /// How many bear load, each by one connection after the other.
+    bearers: u32,
+    /// Octets moved by flows that the server has ended.
+    gone: u64,
+    /// When any of those was last seen to carry more.
+    last_gone: Option<Instant>,
     wanted: u32,
     probes: JoinSet<Result<Probe, ExchangeError>>,
-    failed_probes: u32,
     next_is_foreign: bool,
     random: SmallRng,
 }
@@ -100,18 +113,22 @@ impl<'a> Load<'a> {
             Direction::Down => &course.document.large,
             Direction::Up => &course.document.upload,
         };
+        let ration = (course.limits.bytes < u64::MAX).then(|| {
+            let spending = Arc::clone(&course.route.account.spending);
+            Ration::of(course.limits.bytes, spending, Purpose::Responsiveness)
+        });
         Self {
             course,
-            direction,
-            url: url.clone(),
-            data: incompressible(),
-            engine: Some(Engine::new(course.limits.time)),
+            burden: Burden::new(Arc::clone(course.route), direction, url.clone(), ration.clone()),
+            ration,
             tasks: JoinSet::new(),
             ready: mpsc::channel(MAX_FLOWS as usize),
             flows: Vec::new(),
+            bearers: 0,
+            gone: 0,
+            last_gone: None,
             wanted: 0,
             probes: JoinSet::new(),
-            failed_probes: 0,
             next_is_foreign: true,
             random: rand::make_rng(),
         }
@@ -120,9 +137,27 @@ impl<'a> Load<'a> {
     async fn until_the_end(
         &mut self,
         signals: &mut Signals,
-    ) -> Result<Option<DirectionFigures>, TestError> {
-        let mut engine = self.engine.take().expect("taken once");
+    ) -> (Option<DirectionFigures>, Result<(), TestError>) {
+        let mut engine = Engine::new(self.course.limits.time);
         let began = clock::now();
+        let ended = self.drive(&mut engine, began, signals).await;
+        let mut until = clock::now();
+        if ended.is_err() {
+            // What came after the last octet says nothing of the link.
+            let moved = self.flows.iter().filter_map(Flow::last_moved).max();
+            until = moved.max(self.last_gone).unwrap_or(began);
+            engine.cut(until.saturating_duration_since(began));
+        }
+        let took = until.saturating_duration_since(began);
+        (engine.finish(took, self.moved(), self.bearers), ended)
+    }
+
+    async fn drive(
+        &mut self,
+        engine: &mut Engine,
+        began: Instant,
+        signals: &mut Signals,
+    ) -> Result<(), TestError> {
         let mut next_tick = began + INTERVAL;
         let (mut next_probe, mut next_count) = (began, began);
         let mut gap = Duration::MAX;
@@ -132,29 +167,33 @@ impl<'a> Load<'a> {
         let mut beats = interval(BEAT);
         // A late beat is not made up for: the next looks at everything.
         beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut stop = signals.clone();
+        let (mut stop, ration) = (signals.clone(), self.ration.clone());
         loop {
             tokio::select! {
                 biased;
                 () = signals.give_way() => return Err(TestError::GaveWay),
                 () = stop.stop() => break,
+                // Its connections break then.
+                () = used_up(ration.as_deref()) => break,
                 Some(ended) = self.tasks.join_next() => return Err(self.broke(ended)),
-                Some(flow) = self.ready.1.recv() => self.flows.push(flow),
+                Some(flow) = self.ready.1.recv() => {
+                    self.bearers += u32::from(!flow.follows);
+                    self.flows.push(flow);
+                }
                 Some(probe) = self.probes.join_next() => match probe {
                     Ok(Ok(probe)) => engine.probe(probe),
-                    Ok(Err(error)) => {
-                        self.failed_probes += 1;
-                        tracing::debug!(%error, "a probe beside the load failed");
-                    }
+                    Ok(Err(error)) => tracing::debug!(%error, "a probe beside the load failed"),
                     Err(_) => {}
                 },
                 _ = beats.tick() => {
                     let now = clock::now();
+                    self.let_go();
                     if now >= next_count {
                         next_count = now + COUNT_EVERY;
                         let used = self.spent();
-                        // As much again may come before the next look.
-                        let ahead = used + used.saturating_sub(spent);
+                        // As much again may come before the next look, and what is under way.
+                        let under_way: u64 = self.flows.iter().map(Flow::under_way).sum();
+                        let ahead = used + used.saturating_sub(spent) + under_way;
                         spent = used;
                         if ahead.saturating_sub(spent_before) >= self.course.limits.bytes {
                             break;
@@ -163,7 +202,7 @@ impl<'a> Load<'a> {
                     if now >= next_tick {
                         next_tick += INTERVAL;
                         let next = engine.tick(now - began, self.moved());
-                        self.tell(&engine);
+                        self.tell(engine);
                         match next {
                             Next::End => break,
                             Next::Go { .. } => self.go(next, &mut gap),
@@ -178,8 +217,13 @@ impl<'a> Load<'a> {
                 }
             }
         }
-        let flows = self.flows.len() as u32;
-        Ok(engine.finish(clock::now() - began, self.moved(), flows))
+        if !self.flows.is_empty() && self.flows.iter().all(Flow::is_single) {
+            tracing::warn!(
+                "the test server takes one request at a time on a connection: none could be timed \
+                 beside the load, so there is no RPM; raise its limit of streams"
+            );
+        }
+        Ok(())
     }
 
     /// As many connections as wanted, and the time between two probes.
@@ -188,13 +232,7 @@ impl<'a> Load<'a> {
         *gap = Duration::from_secs_f64(0.5 / pairs_per_second);
         while self.wanted < flows {
             self.wanted += 1;
-            let task = bear(
-                Arc::clone(self.course.route),
-                self.direction,
-                self.url.clone(),
-                self.data.clone(),
-                self.ready.0.clone(),
-            );
+            let task = bear(self.burden.clone(), self.ready.0.clone());
             self.tasks.spawn_on(task, self.course.runtime);
         }
     }
@@ -209,8 +247,11 @@ impl<'a> Load<'a> {
         if self.next_is_foreign {
             self.probes.spawn(foreign(Arc::clone(self.course.route), small));
         } else {
-            let flow = &self.flows[self.random.random_range(0..self.flows.len())];
-            self.probes.spawn(own(flow.send.clone(), small));
+            // A turn is left out where the server takes no more on any.
+            let places: Vec<_> = self.flows.iter().filter_map(Flow::probe).collect();
+            if let Some(place) = places.into_iter().choose(&mut self.random) {
+                self.probes.spawn(own(place, small));
+            }
         }
         self.next_is_foreign = !self.next_is_foreign;
         true
@@ -224,19 +265,32 @@ impl<'a> Load<'a> {
         !still.is_empty() && still.into_iter().all(|still| still)
     }
 
+    /// Lets go of the flows that the server has ended.
+    fn let_go(&mut self) {
+        let (gone, last_gone) = (&mut self.gone, &mut self.last_gone);
+        self.flows.retain(|flow| {
+            let ended = flow.has_ended();
+            if ended {
+                *gone += flow.moved();
+                *last_gone = flow.last_moved().max(*last_gone);
+            }
+            !ended
+        });
+    }
+
     fn tell(&self, engine: &Engine) {
         // Nobody need look on.
         let _ = self.course.steps.send(Step {
-            direction: Some(self.direction),
+            direction: Some(self.burden.direction),
             after: clock::now().saturating_duration_since(self.course.began),
             goodput_bps: engine.last_bps() as u64,
-            flows: self.flows.len() as u32,
+            flows: self.bearers,
             rpm: engine.rpm(),
         });
     }
 
     fn moved(&self) -> u64 {
-        self.flows.iter().map(Flow::moved).sum()
+        self.gone + self.flows.iter().map(Flow::moved).sum::<u64>()
     }
 
     fn spent(&self) -> u64 {
@@ -247,19 +301,22 @@ impl<'a> Load<'a> {
     }
 
     fn doing(&self) -> &'static str {
-        match self.direction {
+        match self.burden.direction {
             Direction::Down => "download",
             Direction::Up => "upload",
         }
     }
 
-    fn broke(&self, ended: Result<Result<(), ExchangeError>, tokio::task::JoinError>) -> TestError {
+    fn broke(
+        &self,
+        ended: Result<Result<Infallible, ExchangeError>, tokio::task::JoinError>,
+    ) -> TestError {
         let error = match ended {
             Ok(Err(error)) => error,
             _ => ExchangeError::Closed,
         };
         let to = if self.doing() == "download" { "from" } else { "to" };
-        error.at(&format!("{} {to} {}", self.doing(), self.url))
+        error.at(&format!("{} {to} {}", self.doing(), self.burden.url))
     }
 
     fn stalled(&self) -> TestError {

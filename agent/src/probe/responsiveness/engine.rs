@@ -163,6 +163,26 @@ impl Engine {
         self.recent().rpm().map(|rpm| rpm.round() as u32)
     }
 
+    /// Forgets what came after `until`, when the load broke: there was none any more.
+    pub fn cut(&mut self, until: Duration) {
+        let mut end = Duration::ZERO;
+        let whole = self.intervals.iter().take_while(|interval| {
+            end += interval.length;
+            end <= until
+        });
+        let whole = whole.count();
+        let cut = self.intervals.len() - whole;
+        if cut == 0 {
+            return;
+        }
+        self.intervals.truncate(whole);
+        self.began = self.intervals.iter().map(|interval| interval.length).sum();
+        self.octets = self.intervals.iter().map(|interval| interval.octets).sum();
+        self.responsiveness.truncate(self.responsiveness.len().saturating_sub(cut));
+        self.responsive = false;
+        self.loaded = self.loaded.filter(|(with, _)| *with <= whole);
+    }
+
     /// What was found, ended `now` with so many octets moved; `None` if that is
     /// too little for any figure. `flows` bore the load at the end.
     pub fn finish(mut self, now: Duration, octets: u64, flows: u32) -> Option<DirectionFigures> {

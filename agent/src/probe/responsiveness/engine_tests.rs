@@ -86,6 +86,32 @@ fn little_is_still_a_figure_and_nothing_is_none() {
     assert_eq!(nothing, None);
 }
 
+#[test]
+fn what_came_after_the_load_broke_is_not_measured() {
+    let mut engine = Engine::new(Duration::from_secs(30));
+    let megabyte = 1_000_000;
+    for second in 1..=12 {
+        // Nothing flows any more after half of the seventh second.
+        let octets = if second <= 6 { second * megabyte } else { 6 * megabyte + megabyte / 2 };
+        engine.tick(Duration::from_secs(second), octets);
+    }
+    let until = Duration::from_millis(6_500);
+    engine.cut(until);
+    let figures = engine.finish(until, 6 * megabyte + megabyte / 2, 7).unwrap();
+    assert_eq!((figures.goodput_bps, figures.measured_ms), (8_000_000, 5_000));
+    assert_eq!((figures.confidence, figures.rpm), (Confidence::High, None));
+
+    // Broken before the first interval ended.
+    let mut engine = Engine::new(Duration::from_secs(30));
+    for second in 1..=5 {
+        engine.tick(Duration::from_secs(second), megabyte);
+    }
+    let until = Duration::from_millis(800);
+    engine.cut(until);
+    let figures = engine.finish(until, megabyte, 1).unwrap();
+    assert_eq!((figures.goodput_bps, figures.confidence), (10_000_000, Confidence::Low));
+}
+
 proptest! {
     #[test]
     fn it_ends_in_time_and_reports_what_flowed(

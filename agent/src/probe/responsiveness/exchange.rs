@@ -1,11 +1,13 @@
 //! HTTP/2 connections to a test server and exchanges over them.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::client::{Builder, Connection, SendRequest};
 use hearth_proto::load::{MOST_FRAME, PORTION, Shallow};
 use hearth_proto::{Cause, Family};
@@ -14,9 +16,12 @@ use reqwest::Url;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::super::connection::{Account, ConnectError, Counted, MOST_HEADERS, Meter, Tls, connect};
+use super::super::connection::{
+    Account, ConnectError, Counted, MOST_HEADERS, Meter, Ration, Tls, connect,
+};
 use super::super::heavy::{NotNow, TestError};
 use super::super::outlet::Outlet;
+use crate::chain::chain;
 
 /// The longest that a small exchange may take.
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +31,10 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 const UNFRAMED: usize = 2 * MOST_FRAME;
 /// Larger frames mean less work for each octet.
 const FRAME: u32 = 64 * 1024;
+/// So much of a URL that a server names is shown.
+const MOST_SHOWN: usize = 200;
+/// The status of an upload that is longer than the server takes.
+pub(super) const TOO_LARGE: u16 = 413;
 
 /// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +57,14 @@ pub(super) enum ExchangeError {
     /// Not a 200.
     #[error("the server answered with status {0}")]
     Status(u16),
+    /// To somewhere else, which is not followed: it may be another path to measure.
+    #[error("the server answered with status {status}, a redirect to {to}")]
+    Redirect {
+        /// Which.
+        status: u16,
+        /// As the server has it.
+        to: String,
+    },
     /// No answer in time.
     #[error("no answer within {} s", EXCHANGE_TIMEOUT.as_secs())]
     Timeout,
@@ -63,7 +80,7 @@ impl ExchangeError {
     fn cause(&self) -> Cause {
         match self {
             Self::Connect(error) => error.cause(),
-            Self::Status(_) | Self::NotNow(_) => Cause::Status,
+            Self::Status(_) | Self::Redirect { .. } | Self::NotNow(_) => Cause::Status,
             Self::Timeout => Cause::Timeout,
             Self::Broke(error) if error.is_io() => Cause::Refused,
             Self::Closed => Cause::Refused,
@@ -82,8 +99,30 @@ impl ExchangeError {
             Self::Connect(_) | Self::Timeout => "; check the server's address and port",
             Self::NotHttp2 => "; a test server must offer h2 by ALPN",
             Self::Status(404) => "; check that it is a responsiveness server",
+            Self::Status(TOO_LARGE) => {
+                "; a test server must take uploads of any length: raise its limit \
+                 (client_max_body_size, LimitRequestBody or alike)"
+            }
+            Self::Redirect { .. } => "; redirects are not followed: name that server instead",
             _ => "",
         }
+    }
+
+    /// Whether it is a server's regular end of a connection, after so many requests or
+    /// so much time (RFC 9113, section 6.8): the next request goes to a new one.
+    pub(super) fn is_goodbye(&self) -> bool {
+        match self {
+            Self::Closed => true,
+            Self::Broke(error) => {
+                error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the connection itself broke.
+    pub(super) fn is_io(&self) -> bool {
+        matches!(self, Self::Broke(error) if error.is_io())
     }
 
     /// As the end of a test at this step ("fetch …").
@@ -94,21 +133,6 @@ impl ExchangeError {
         let why = format!("can't {step}: {}{}", chain(self), self.remedy());
         TestError::Failed { cause: self.cause(), why }
     }
-}
-
-/// An error with all its causes, in a line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some libraries repeat their cause in their own words.
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// How to reach a test server.
@@ -134,25 +158,37 @@ pub(super) struct Opened {
     pub(super) frame: Arc<AtomicUsize>,
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bears<'a> {
+    /// Small exchanges.
+    Exchanges,
+    /// Load, on a ration where that is limited.
+    Load(Option<&'a Arc<Ration>>),
+}
+
 impl Route {
     pub(super) fn family(&self) -> Family {
         if self.to.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 
-    /// Connects anew, to bear load or for small exchanges.
-    pub(super) async fn open(&self, load: bool) -> Result<Opened, ExchangeError> {
+    /// Connects anew.
+    pub(super) async fn open(&self, bears: Bears<'_>) -> Result<Opened, ExchangeError> {
         let account = self.account.clone();
         let mut tcp = connect(&self.outlet, self.to, account, self.link_header).await?;
         let meter = Arc::clone(tcp.stream.meter());
         let mut http = Builder::new();
         http.enable_push(false).max_header_list_size(MOST_HEADERS);
         let mut frame = Arc::default();
-        if load {
+        if let Bears::Load(ration) = bears {
             let refused = |source| ConnectError::Tcp { to: self.to, source };
             // One system call for what is taken in at once.
             tcp.stream.read_ahead(PORTION);
             // The test's own limit holds over all its connections together.
             tcp.stream.allow(u64::MAX);
+            if let Some(ration) = ration {
+                tcp.stream.live_on(Arc::clone(ration));
+            }
             tcp.stream.abort_when_dropped().map_err(refused)?;
             frame = tcp.stream.hold_little().map_err(refused)?;
             http.initial_window_size(WINDOW)
@@ -204,7 +240,15 @@ pub(super) fn check<T>(response: &http::Response<T>) -> Result<(), ExchangeError
         return Err(refusal.into());
     }
     let status = response.status();
-    if status.is_success() { Ok(()) } else { Err(ExchangeError::Status(status.as_u16())) }
+    let location = response.headers().get(http::header::LOCATION);
+    match location.filter(|_| status.is_redirection()) {
+        Some(to) => {
+            let to = String::from_utf8_lossy(to.as_bytes()).chars().take(MOST_SHOWN).collect();
+            Err(ExchangeError::Redirect { status: status.as_u16(), to })
+        }
+        None if status.is_success() => Ok(()),
+        None => Err(ExchangeError::Status(status.as_u16())),
+    }
 }
 
 /// Gets a small object whole, over a connection that another task drives.
@@ -241,12 +285,19 @@ pub(super) async fn beside<T>(
     connection: Connection<Shallow<TlsStream<Counted>>, Bytes>,
     doing: impl Future<Output = Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
-    tokio::select! {
+    let mut doing = pin!(doing);
+    let ended = tokio::select! {
         biased;
-        done = doing => done,
-        ended = connection => Err(match ended {
+        done = &mut doing => return done,
+        ended = connection => ended,
+    };
+    // An answer may have come with the end and be unread as yet. Whatever needs more than
+    // came fails at once.
+    match doing.await {
+        Err(ExchangeError::Broke(_)) => Err(match ended {
             Ok(()) => ExchangeError::Closed,
             Err(error) => error.into(),
         }),
+        done => done,
     }
 }

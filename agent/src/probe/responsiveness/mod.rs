@@ -22,7 +22,8 @@ use hearth_proto::{Cause, Family, Figures, Own, Purpose};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
-use super::heavy::{Direction, Ended, Limits, Means, Step, TestError};
+use super::heavy::{Direction, Ended, Limits, Means, Partial, Step, TestError};
+use crate::chain::chain;
 use crate::clock;
 use direction::{Course, Signals};
 use prepare::Prepared;
@@ -65,7 +66,8 @@ pub async fn measure_with(
     while let Some(step) = told.recv().await {
         watch(step);
     }
-    let (family, result) = worker.await.unwrap_or_else(|error| (None, Err(local(&error))));
+    let ended = worker.await;
+    let (family, partial, result) = ended.unwrap_or_else(|error| could_not(&error));
     drop(alive);
     means.spending.refresh();
     let after = means.spending.of(Purpose::Responsiveness);
@@ -73,15 +75,22 @@ pub async fn measure_with(
         rx_bytes: after.rx_bytes.saturating_sub(before.rx_bytes),
         tx_bytes: after.tx_bytes.saturating_sub(before.tx_bytes),
     };
-    Ended { family, cost, result }
+    match result {
+        Ok(()) => Ended { family, cost, result: Ok(partial.figures), partial: Partial::default() },
+        Err(error) => Ended { family, cost, result: Err(error), partial },
+    }
 }
 
 fn local(error: &dyn std::error::Error) -> TestError {
-    let why = format!("can't run a test here: {}", exchange::chain(error));
+    let why = format!("can't run a test here: {}", chain(error));
     TestError::Failed { cause: Cause::Local, why }
 }
 
-type Found = (Option<Family>, Result<Figures, TestError>);
+type Found = (Option<Family>, Partial, Result<(), TestError>);
+
+fn could_not(error: &dyn std::error::Error) -> Found {
+    (None, Partial::default(), Err(local(error)))
+}
 
 /// One thread with the probes' clock and two with the load.
 fn on_threads(
@@ -95,18 +104,18 @@ fn on_threads(
         Builder::new_multi_thread().worker_threads(2).thread_name("load").enable_all().build();
     let (probes, load): (Runtime, Runtime) = match (probes, load) {
         (Ok(probes), Ok(load)) => (probes, load),
-        (Err(error), _) | (_, Err(error)) => return (None, Err(local(&error))),
+        (Err(error), _) | (_, Err(error)) => return could_not(&error),
     };
-    let mut family = None;
+    let (mut family, mut partial) = (None, Partial::default());
     let result = probes.block_on(async {
         tokio::select! {
             biased;
             _ = dropped.changed() => Err(TestError::GaveWay),
-            result = test(means, options, steps, &load, &mut family) => result,
+            result = test(means, options, steps, &load, &mut family, &mut partial) => result,
         }
     });
     load.shutdown_timeout(WIND_UP);
-    (family, result)
+    (family, partial, result)
 }
 
 async fn test(
@@ -115,10 +124,16 @@ async fn test(
     steps: &mpsc::UnboundedSender<Step>,
     load: &Runtime,
     family: &mut Option<Family>,
-) -> Result<Figures, TestError> {
+    partial: &mut Partial,
+) -> Result<(), TestError> {
     let began = clock::now();
     let mut signals = Signals { give_way: means.give_way.clone(), stop: options.stop.clone() };
     let mut stop = signals.clone();
+    let spent = || {
+        let own = means.spending.of(Purpose::Responsiveness);
+        own.rx_bytes + own.tx_bytes
+    };
+    let before = spent();
     let Prepared { route, document, idle_rtt } = tokio::select! {
         biased;
         () = signals.give_way() => return Err(TestError::GaveWay),
@@ -127,12 +142,7 @@ async fn test(
     };
     *family = Some(route.family());
     let route = Arc::new(route);
-    let spent = || {
-        let own = means.spending.of(Purpose::Responsiveness);
-        own.rx_bytes + own.tx_bytes
-    };
-    let before = spent();
-    let mut figures = Figures { idle_rtt, ..Figures::default() };
+    partial.figures.idle_rtt = idle_rtt;
     for (n, direction) in options.directions.iter().enumerate() {
         if n > 0 {
             let mut stop = signals.clone();
@@ -154,19 +164,20 @@ async fn test(
             began,
             steps,
         };
-        let found = direction::run(&course, *direction, &mut signals).await?;
+        partial.broken = Some(*direction);
+        let (found, ended) = direction::run(&course, *direction, &mut signals).await;
         match direction {
-            Direction::Down => figures.down = found,
-            Direction::Up => figures.up = found,
+            Direction::Down => partial.figures.down = found,
+            Direction::Up => partial.figures.up = found,
         }
+        ended?;
+        partial.broken = None;
         if *signals.stop.borrow() {
             break;
         }
     }
-    if figures.down.is_none() && figures.up.is_none() {
-        return Err(too_short());
-    }
-    Ok(figures)
+    let Figures { down, up, .. } = &partial.figures;
+    if down.is_none() && up.is_none() { Err(too_short()) } else { Ok(()) }
 }
 
 fn too_short() -> TestError {

@@ -203,7 +203,7 @@ impl Heavy {
             .shared
             .memory
             .with(|kept| kept.began.get(&link.name).and_then(|began| began.get(&kind)).copied());
-        let chance = [self.chance.random(), self.chance.random()];
+        let chance = [self.chance.random(), self.chance.random(), self.chance.random()];
         self.next = mean.map(|mean| (kind, mean, poisson::next(mean, last, now, chance)));
         self.desk.board.next_test(self.next.map(|(kind, _, due)| (kind, due)));
     }

@@ -183,7 +183,7 @@ fn outcome(ended: Option<Ended>, told: Option<Told>) -> TestOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::heavy::NotNow;
+    use crate::probe::heavy::{NotNow, Partial};
 
     #[test]
     fn a_refusal_is_recorded_as_a_test_not_run_with_what_the_server_said() {
@@ -191,7 +191,7 @@ mod tests {
         let refusal = NotNow::of(&response.unwrap()).unwrap();
         let ended = || {
             let result = Err(TestError::Refused(refusal));
-            Some(Ended { family: None, cost: Own::default(), result })
+            Some(Ended { family: None, cost: Own::default(), result, partial: Partial::default() })
         };
         let TestOutcome::Skipped { reason, detail } = outcome(ended(), None) else {
             panic!("not skipped")

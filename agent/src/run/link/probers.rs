@@ -14,6 +14,7 @@ use rand::rngs::SmallRng;
 
 use super::{Running, Task};
 use crate::budget::policy::Rates;
+use crate::chain::chain;
 use crate::clock;
 use crate::config::Config;
 use crate::link::classify::{classify, read_facts, with_radio};
@@ -22,7 +23,7 @@ use crate::link::resolvers;
 use crate::probe::icmp;
 use crate::probe::outlet::Outlet;
 use crate::run::plan::{self, Ask, Settings, Spec};
-use crate::run::prober::{self, EchoClient, Means, chain, family_name};
+use crate::run::prober::{self, EchoClient, Means, family_name};
 use crate::run::recorder::Cannot;
 use crate::run::usage;
 
