@@ -22,6 +22,10 @@ struct Agent {
 
 impl Agent {
     fn start() -> Self {
+        Self::start_with_log(Stdio::null())
+    }
+
+    fn start_with_log(log: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (metrics, nobody) = (free(), free());
@@ -31,7 +35,8 @@ impl Agent {
             folder.path().display()
         );
         std::fs::write(folder.path().join("agent.toml"), text).unwrap();
-        let mut agent = Self { child: run(&folder.path().join("agent.toml")), folder, metrics };
+        let child = run(&folder.path().join("agent.toml"), log);
+        let mut agent = Self { child, folder, metrics };
         agent.wait_for_socket();
         agent
     }
@@ -71,14 +76,22 @@ impl Drop for Agent {
     }
 }
 
-fn run(config: &Path) -> Child {
+fn run(config: &Path, log: Stdio) -> Child {
     let mut command = Command::new(AGENT);
     command.args(["run", "--config"]).arg(config);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
 fn status(arguments: &[&str]) -> Output {
     Command::new(AGENT).arg("status").args(arguments).output().unwrap()
+}
+
+/// A log on a full disk takes no line: what is measured does not end with it.
+#[test]
+fn an_agent_whose_log_is_full_runs_on() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut agent = Agent::start_with_log(full.into());
+    assert!(agent.child.try_wait().unwrap().is_none());
 }
 
 #[test]
@@ -126,7 +139,7 @@ fn a_killed_agents_socket_does_not_stand_in_the_way_of_the_next() {
     agent.child.kill().unwrap();
     agent.child.wait().unwrap();
     assert!(agent.socket().exists());
-    agent.child = run(&agent.config());
+    agent.child = run(&agent.config(), Stdio::null());
     agent.wait_for_socket();
 }
 

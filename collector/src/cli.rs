@@ -289,6 +289,8 @@ pub fn main() -> ExitCode {
         .with_env_filter(level)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // Told on standard error, and a panic where that takes nothing: a full disk.
+        .log_internal_errors(false)
         .init();
     let done = match cli.command {
         Command::Quickstart(args) => quickstart::run(&args),

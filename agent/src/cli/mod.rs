@@ -152,6 +152,8 @@ fn log_to_stderr(command: &Command) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // Told on standard error, and a panic where that takes nothing: a full disk.
+        .log_internal_errors(false)
         // A file or the journal is read by programs that take colours for text.
         .with_ansi(io::stderr().is_terminal())
         .init();
