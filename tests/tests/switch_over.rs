@@ -16,7 +16,7 @@ use hearth_tests::lab::emulator::io::Scheduled;
 use hearth_tests::lab::emulator::params::{Capacity, Change, DirectionParams};
 use hearth_tests::lab::emulator::{Direction, MILLISECOND};
 use hearth_tests::lab::net::{LinkPlan, Network, REFLECTOR_PORT, SERVICE_V4};
-use hearth_tests::lab::process::Process;
+use hearth_tests::lab::process::{Process, pass};
 use hearth_tests::lab::programs::{AGENT, COLLECTOR_PORT, HOUSEHOLD, Programs};
 use hearth_tests::lab::requests::{Requests, unix_ms};
 use hearth_tests::lab::truth::Interval;
@@ -97,15 +97,7 @@ impl Home {
     }
 
     fn pass(&mut self, time: Duration) -> anyhow::Result<()> {
-        let until = Instant::now() + time;
-        loop {
-            self.processes.values_mut().try_for_each(Process::check)?;
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            std::thread::park_timeout(left.min(GLANCE));
-        }
+        pass(time, self.processes.values_mut())
     }
 
     /// The fibre carries nothing from now on, or all again.

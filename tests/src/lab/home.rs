@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::emulator::params::DirectionParams;
 use super::net::{LinkPlan, Network, REFLECTOR_PORT, SERVICE_V4};
-use super::process::Process;
+use super::process::{Process, pass};
 use super::programs::{AGENT, COLLECTOR_PORT, HOUSEHOLD, Programs};
 
 /// The line's name.
@@ -147,14 +147,6 @@ impl<'a> Home<'a> {
 
     /// Lets time pass, while all programs run.
     pub fn pass(&mut self, time: Duration) -> anyhow::Result<()> {
-        let until = Instant::now() + time;
-        loop {
-            self.processes.iter_mut().try_for_each(Process::check)?;
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            std::thread::park_timeout(left.min(GLANCE));
-        }
+        pass(time, self.processes.iter_mut())
     }
 }

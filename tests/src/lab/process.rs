@@ -24,6 +24,26 @@ pub struct Process {
     log: PathBuf,
 }
 
+/// Lets time pass, while all of some programs run.
+///
+/// # Errors
+/// What has ended, and the end of what it said.
+pub fn pass<'p>(
+    time: Duration,
+    programs: impl IntoIterator<Item = &'p mut Process>,
+) -> anyhow::Result<()> {
+    let until = Instant::now() + time;
+    let mut programs: Vec<_> = programs.into_iter().collect();
+    loop {
+        programs.iter_mut().try_for_each(|program| program.check())?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::park_timeout(left.min(GLANCE));
+    }
+}
+
 impl Process {
     /// Starts a program; its output is appended to `<folder>/<name>.log`.
     pub fn start(name: &str, mut command: Command, folder: &Path) -> anyhow::Result<Self> {
