@@ -99,9 +99,10 @@ impl Counters {
             None => Open {
                 rx: File::open(self.directory.join("rx_bytes"))?,
                 tx: File::open(self.directory.join("tx_bytes"))?,
-                bare: match self.receives_bare() {
-                    true => Some(File::open(self.directory.join("rx_packets"))?),
-                    false => None,
+                bare: if self.receives_bare() {
+                    Some(File::open(self.directory.join("rx_packets"))?)
+                } else {
+                    None
                 },
             },
         };
