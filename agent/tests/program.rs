@@ -40,11 +40,14 @@ fn json_is_written_where_there_is_no_result_too() {
     for (arguments, status, why) in [
         ("measure latency --target 127.0.0.1 --interface nope --json", 69, "interface nope"),
         ("measure latency --target 127.0.0.1:0 --json", 64, "not accepted"),
+        ("measure latency --target a --interface a/b --json", 64, "'a/b' for '--interface"),
+        ("measure latency --json", 64, "not provided: --target"),
         ("measure path --target 127.0.0.1 -6 --json", 69, "no IPv6 address"),
         ("measure http http://127.0.0.1:1/ --interface nope --json", 69, "interface nope"),
         ("measure dns a.example --server 127.0.0.1 -6 --json", 69, "no IPv6 address"),
         ("measure responsiveness --server https://127.0.0.1:1 --json", 69, "refused"),
         ("measure capacity --server https://127.0.0.1:1 --interface nope --json", 69, "nope"),
+        ("measure capacity --server https://127.0.0.1:1 --json", 69, "refused"),
         ("status --socket /nowhere/agent.sock --json", 69, "no agent answers"),
     ] {
         let (code, json) = agent(&arguments.split(' ').collect::<Vec<_>>());

@@ -179,7 +179,7 @@ pub async fn http(
     let host: Host =
         host.parse().map_err(|_| http_probe::OpenError::NoHost(what.url.to_string()))?;
     let port = what.url.port_or_known_default().unwrap_or(80);
-    let address = look_up(&HostPort { host, port }, what.wanted).await?;
+    let address = look_up(&HostPort { host, port }, what.wanted, &what.outlet).await?;
     what.outlet.check(address.ip()).await?;
     let account = Account { spending: Arc::default(), purpose: Purpose::Probes };
     let probe =
