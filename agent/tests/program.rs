@@ -42,6 +42,8 @@ fn json_is_written_where_there_is_no_result_too() {
         ("measure latency --target 127.0.0.1:0 --json", 64, "not accepted"),
         ("measure latency --target a --interface a/b --json", 64, "'a/b' for '--interface"),
         ("measure latency --json", 64, "not provided: --target"),
+        ("measure latency --target fe80::1 --json", 69, "--interface"),
+        ("measure dns a.example --server fe80::1 --json", 69, "--interface"),
         ("measure path --target 127.0.0.1 -6 --json", 69, "no IPv6 address"),
         ("measure http http://127.0.0.1:1/ --interface nope --json", 69, "interface nope"),
         ("measure dns a.example --server 127.0.0.1 -6 --json", 69, "no IPv6 address"),

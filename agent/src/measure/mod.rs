@@ -56,6 +56,9 @@ pub enum MeasureError {
         /// " by", and the interface.
         by: String,
     },
+    /// Each link has addresses of that kind for itself.
+    #[error("{0} is of one link only: name it with --interface")]
+    WhichLink(IpAddr),
     /// Nothing leads there.
     #[error(transparent)]
     Outlet(#[from] OutletError),
@@ -153,7 +156,7 @@ pub async fn look_up(
 ) -> Result<SocketAddr, MeasureError> {
     let none = |host: String| MeasureError::NoAddress { host, family: wanted.words() };
     match &target.host {
-        Host::Ip(ip) if wanted.accepts(*ip) => Ok((*ip, target.port).into()),
+        Host::Ip(ip) if wanted.accepts(*ip) => Ok((on_link(*ip, outlet)?, target.port).into()),
         Host::Ip(ip) => Err(none(ip.to_string())),
         Host::Name(host) if outlet.interface().is_some() => {
             let servers = phases::servers(outlet.interface());
@@ -164,6 +167,16 @@ pub async fn look_up(
             .map_err(|source| MeasureError::Lookup { host: host.clone(), source })?
             .find(|address| wanted.accepts(address.ip()))
             .ok_or_else(|| none(host.clone())),
+    }
+}
+
+/// An address, unless it is link-local and no link is named.
+fn on_link(ip: IpAddr, outlet: &Outlet) -> Result<IpAddr, MeasureError> {
+    match ip {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() && outlet.interface().is_none() => {
+            Err(MeasureError::WhichLink(ip))
+        }
+        ip => Ok(ip),
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::figures::{Times, name, nanos};
 use super::latency::{row, ticker, times, words};
-use super::{MeasureError, Stop, Wanted, line, look_up};
+use super::{MeasureError, Stop, Wanted, line, look_up, on_link};
 use crate::clock;
 use crate::config::{Host, HostPort};
 use crate::link::{InterfaceName, resolvers};
@@ -252,7 +252,7 @@ pub async fn dns(
         let family = what.wanted.words();
         return Err(MeasureError::NoAddress { host: address.ip().to_string(), family });
     }
-    what.outlet.check(address.ip()).await?;
+    what.outlet.check(on_link(address.ip(), &what.outlet)?).await?;
     let began = (clock::now(), clock::since_unix());
     let mut got = Gathered::new();
     let mut ticks = ticker(pace.interval);

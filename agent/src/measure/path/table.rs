@@ -112,7 +112,8 @@ impl Table {
         Self { rows: vec![Row::default(); usize::from(max_ttl)], end: max_ttl, reached: false }
     }
 
-    /// The farthest TTL worth asking: the target's once that is known.
+    /// The farthest TTL worth asking: the target's, or where it goes no further, once that
+    /// is known.
     pub fn end(&self) -> u8 {
         self.end
     }
@@ -152,6 +153,10 @@ impl Table {
             Err(cause) => {
                 *row.failures.entry(name(cause)).or_default() += 1;
                 row.barred_by = row.barred_by.or(resolved.barred_by);
+                // Asking beyond it would use up the answers that it gives.
+                if resolved.barred_by.is_some() {
+                    self.end = self.end.min(ttl);
+                }
                 return None;
             }
         };
@@ -276,6 +281,7 @@ mod tests {
             let outcome = Err(Cause::Unreachable);
             table.resolved(&Resolved { seq: 0, ttl, outcome, barred_by });
         }
+        assert_eq!(table.end(), 2);
         let hops = table.hops(DEVICE, TARGET);
         let words: Vec<_> = hops.iter().map(Hop::words).collect();
         assert_eq!(words, ["gateway", "1 unreachable, says 192.168.1.1"]);

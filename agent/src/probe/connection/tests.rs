@@ -84,7 +84,7 @@ async fn failures_tell_their_cause_and_why() {
     let (to, ca) = server("probe.example", |_| {}, rustls::ALL_VERSIONS).await;
     let other = secure(to, &ca, "other.example").await.unwrap_err();
     assert_eq!(other.cause(), Cause::Protocol);
-    let why = crate::chain::chain(&other).to_string();
+    let why = crate::chain::chain(&other);
     assert_eq!(
         why,
         "no TLS with other.example: certificate not trusted: it is not for other.example"
