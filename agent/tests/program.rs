@@ -76,3 +76,19 @@ fn the_json_of_dns_tells_that_there_is_no_such_name() {
     assert_eq!((code, &json["count"]), (Some(0), &1.into()), "{json}");
     assert_eq!(json["answers"], serde_json::json!({ "there is no such name": 1 }), "{json}");
 }
+
+#[test]
+fn the_json_of_http_tells_the_status() {
+    use std::io::{Read, Write};
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let asked = stream.read(&mut [0; 1024]).unwrap();
+        stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").unwrap();
+        asked
+    });
+    let (code, json) = agent(&["measure", "http", &url, "--count", "1", "--json"]);
+    assert!(answering.join().unwrap() > 0);
+    assert_eq!((code, &json["answers"]["status 503"]), (Some(1), &1.into()), "{json}");
+}

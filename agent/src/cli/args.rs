@@ -135,11 +135,11 @@ pub struct ResponsivenessArgs {
     #[arg(long, value_enum, default_value_t = Directions::Both)]
     pub direction: Directions,
     /// The longest that each direction is loaded.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole(1..=300))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u32>(1..=300))]
     pub seconds: u32,
     /// The most that may be used, in millions of bytes, both directions and
     /// headers included; as much as it takes unless given.
-    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=u32::MAX))]
     pub max_mb: Option<u32>,
     /// Where and how.
     #[command(flatten)]
@@ -183,10 +183,10 @@ fn test_server(text: &str) -> Result<Url, String> {
 #[derive(Debug, Args)]
 pub struct Pace {
     /// How many times.
-    #[arg(long, default_value_t = 5, value_parser = whole(1..=100_000))]
+    #[arg(long, default_value_t = 5, value_parser = whole::<u32>(1..=100_000))]
     pub count: u32,
     /// Milliseconds from one start to the next.
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole::<u32>(1..=3_600_000))]
     pub interval: u32,
 }
 
@@ -233,10 +233,10 @@ pub struct LatencyArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub target: String,
     /// How many probes.
-    #[arg(long, default_value_t = 10, value_parser = whole(1..=1_000_000))]
+    #[arg(long, default_value_t = 10, value_parser = whole::<u32>(1..=1_000_000))]
     pub count: u32,
     /// Milliseconds between two probes.
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole::<u32>(1..=3_600_000))]
     pub interval: u32,
     /// STAMP with an HMAC of this key, shared with the reflector: a file of 32 to
     /// 128 hexadecimal digits that not everyone may read.
@@ -298,14 +298,14 @@ pub struct PathArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub target: String,
     /// The farthest hop to ask.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = whole(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = whole::<u8>(1..=64))]
     pub max_ttl: u8,
     /// How often to ask each hop.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole::<u32>(1..=10_000))]
     pub count: u32,
     /// Milliseconds between two probes to the same hop: routers answer about one a
     /// second.
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole::<u32>(1..=3_600_000))]
     pub interval: u32,
     /// Where and how.
     #[command(flatten)]
