@@ -40,11 +40,16 @@ fn json_is_written_where_there_is_no_result_too() {
     for (arguments, status, why) in [
         ("measure latency --target 127.0.0.1 --interface nope --json", 69, "interface nope"),
         ("measure latency --target 127.0.0.1:0 --json", 64, "not accepted"),
+        ("measure latency --target a --interface a/b --json", 64, "'a/b' for '--interface"),
+        ("measure latency --json", 64, "not provided: --target"),
+        ("measure latency --target fe80::1 --json", 69, "--interface"),
+        ("measure dns a.example --server fe80::1 --json", 69, "--interface"),
         ("measure path --target 127.0.0.1 -6 --json", 69, "no IPv6 address"),
         ("measure http http://127.0.0.1:1/ --interface nope --json", 69, "interface nope"),
         ("measure dns a.example --server 127.0.0.1 -6 --json", 69, "no IPv6 address"),
         ("measure responsiveness --server https://127.0.0.1:1 --json", 69, "refused"),
         ("measure capacity --server https://127.0.0.1:1 --interface nope --json", 69, "nope"),
+        ("measure capacity --server https://127.0.0.1:1 --json", 69, "refused"),
         ("status --socket /nowhere/agent.sock --json", 69, "no agent answers"),
     ] {
         let (code, json) = agent(&arguments.split(' ').collect::<Vec<_>>());
@@ -70,4 +75,20 @@ fn the_json_of_dns_tells_that_there_is_no_such_name() {
     answering.join().unwrap();
     assert_eq!((code, &json["count"]), (Some(0), &1.into()), "{json}");
     assert_eq!(json["answers"], serde_json::json!({ "there is no such name": 1 }), "{json}");
+}
+
+#[test]
+fn the_json_of_http_tells_the_status() {
+    use std::io::{Read, Write};
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let asked = stream.read(&mut [0; 1024]).unwrap();
+        stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").unwrap();
+        asked
+    });
+    let (code, json) = agent(&["measure", "http", &url, "--count", "1", "--json"]);
+    assert!(answering.join().unwrap() > 0);
+    assert_eq!((code, &json["answers"]["status 503"]), (Some(1), &1.into()), "{json}");
 }

@@ -366,6 +366,7 @@ skip-expired = { $n } kamen zu spät
 skip-rate = { $n } über der Grenze
 skip-no-server = { $n } ohne Server
 skip-refused = { $n } weil der Server voll war
+skip-stopped = { $n } weil das Gerät aus ging
 skip-none = keine
 
 fact-down-probes = kein ferner Punkt gab Antwort

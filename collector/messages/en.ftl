@@ -368,6 +368,7 @@ skip-expired = { $n } came too late
 skip-rate = { $n } over the limit
 skip-no-server = { $n } with no server
 skip-refused = { $n } as the server was full
+skip-stopped = { $n } as the device was turned off
 skip-none = none
 
 fact-down-probes = no far point answered

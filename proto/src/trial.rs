@@ -117,11 +117,13 @@ pub enum SkipReason {
     NoServer,
     /// The test server has no room for it now, or gave this home its share.
     Refused,
+    /// The agent was told to stop, or ended, before the test did.
+    Stopped,
 }
 
 impl SkipReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Busy,
         Self::GaveWay,
         Self::Budget,
@@ -131,6 +133,7 @@ impl SkipReason {
         Self::Rate,
         Self::NoServer,
         Self::Refused,
+        Self::Stopped,
     ];
 
     /// The stable name, as in JSON.
@@ -145,6 +148,7 @@ impl SkipReason {
             Self::Rate => "rate",
             Self::NoServer => "no-server",
             Self::Refused => "refused",
+            Self::Stopped => "stopped",
         }
     }
 }

@@ -5,12 +5,14 @@
 //! irtt and fping send one packet a second and link; the agent asks the gateway
 //! and the first hop as well, judges, summarises, and reports over gRPC.
 //!
-//! `cargo bench -p hearth-tests --bench footprint [-- --minutes 10]`, as root.
+//! `cargo bench -p hearth-tests --bench footprint [-- --minutes 10]`, as root. With
+//! `--packaged target/packaged/hearth-agent` the agent as it is packaged runs as well, on
+//! three links of its own.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,9 @@ struct Args {
     /// Before that, not counted: starting up.
     #[arg(long, default_value_t = 20)]
     settle_s: u64,
+    /// Another build of the agent, to run beside the first.
+    #[arg(long, value_name = "PROGRAM")]
+    packaged: Option<PathBuf>,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -46,8 +51,12 @@ struct Args {
 struct Runner {
     name: &'static str,
     processes: Vec<Process>,
-    first_link: usize,
+    /// Its links are this and a number from 1.
+    links: &'static str,
 }
+
+/// The links of each program, by name, in the order of their numbers.
+const NAMES: [&str; 4] = ["agent", "irtt", "fping", "packaged"];
 
 /// What the kernel says of processes and links.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,22 +75,25 @@ fn main() -> anyhow::Result<()> {
     }
     let programs = Programs::find(None)?;
     let folder = tempfile::tempdir()?;
-    let names = ["agent", "irtt", "fping"];
-    let plans = names.iter().flat_map(|name| (1..=LINKS).map(move |n| format!("{name}{n}")));
+    let plans = NAMES.iter().flat_map(|name| (1..=LINKS).map(move |n| format!("{name}{n}")));
     let direction = DirectionParams { delay: 10 * MILLISECOND, ..DirectionParams::default() };
     let plans = plans.map(|name| LinkPlan { name, up: direction.clone(), down: direction.clone() });
     let network = Network::build(plans.collect(), 1)?;
     // A source address chooses its link, for programs that can't bind to a device.
-    for n in 1..=names.len() * LINKS {
+    for n in 1..=NAMES.len() * LINKS {
         network.home().batch(&format!(
             "rule add from 10.100.{n}.2 table {n}\n\
              route add default via 10.100.{n}.1 table {n}\n"
         ))?;
     }
     let mut far = start_far(&network, &programs, folder.path())?;
-    let mut runners = vec![start_agent(&network, &programs, folder.path())?];
+    let mut runners = vec![start_agent(&network, &programs, folder.path(), AGENT)?];
+    if let Some(packaged) = &args.packaged {
+        let programs = programs.clone().with_agent(packaged)?;
+        runners.push(start_agent(&network, &programs, folder.path(), PACKAGED)?);
+    }
     runners.extend(start_irtt(&network, folder.path(), LINKS)?);
-    runners.extend(start_fping(&network, folder.path(), 2 * LINKS)?);
+    runners.extend(start_fping(&network, folder.path())?);
 
     wait(Duration::from_secs(args.settle_s), &mut far, &mut runners)?;
     let before = read_all(&network, &runners)?;
@@ -91,19 +103,20 @@ fn main() -> anyhow::Result<()> {
     let ran = began.elapsed();
 
     println!(
-        "| {:.0} minutes, {LINKS} links | CPU time | of one core | resident | wake-ups/s | packets/s and link | bytes/s and link |",
+        "| {:.0} minutes, {LINKS} links | CPU time | of one core | resident | of it data | wake-ups/s | packets/s and link | bytes/s and link |",
         ran.as_secs_f64() / 60.0
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for ((runner, before), after) in runners.iter().zip(&before).zip(&after) {
         let seconds = ran.as_secs_f64();
         let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
         let per_link = |n: u64| n as f64 / seconds / LINKS as f64;
         println!(
-            "| {} | {cpu:.2} s | {:.3} % | {:.1} MB | {:.1} | {:.2} | {:.0} |",
+            "| {} | {cpu:.2} s | {:.3} % | {:.1} MB | {:.1} MB | {:.1} | {:.2} | {:.0} |",
             runner.name,
             100.0 * cpu / seconds,
-            resident_mb(runner)?,
+            resident_mb(runner, "VmRSS:")?,
+            resident_mb(runner, "RssAnon:")?,
             (after.wakeups - before.wakeups) as f64 / seconds,
             per_link(after.packets - before.packets),
             per_link(after.bytes - before.bytes),
@@ -139,22 +152,32 @@ fn start_far(
     Ok(far)
 }
 
-fn start_agent(network: &Network, programs: &Programs, folder: &Path) -> anyhow::Result<Runner> {
+/// A name for people, and the links'.
+type Named = (&'static str, &'static str);
+const AGENT: Named = ("hearth-agent", NAMES[0]);
+const PACKAGED: Named = ("hearth-agent, packaged", NAMES[3]);
+
+fn start_agent(
+    network: &Network,
+    programs: &Programs,
+    folder: &Path,
+    (name, links): Named,
+) -> anyhow::Result<Runner> {
     let mut config = format!(
-        "household = \"bench\"\nagent = \"bench-agent\"\ninsecure = true\n\
+        "household = \"bench\"\nagent = \"{links}\"\ninsecure = true\n\
          collector = \"http://{SERVICE_V4}:{COLLECTOR_PORT}\"\n\
          reflector = \"{SERVICE_V4}:{REFLECTOR_PORT}\"\nstate_dir = \"{}\"\n",
-        folder.join("agent").display(),
+        folder.join(links).display(),
     );
-    for other in ["irtt", "fping"] {
+    for other in NAMES.into_iter().filter(|other| *other != links) {
         for n in 1..=LINKS {
             writeln!(config, "[[link]]\ninterface = \"{other}{n}\"\nenabled = false")?;
         }
     }
-    let path = folder.join("agent.toml");
+    let path = folder.join(format!("{links}.toml"));
     fs::write(&path, config)?;
-    let process = Process::start("agent", programs.agent(network.home(), &path), folder)?;
-    Ok(Runner { name: "hearth-agent", processes: vec![process], first_link: 0 })
+    let process = Process::start(links, programs.agent(network.home(), &path), folder)?;
+    Ok(Runner { name, processes: vec![process], links })
 }
 
 fn start_irtt(network: &Network, folder: &Path, first: usize) -> anyhow::Result<Option<Runner>> {
@@ -170,10 +193,10 @@ fn start_irtt(network: &Network, folder: &Path, first: usize) -> anyhow::Result<
         Process::start(&format!("irtt{n}"), client, folder)
     };
     let processes = (1..=LINKS).map(one).collect::<anyhow::Result<_>>()?;
-    Ok(Some(Runner { name: "irtt, 3 clients", processes, first_link: first }))
+    Ok(Some(Runner { name: "irtt, 3 clients", processes, links: NAMES[1] }))
 }
 
-fn start_fping(network: &Network, folder: &Path, first: usize) -> anyhow::Result<Option<Runner>> {
+fn start_fping(network: &Network, folder: &Path) -> anyhow::Result<Option<Runner>> {
     if !has("fping") {
         println!("fping: skipped, it is not installed");
         return Ok(None);
@@ -185,7 +208,7 @@ fn start_fping(network: &Network, folder: &Path, first: usize) -> anyhow::Result
         Process::start(&format!("fping{n}"), client, folder)
     };
     let processes = (1..=LINKS).map(one).collect::<anyhow::Result<_>>()?;
-    Ok(Some(Runner { name: "fping, 3 processes", processes, first_link: first }))
+    Ok(Some(Runner { name: "fping, 3 processes", processes, links: NAMES[2] }))
 }
 
 fn has(program: &str) -> bool {
@@ -216,7 +239,6 @@ fn read_all(network: &Network, runners: &[Runner]) -> anyhow::Result<Vec<Reading
         let of = |way: &str| link["stats64"][way][what].as_u64();
         Ok(of("rx").context("no counter")? + of("tx").context("no counter")?)
     };
-    let names = ["agent", "irtt", "fping"];
     runners
         .iter()
         .map(|runner| {
@@ -227,7 +249,7 @@ fn read_all(network: &Network, runners: &[Runner]) -> anyhow::Result<Vec<Reading
                 reading.wakeups += wakeups(pid)?;
             }
             for n in 1..=LINKS {
-                let link = format!("{}{n}", names[runner.first_link / LINKS]);
+                let link = format!("{}{n}", runner.links);
                 reading.packets += count(&link, "packets")?;
                 reading.bytes += count(&link, "bytes")?;
             }
@@ -258,10 +280,11 @@ fn wakeups(pid: u32) -> anyhow::Result<u64> {
     Ok(sum)
 }
 
-fn resident_mb(runner: &Runner) -> anyhow::Result<f64> {
+/// A figure of `/proc/PID/status`: all that is resident, or what of it is no file's.
+fn resident_mb(runner: &Runner, what: &str) -> anyhow::Result<f64> {
     let mut kb = 0;
     for process in &runner.processes {
-        kb += field(&fs::read_to_string(format!("/proc/{}/status", process.id()))?, "VmRSS:")?;
+        kb += field(&fs::read_to_string(format!("/proc/{}/status", process.id()))?, what)?;
     }
     Ok(kb as f64 / 1024.0)
 }

@@ -39,6 +39,7 @@ const SOME: u64 = 6;
 fn main() {
     trials::run(
         cannot().as_deref(),
+        4,
         &[
             ("a_clock_an_hour_late_from_the_start", || from_the_start(-HOUR_S)),
             ("a_clock_an_hour_early_from_the_start", || from_the_start(HOUR_S)),

@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn main() {
     trials::run(
         unavailable(),
+        1,
         &[
             ("a_queue_that_drops_is_not_the_household", a_queue_that_drops),
             ("segments_that_are_counted_together_are_not_the_household", counted_together),

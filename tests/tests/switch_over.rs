@@ -37,6 +37,7 @@ const TOLERANCE_MS: i64 = 1_500;
 fn main() {
     trials::run(
         unavailable(),
+        2,
         &[
             ("the_time_to_switch_over_is_the_truth", household_asks),
             ("a_household_that_asks_for_nothing_switches_nothing_over", household_sleeps),

@@ -41,6 +41,7 @@ const HOURS: i64 = 36;
 fn main() {
     trials::run(
         unavailable(),
+        3,
         &[
             ("resends_are_counted_over_ipv4", || reported(SERVICE_V4.into(), true)),
             ("resends_are_counted_over_ipv6", || reported(SERVICE_V6.into(), true)),

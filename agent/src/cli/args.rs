@@ -1,7 +1,10 @@
 //! The command line.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -132,11 +135,11 @@ pub struct ResponsivenessArgs {
     #[arg(long, value_enum, default_value_t = Directions::Both)]
     pub direction: Directions,
     /// The longest that each direction is loaded.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=300))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u32>(1..=300))]
     pub seconds: u32,
     /// The most that may be used, in millions of bytes, both directions and
     /// headers included; as much as it takes unless given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=u32::MAX))]
     pub max_mb: Option<u32>,
     /// Where and how.
     #[command(flatten)]
@@ -180,11 +183,25 @@ fn test_server(text: &str) -> Result<Url, String> {
 #[derive(Debug, Args)]
 pub struct Pace {
     /// How many times.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 5, value_parser = whole::<u32>(1..=100_000))]
     pub count: u32,
     /// Milliseconds from one start to the next.
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole::<u32>(1..=3_600_000))]
     pub interval: u32,
+}
+
+/// A whole number in `range`, with words that say so.
+fn whole<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => {
+            let (least, most) = (range.start(), range.end());
+            Err(format!("a whole number from {least} to {most} is accepted"))
+        }
+    }
 }
 
 fn url(text: &str) -> Result<Url, String> {
@@ -216,10 +233,10 @@ pub struct LatencyArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub target: String,
     /// How many probes.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 10, value_parser = whole::<u32>(1..=1_000_000))]
     pub count: u32,
     /// Milliseconds between two probes.
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole::<u32>(1..=3_600_000))]
     pub interval: u32,
     /// STAMP with an HMAC of this key, shared with the reflector: a file of 32 to
     /// 128 hexadecimal digits that not everyone may read.
@@ -281,14 +298,14 @@ pub struct PathArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub target: String,
     /// The farthest hop to ask.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = whole::<u8>(1..=64))]
     pub max_ttl: u8,
     /// How often to ask each hop.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole::<u32>(1..=10_000))]
     pub count: u32,
     /// Milliseconds between two probes to the same hop: routers answer about one a
     /// second.
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = whole::<u32>(1..=3_600_000))]
     pub interval: u32,
     /// Where and how.
     #[command(flatten)]
@@ -356,38 +373,5 @@ fn interface(text: &str) -> Result<InterfaceName, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn the_port_is_stamps_unless_given() {
-        let parse = |target: &str| {
-            let cli = ["hearth-agent", "measure", "latency", "--target", target];
-            let Command::Measure(Measure::Latency(args)) = Cli::parse_from(cli).command else {
-                panic!("not measure latency");
-            };
-            args.host_port()
-        };
-        assert_eq!(parse("192.0.2.1").unwrap().port, 862);
-        assert_eq!(parse("[2001:db8::1]:9000").unwrap().port, 9000);
-        assert!(parse("a:b:c").unwrap_err().contains("is not accepted"));
-    }
-
-    #[test]
-    fn counts_out_of_range_are_refused() {
-        let dns = ["hearth-agent", "measure", "dns", "a..b"];
-        let error = Cli::try_parse_from(dns).unwrap_err().to_string();
-        assert!(error.contains("a..b"), "{error}");
-        for (flag, value) in [("--count", "0"), ("--interval", "0"), ("--interface", "a/b")] {
-            let cli = ["hearth-agent", "measure", "latency", "--target", "a", flag, value];
-            let error = Cli::try_parse_from(cli).unwrap_err().to_string();
-            assert!(error.contains(flag) && error.contains(value), "{error}");
-        }
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@
 //! [`crate::doctor`] finds a problem.
 
 pub mod args;
+mod failure;
 pub mod links;
 mod run;
 
@@ -15,75 +16,30 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 use hearth_proto::Family;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::chain::chain;
-use crate::config::{ConfigErrors, LinkSettings};
+use crate::config::LinkSettings;
 use crate::doctor;
 use crate::link::bind::Binder;
-use crate::link::discover::{DiscoverError, dump};
+use crate::link::discover::dump;
 use crate::link::netlink::Netlink;
 use crate::link::radio::follow::Source;
 use crate::measure::failed::Failed;
-use crate::measure::{self, MeasureError, Stop, capacity, latency, path, phases, responsiveness};
+use crate::measure::{self, Stop, capacity, latency, path, phases, responsiveness};
 use crate::probe::dns;
 use crate::probe::outlet::Outlet;
-use crate::run::RunError;
-use crate::status::scrape::ScrapeError;
-use crate::status::socket::SocketError;
 use args::{
     CapacityArgs, Cli, Command, Common, DnsArgs, HttpArgs, LatencyArgs, Measure, PathArgs,
     ResponsivenessArgs,
 };
-
-const EX_USAGE: u8 = 64;
-const EX_UNAVAILABLE: u8 = 69;
-const EX_CONFIG: u8 = 78;
-
-/// Why a command ends without what was asked for.
-#[derive(Debug)]
-enum Failure {
-    Usage(String),
-    Config(ConfigErrors),
-    Unavailable(anyhow::Error),
-    /// The result was printed, and is that nothing answered.
-    NoAnswer,
-    /// All was printed, and ends with this status.
-    Told(u8),
-}
-
-impl From<ConfigErrors> for Failure {
-    fn from(errors: ConfigErrors) -> Self {
-        Self::Config(errors)
-    }
-}
-
-macro_rules! unavailable {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::Unavailable(error.into())
-            }
-        }
-    )*};
-}
-
-unavailable!(MeasureError, DiscoverError, RunError, ScrapeError, SocketError, io::Error);
+use failure::{EX_CONFIG, EX_UNAVAILABLE, Failure, end};
 
 /// The program.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nothing more can be said where even this can't be written.
-            let _ = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => ExitCode::from(EX_USAGE),
-            };
-        }
+        Err(error) => return failure::usage(&error),
     };
     log_to_stderr(&cli.command);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -111,36 +67,6 @@ fn is_json(command: &Command) -> bool {
         Command::Measure(Measure::Path(args)) => &args.common,
     };
     common.json
-}
-
-fn end(failure: Failure, json: bool) -> ExitCode {
-    let (text, status) = match failure {
-        Failure::Usage(text) => (format!("error: {text}"), EX_USAGE),
-        Failure::Config(errors) => (errors.to_string(), EX_CONFIG),
-        Failure::Unavailable(error) if is_broken_pipe(&error) => return ExitCode::SUCCESS,
-        // The whole chain: the causes are what helps.
-        Failure::Unavailable(error) => {
-            (format!("error: {}", chain(error.as_ref())), EX_UNAVAILABLE)
-        }
-        Failure::NoAnswer => return ExitCode::FAILURE,
-        Failure::Told(status) => return ExitCode::from(status),
-    };
-    let text = text.trim_end();
-    let _ = writeln!(io::stderr(), "{text}");
-    if json {
-        // Whoever reads JSON reads why there is no result, too.
-        let why = text.strip_prefix("error: ").unwrap_or(text);
-        let _ = print_json(&serde_json::json!({ "error": { "why": why } }));
-    }
-    ExitCode::from(status)
-}
-
-/// Whoever read the output has had enough.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// `HEARTH_LOG` says how much; a person who measures is not told what the agent
@@ -215,11 +141,12 @@ fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
 
 async fn measure_latency(args: &LatencyArgs) -> Result<(), Failure> {
     let target = args.host_port().map_err(Failure::Usage)?;
+    let outlet = outlet(&args.common)?;
     let what = latency::Latency {
         protocol: args.protocol,
         target: args.target.clone(),
-        to: measure::look_up(&target, args.common.wanted()).await?,
-        outlet: outlet(&args.common)?,
+        to: measure::look_up(&target, args.common.wanted(), &outlet).await?,
+        outlet,
         count: args.count,
         interval: args.interval(),
         stamp: args.stamp().map_err(Failure::Usage)?,
@@ -278,17 +205,17 @@ async fn measure_responsiveness(args: &ResponsivenessArgs) -> Result<(), Failure
     } else {
         responsiveness::summarise(&report, &mut io::stdout())?;
     }
-    match &report.error {
-        None => Ok(()),
-        // The server is not there, or what it takes to reach it.
-        Some(_) if !report.has_figures() => Err(Failure::Told(EX_UNAVAILABLE)),
-        Some(failed) => Err(failed_measure(failed)),
-    }
+    ended(report.error.as_ref(), report.has_figures())
 }
 
-/// How a measurement that failed ends, its report printed.
-fn failed_measure(failed: &Failed) -> Failure {
-    if failed.is_from_here() { Failure::Told(EX_UNAVAILABLE) } else { Failure::NoAnswer }
+/// How a heavier test ends, its report printed.
+fn ended(error: Option<&Failed>, has_figures: bool) -> Result<(), Failure> {
+    match error {
+        None => Ok(()),
+        // The server is not there, or what it takes to reach it.
+        Some(failed) if !has_figures || failed.is_from_here() => Err(Failure::Told(EX_UNAVAILABLE)),
+        Some(_) => Err(Failure::NoAnswer),
+    }
 }
 
 async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
@@ -307,15 +234,16 @@ async fn measure_capacity(args: &CapacityArgs) -> Result<(), Failure> {
     } else {
         capacity::summarise(&report, &mut io::stdout())?;
     }
-    report.error.as_ref().map_or(Ok(()), |failed| Err(failed_measure(failed)))
+    ended(report.error.as_ref(), report.has_figures())
 }
 
 async fn measure_path(args: &PathArgs) -> Result<(), Failure> {
     let target = args.host_port().map_err(Failure::Usage)?;
+    let outlet = outlet(&args.common)?;
     let what = path::Path {
         target: args.target.clone(),
-        to: measure::look_up(&target, args.common.wanted()).await?,
-        outlet: outlet(&args.common)?,
+        to: measure::look_up(&target, args.common.wanted(), &outlet).await?,
+        outlet,
         max_ttl: args.max_ttl,
         count: args.count,
         interval: std::time::Duration::from_millis(args.interval.into()),

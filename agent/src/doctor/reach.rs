@@ -49,13 +49,17 @@ pub fn reach(patient: &Arc<Patient>, link: &Link) -> Vec<Check> {
     let Some(config) = &patient.config else { return checks };
     match &config.reflector {
         Some(to) => {
-            for family in [Family::V4, Family::V6] {
-                let (by, to) = (by.clone(), to.clone());
-                let spoken = config.stamp.clone();
-                checks.push(Box::pin(async move {
-                    by.reflector(&to.host, to.port, family, &spoken).await.into_iter().collect()
-                }));
-            }
+            let (by, to, spoken) = (by.clone(), to.clone(), config.stamp.clone());
+            checks.push(Box::pin(async move {
+                let ask = |family| by.reflector(&to.host, to.port, family, &spoken);
+                let (v4, v6) = tokio::join!(ask(Family::V4), ask(Family::V6));
+                let found: Vec<_> = v4.into_iter().chain(v6).collect();
+                // A key that can't be read is told by a check of its own.
+                if !found.is_empty() || stamp::Settings::of(&spoken).is_err() {
+                    return found;
+                }
+                vec![by.no_common_version("reflector", &to.host)]
+            }));
         }
         None => checks.push(Box::pin(std::future::ready(vec![Finding::warning(
             "reflector",
@@ -114,6 +118,16 @@ impl By {
         ))
     }
 
+    /// Whom this link never asks: the agent would have no evidence, and no word of why.
+    fn no_common_version(&self, check: &'static str, host: &Host) -> Finding {
+        Finding::problem(
+            check,
+            Some(&self.link.name),
+            format!("{host} has no address of an IP version that the link has"),
+            "name one that has, or a host name with addresses of both",
+        )
+    }
+
     async fn resolver(&self, server: SocketAddr) -> Option<Finding> {
         const CHECK: &str = "resolver";
         let family = if server.is_ipv4() { Family::V4 } else { Family::V6 };
@@ -145,7 +159,6 @@ impl By {
         spoken: &StampSettings,
     ) -> Option<Finding> {
         const CHECK: &str = "reflector";
-        // A key that can't be read is told by a check of its own.
         let settings = stamp::Settings::of(spoken).ok()?;
         let ip = match self.address(host, family).await {
             Ok(ip) => ip?,

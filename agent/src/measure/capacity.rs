@@ -51,6 +51,13 @@ pub struct Report {
     pub error: Option<Failed>,
 }
 
+impl Report {
+    /// Whether anything was measured.
+    pub fn has_figures(&self) -> bool {
+        self.down.is_some() || self.up.is_some()
+    }
+}
+
 /// One direction's figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Found {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::figures::{Times, name, nanos};
 use super::latency::{row, ticker, times, words};
-use super::{MeasureError, Stop, Wanted, line, look_up};
+use super::{MeasureError, Stop, Wanted, line, look_up, on_link};
 use crate::clock;
 use crate::config::{Host, HostPort};
 use crate::link::{InterfaceName, resolvers};
@@ -84,9 +84,9 @@ pub struct Report {
     pub duration_ms: f64,
     /// Each phase's times, in milliseconds, by the metric's name.
     pub phases: BTreeMap<&'static str, Times>,
-    /// What DNS answered, and how often: addresses, "there is no such name", "no address of
-    /// that version". `null` for HTTP.
-    pub answers: Option<BTreeMap<String, usize>>,
+    /// What was answered, and how often: by DNS addresses, "there is no such name" or "no
+    /// address of that version", by HTTP "status 200" or another.
+    pub answers: BTreeMap<String, usize>,
     /// How many were answered.
     pub count: usize,
     /// How many were asked.
@@ -148,7 +148,7 @@ impl Gathered {
             first_unix_ms: began.1.as_millis() as u64,
             duration_ms: nanos(began.0.elapsed().as_secs_f64() * 1e3),
             phases: phases.collect(),
-            answers: (method == "dns").then_some(self.answers),
+            answers: self.answers,
             count: self.count,
             sent: self.sent,
             failures: self.failures,
@@ -179,7 +179,7 @@ pub async fn http(
     let host: Host =
         host.parse().map_err(|_| http_probe::OpenError::NoHost(what.url.to_string()))?;
     let port = what.url.port_or_known_default().unwrap_or(80);
-    let address = look_up(&HostPort { host, port }, what.wanted).await?;
+    let address = look_up(&HostPort { host, port }, what.wanted, &what.outlet).await?;
     what.outlet.check(address.ip()).await?;
     let account = Account { spending: Arc::default(), purpose: Purpose::Probes };
     let probe =
@@ -219,7 +219,10 @@ pub async fn http(
         if asked.outcome().is_ok() {
             got.count += 1;
         }
-        told.extend(asked.status.map(|status| format!("status {status}")));
+        if let Some(status) = asked.status.map(|status| format!("status {status}")) {
+            *got.answers.entry(status.clone()).or_default() += 1;
+            told.push(status);
+        }
         line(live, format_args!("{number:>4}  {address}  {}", told.join(", ")))?;
     }
     let target = what.url.to_string();
@@ -252,7 +255,7 @@ pub async fn dns(
         let family = what.wanted.words();
         return Err(MeasureError::NoAddress { host: address.ip().to_string(), family });
     }
-    what.outlet.check(address.ip()).await?;
+    what.outlet.check(on_link(address.ip(), &what.outlet)?).await?;
     let began = (clock::now(), clock::since_unix());
     let mut got = Gathered::new();
     let mut ticks = ticker(pace.interval);

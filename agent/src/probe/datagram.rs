@@ -55,9 +55,15 @@ pub enum Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// Nobody listens at that port.
-    Refused,
+    Refused {
+        /// Who says so: the far end, or a firewall before it.
+        by: Option<IpAddr>,
+    },
     /// It can't be reached, or is forbidden.
-    Unreachable,
+    Unreachable {
+        /// The router that says so.
+        by: Option<IpAddr>,
+    },
     /// Its TTL ended at a router on the way.
     TtlEnded {
         /// The router.
@@ -71,8 +77,8 @@ impl Trouble {
     /// The cause under which a probe that met this counts.
     pub fn cause(self) -> Cause {
         match self {
-            Self::Refused => Cause::Refused,
-            Self::Unreachable | Self::TtlEnded { .. } => Cause::Unreachable,
+            Self::Refused { .. } => Cause::Refused,
+            Self::Unreachable { .. } | Self::TtlEnded { .. } => Cause::Unreachable,
             Self::Local => Cause::Local,
         }
     }
@@ -223,8 +229,8 @@ fn classify(error: &sock_extended_err, by: Option<IpAddr>) -> Option<Trouble> {
     Some(if ttl_ended {
         Trouble::TtlEnded { by }
     } else if error.ee_errno == Errno::ECONNREFUSED as u32 {
-        Trouble::Refused
+        Trouble::Refused { by }
     } else {
-        Trouble::Unreachable
+        Trouble::Unreachable { by }
     })
 }

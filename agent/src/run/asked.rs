@@ -1,11 +1,12 @@
 //! What the collector asks for: a plan to measure by, and single tests.
 
 use hearth_proto::{
-    EventKind, LinkName, Order, Own, Plan, SkipReason, TestOutcome, TestResult, UnixMs,
+    EventKind, LinkName, Order, OrderId, Own, Plan, SkipReason, TestKind, TestOutcome, TestResult,
+    UnixMs,
 };
 
 use super::Run;
-use super::heavy::Answer;
+use super::heavy::{AN_HOUR, Answer, Open, late};
 use crate::clock;
 use crate::uplink::Asked;
 
@@ -20,16 +21,24 @@ impl Run {
     /// Measures by a plan from now on, if it is newer than the one known.
     async fn plan(&mut self, plan: Plan) {
         let version = plan.version;
-        let taken = self.shared.memory.with(|kept| {
-            let newer = kept.plan.as_ref().is_none_or(|known| version > known.version);
-            if newer {
+        let known = self.shared.memory.with(|kept| {
+            let known = kept.plan.as_ref().map(|known| known.version);
+            if known.is_none_or(|known| version > known) {
                 kept.plan = Some(plan);
+                return None;
             }
-            newer
+            known
         });
-        if !taken {
-            tracing::debug!(version, "the plan is known");
-            return;
+        match known {
+            None => {}
+            Some(known) if version < known => {
+                tracing::warn!(version, known, "an older plan is left: a later one is measured by");
+                return;
+            }
+            Some(_) => {
+                tracing::debug!(version, "the plan is known");
+                return;
+            }
         }
         self.shared.memory.save().await;
         for (name, running) in &self.tasks {
@@ -45,47 +54,85 @@ impl Run {
     /// Follows an order, or says why not.
     async fn order_test(&mut self, order: Order) {
         let now = self.timeline.at(clock::now());
-        let named = order.link.clone().or_else(|| self.desks.in_use());
-        let link = named.clone().filter(|link| self.tasks.contains_key(link));
-        let answer = self.shared.memory.with(|kept| kept.orders.take(&order, link.as_ref(), now));
+        let link = match &order.link {
+            Some(named) if self.tasks.contains_key(named) => Ok(named.clone()),
+            Some(_) => Err(SkipReason::NoServer),
+            None => self.desks.in_use().ok_or(SkipReason::LinkDown),
+        };
+        let place = link.as_ref().map_err(|reason| *reason);
+        let answer = self.shared.memory.with(|kept| kept.orders.take(&order, place, now));
+        let link = link.ok().or_else(|| order.link.clone());
         tracing::info!(
-            id = %order.id, kind = %order.kind, link = named.as_ref().map(tracing::field::display),
+            id = %order.id, kind = %order.kind, link = link.as_ref().map(tracing::field::display),
             by = order.by, ?answer, "a test is ordered"
         );
-        let refusal = match (answer, link) {
-            (Answer::Known, _) => return,
-            (Answer::Refuse(reason), _) => reason,
-            (Answer::Follow, Some(link)) => {
+        let reason = match answer {
+            Answer::Known => return,
+            Answer::Refuse(reason) => reason,
+            Answer::Follow => {
                 // Before it is followed: a crash must not make it come twice.
                 self.shared.memory.save().await;
-                let Some(running) = self.tasks.get(&link) else { return };
-                if running.tests.try_send(order.clone()).is_ok() {
+                let running = link.as_ref().and_then(|link| self.tasks.get(link));
+                if running.is_some_and(|r| r.tests.try_send(order.clone()).is_ok()) {
                     return;
                 }
                 SkipReason::Rate
             }
-            (Answer::Follow, None) => SkipReason::NoServer,
         };
-        self.refuse(&order, named, refusal, now).await;
+        let why = match reason {
+            SkipReason::Expired => late(&order, now),
+            SkipReason::Rate => format!("a link gets {AN_HOUR} within an hour"),
+            SkipReason::LinkDown => "no link works".to_owned(),
+            _ => {
+                let known: Vec<_> = self.tasks.keys().map(LinkName::as_str).collect();
+                format!("no such link is here, but {}", known.join(", "))
+            }
+        };
+        self.answer(order.id, order.kind, link, now, reason, why).await;
     }
 
-    async fn refuse(&self, order: &Order, link: Option<LinkName>, reason: SkipReason, now: UnixMs) {
+    /// Says of each order that another run did not end, what became of it.
+    pub(super) async fn interrupted(&mut self) {
+        let interrupted = self.shared.memory.with(|kept| kept.orders.interrupted());
+        for (id, Open { link, kind, began }) in interrupted {
+            let Some(began) = began else { continue };
+            let why = "the agent ended while the test ran: what it cost is not known".to_owned();
+            tracing::warn!(%id, %kind, %link, "an ordered test was cut off as the agent ended");
+            self.answer(id, kind, Some(link), began, SkipReason::Stopped, why).await;
+        }
+    }
+
+    /// Records that an order's test was not run, or not to its end.
+    async fn answer(
+        &self,
+        id: OrderId,
+        kind: TestKind,
+        link: Option<LinkName>,
+        start: UnixMs,
+        reason: SkipReason,
+        detail: String,
+    ) {
         // A record is of a link: where none is in use, of any.
-        let link = link.or_else(|| self.tasks.keys().next().cloned());
-        let Some(link) = link else { return };
+        let Some(link) = link.or_else(|| self.tasks.keys().next().cloned()) else {
+            tracing::warn!(%id, reason = reason.name(), "an order has no answer: no link is here");
+            return;
+        };
         let server = self.shared.config.tests.server.as_ref();
         let result = TestResult {
             link,
-            kind: order.kind,
+            kind,
             family: None,
             server: server.map(ToString::to_string).unwrap_or_default(),
-            start: now,
+            start,
             start_boot_ms: self.shared.recorder.since_start_ms(clock::now()),
             duration_ms: 0,
-            order: Some(order.id),
+            order: Some(id),
             cost: Own::default(),
-            outcome: TestOutcome::Skipped { reason, detail: format!("ordered by {}", order.by) },
+            outcome: TestOutcome::Skipped { reason, detail },
         };
         self.shared.recorder.test(result).await;
+        // After its record: it is answered twice rather than never.
+        self.shared.memory.with(|kept| kept.orders.answered(id));
+        self.shared.memory.save().await;
     }
 }

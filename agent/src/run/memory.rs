@@ -58,6 +58,7 @@ impl Memory {
     pub(super) fn load(folder: &Path, now: UnixMs) -> Self {
         let path = folder.join("measuring.json");
         let mut kept: Kept = state::read_json(&path, "what was spent");
+        kept.orders.reopen();
         let accounts = std::mem::take(&mut kept.accounts);
         kept.accounts = accounts.into_iter().map(|(l, a)| (l, a.reopened(now))).collect();
         let written = kept.accounts.iter().map(|(l, a)| (l.clone(), a.spent(now))).collect();

@@ -242,6 +242,7 @@ pub async fn run_with(
     };
     run.routed(&links, first.mono);
     run.begin(links.values()).await;
+    run.interrupted().await;
     let early = run.follow(watcher, &baselines, asked, shutdown, &mut uplink).await;
     run.finish(&baselines).await;
 

@@ -43,7 +43,7 @@ impl Pacer {
             let first = period.min(Duration::from_secs(10)).mul_f64(chance.random());
             Pace::Slow { period, due: now + first }
         } else {
-            Pace::Steady(Steady::new(period.min(URGENT), now, chance.random())).stretched(period)
+            Pace::Steady(Steady::soon(period, URGENT, now, [chance.random(), chance.random()]))
         };
         Self { pace, last: None, urgent, error: TimerError::default(), recorded: 0, chance }
     }
@@ -99,17 +99,6 @@ impl Pacer {
 }
 
 impl Pace {
-    /// The first probe within a second, all others `period` apart.
-    fn stretched(self, period: Duration) -> Self {
-        match self {
-            Self::Steady(first) => {
-                let now = first.due();
-                Self::Steady(Steady::new(period, now, 0.0))
-            }
-            slow @ Self::Slow { .. } => slow,
-        }
-    }
-
     fn due(&self) -> Instant {
         match self {
             Self::Steady(steady) => steady.due(),

@@ -10,6 +10,7 @@ use hearth_proto::{Cause, Family, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::desk::Stand;
 use super::dozing::Dozing;
 use super::found::Found;
 use super::pacer::Pacer;
@@ -55,8 +56,8 @@ pub(super) struct Means {
     pub(super) prober: u32,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) outlet: Outlet,
-    /// The link's DNS servers.
-    pub(super) servers: Arc<[SocketAddr]>,
+    /// Whose DNS servers the link's are.
+    pub(super) stand: watch::Receiver<Stand>,
     /// How STAMP is spoken.
     pub(super) stamp: Arc<stamp::Settings>,
     /// One per link and IP version, shared by its probers.
@@ -235,8 +236,9 @@ impl Prober {
             if let Some(ip) = self.found.fresh(clock::now()) {
                 return Ok(Ok(SocketAddr::new(ip, port)));
             }
-            let Means { outlet, servers, .. } = &self.means;
-            match dns::look_up(Some(&self.account()), outlet, servers, name, family).await {
+            let Means { outlet, stand, .. } = &self.means;
+            let servers = Arc::clone(&stand.borrow().servers);
+            match dns::look_up(Some(&self.account()), outlet, &servers, name, family).await {
                 Ok(found) => {
                     self.found.set(found.first().copied(), clock::now());
                     if let Some(ip) = found.first() {

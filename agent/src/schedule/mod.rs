@@ -16,13 +16,24 @@ use hearth_proto::Distribution;
 pub struct Steady {
     period: Duration,
     next: Instant,
+    /// When the second is due, where it is not a period after the first.
+    second: Option<Instant>,
 }
 
 impl Steady {
     /// The first within one period from `now`, at the share `phase` (0 to 1) of
     /// it.
     pub fn new(period: Duration, now: Instant, phase: f64) -> Self {
-        Self { period, next: now + period.mul_f64(phase.clamp(0.0, 1.0)) }
+        Self { period, next: now + period.mul_f64(phase.clamp(0.0, 1.0)), second: None }
+    }
+
+    /// The first within `soon` from `now`, the second half a period to one and a half
+    /// after it, by `chance` (each 0 to 1): agents that begin at once, as when a plan
+    /// changes the pace of all, don't go on together.
+    pub fn soon(period: Duration, soon: Duration, now: Instant, chance: [f64; 2]) -> Self {
+        let first = Self::new(period.min(soon), now, chance[0]).next;
+        let gap = period.mul_f64(0.5 + chance[1].clamp(0.0, 1.0));
+        Self { period, next: first, second: (period > soon).then_some(first + gap) }
     }
 
     /// When the next is due.
@@ -33,6 +44,12 @@ impl Steady {
     /// The one due has been sent at `now`. Those missed meanwhile are left out,
     /// since a burst would measure itself; the phase is kept.
     pub fn advance(&mut self, now: Instant) {
+        if let Some(second) = self.second.take() {
+            self.next = second;
+            if now < second {
+                return;
+            }
+        }
         let late = now.saturating_duration_since(self.next);
         let periods = late.as_nanos() / self.period.as_nanos().max(1) + 1;
         let periods = u32::try_from(periods).unwrap_or(u32::MAX);
@@ -99,6 +116,30 @@ mod tests {
 
     fn t0() -> Instant {
         crate::clock::now()
+    }
+
+    #[test]
+    fn those_that_begin_at_once_ask_soon_and_then_anywhere_in_their_period() {
+        let (t, period) = (t0(), 10 * SECOND);
+        let mut seconds = [0; 10];
+        for i in 0..1_000_u32 {
+            let chance = |n: u32| f64::from(i * n % 1009) / 1009.0;
+            let mut steady = Steady::soon(period, SECOND, t, [chance(57), chance(211)]);
+            let first = steady.due();
+            assert!(first <= t + SECOND);
+            steady.advance(first);
+            let gap = steady.due() - first;
+            assert!((period / 2..=period * 3 / 2).contains(&gap), "{gap:?}");
+            let second = steady.due();
+            steady.advance(second);
+            assert_eq!(steady.due(), second + period);
+            seconds[(second - t).as_secs() as usize % 10] += 1;
+        }
+        assert!(seconds.iter().all(|n| (70..130).contains(n)), "{seconds:?}");
+        // Where all of a period is soon, the first says when all are due.
+        let mut steady = Steady::soon(SECOND, SECOND, t, [0.5, 0.9]);
+        steady.advance(t + SECOND / 2);
+        assert_eq!(steady.due(), t + SECOND * 3 / 2);
     }
 
     #[test]

@@ -195,7 +195,8 @@ fn cause_in_words(cause: Cause) -> &'static str {
     }
 }
 
-fn down(cause: DownCause) -> &'static str {
+/// In words.
+pub(crate) fn down(cause: DownCause) -> &'static str {
     match cause {
         DownCause::Probes => "nobody beyond the home answers",
         DownCause::Carrier => "no carrier",
@@ -212,7 +213,9 @@ fn detail(detail: Detail) -> &'static str {
         Detail::NoTests => "no tests, to keep within the budget",
         Detail::RarePhases => "no tests, and DNS, TCP and HTTP ten times rarer",
         Detail::RareProbes => "no tests, and all probes beyond the home ten times rarer",
-        Detail::Alive => "the budget is spent: one probe a minute, to know whether it is up",
+        Detail::Alive => {
+            "one probe a minute, to know whether it is up: the budget is spent, or as good as"
+        }
     }
 }
 

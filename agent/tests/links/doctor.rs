@@ -92,6 +92,17 @@ pub(crate) async fn failings() -> Result<()> {
     let report = case.examine("collector = \"http://192.0.2.1\"\nslot_ms = 7\n").await?;
     ensure!(report.bad_configuration, "{report}");
     ensure!(of(&report, "link", "wan0")?.level == Level::Ok, "{report}");
+
+    // A link by IPv6 alone does not lead to a reflector by IPv4.
+    let flush = "-4 addr flush dev wan0";
+    let output = std::process::Command::new("ip").args(flush.split(' ')).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = case.examine(&format!("{closed}{WELL}")).await?;
+    let finding = of(&report, "reflector", "wan0")?;
+    ensure!(
+        finding.level == Level::Problem && finding.why.contains("no address of an IP version"),
+        "{report}"
+    );
     Ok(())
 }
 

@@ -67,6 +67,7 @@ fn main() {
         trial("what_a_modem_says_reaches_the_collector", &bus, radio::to_the_collector),
         trial("a_lookup_costs_what_is_charged_for_it", &ready, names::as_counted),
         trial("a_replaced_interface_is_probed_anew", &ready, run::replaced),
+        trial("dns_servers_that_change_are_asked_instead", &ready, run::other_resolver),
         trial("a_route_that_all_targets_need_is_missed_at_once", &ready, run::one_route_of_two),
     ];
     libtest_mimic::run(&arguments, trials).exit();

@@ -58,7 +58,7 @@ async fn serve(socket: UdpSocket) -> Result<()> {
     }
 }
 
-fn bind(folder: &std::path::Path, path: &str, text: &str) -> Result<()> {
+pub(crate) fn bind(folder: &std::path::Path, path: &str, text: &str) -> Result<()> {
     let file = folder.join(path.replace('/', "_"));
     std::fs::write(&file, text)?;
     mount(Some(&file), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use hearth_agent::run::News;
-use hearth_proto::{DownCause, ProbeKind, Role};
+use hearth_proto::{Cause, DownCause, ProbeKind, Role};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::agent::{Agent, Heard};
+use crate::names::bind;
 use crate::ns::{Ip, here, leave};
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -88,6 +89,48 @@ pub(crate) async fn replaced() -> Result<()> {
     let (ended, _state) = agent.stop().await?;
     ensure!(ended.spool.slots > 0 && ended.spool.events > 0, "{:?}", ended.spool);
     far.end()
+}
+
+/// The system is told of another DNS server, as by a DHCP lease that is renewed: nothing of
+/// which the kernel knows has changed.
+pub(crate) async fn other_resolver() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    bind(folder.path(), "/etc/resolv.conf", "nameserver 10.1.0.1\n")?;
+    let ip = Ip::new()?;
+    ip.up("lo").await?;
+    let far = Far::start().await?;
+    far.plug(&ip, "isp0").await?;
+    ip.address("wan", "10.1.0.2", 24).await?;
+    ip.up("wan").await?;
+    ip.add_route(Ip::default("wan", "10.1.0.1", 100, 254)?.build()).await?;
+
+    let mut agent = Agent::start("slow_interval_ms = 1000")?;
+    // There nobody listens, and elsewhere nobody is.
+    asked(&mut agent.news, true).await.context("before")?;
+    std::fs::write("/etc/resolv.conf", "nameserver 10.1.0.9\n")?;
+    asked(&mut agent.news, false).await.context("after the lease")?;
+
+    agent.stop().await?;
+    far.end()
+}
+
+/// Waits until the DNS server is one that refuses, or one that does not.
+async fn asked(news: &mut Heard, refuses: bool) -> Result<()> {
+    let waited = timeout(PATIENCE, async {
+        loop {
+            match news.recv().await {
+                Some(News::Probed { series, outcome, .. })
+                    if series.probe == ProbeKind::Dns
+                        && (outcome == Err(Cause::Refused)) == refuses =>
+                {
+                    return Ok(());
+                }
+                Some(_) => {}
+                None => return Err(anyhow!("the agent ended")),
+            }
+        }
+    });
+    waited.await.with_context(|| format!("nobody was asked who refuses: {refuses}"))?
 }
 
 /// Waits until the gateway has answered five echoes on end.

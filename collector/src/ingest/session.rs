@@ -16,6 +16,7 @@ use super::commit::{CommitHandle, Gate, NotCommitted};
 use super::door::certificate_names;
 use super::validate;
 use crate::plans::{Ask, Desk, Seat};
+use crate::render::test_outcome;
 use crate::serve::Shutdown;
 use crate::store::{Accepted, Hello, Store, Write, Written};
 
@@ -108,8 +109,8 @@ struct Pending {
     boot: u64,
     up_to: u64,
     refused: Vec<wire::Refusal>,
-    /// Orders that it holds results of.
-    fulfilled: Vec<OrderId>,
+    /// Orders that it holds results of, and what came of them.
+    fulfilled: Vec<(OrderId, String)>,
     answer: Answer,
 }
 
@@ -190,7 +191,11 @@ impl Session {
         while let Some(Pending { boot, up_to, refused, fulfilled, answer }) = pending.recv().await {
             written(Ok(answer)).await?;
             if !fulfilled.is_empty() {
-                self.desk.fulfilled(agent, &fulfilled);
+                let (orders, came): (Vec<_>, Vec<_>) = fulfilled.into_iter().unzip();
+                self.desk.fulfilled(agent, &orders);
+                for (order, came) in orders.iter().zip(came) {
+                    info!(%order, %agent, came, "order answered");
+                }
             }
             send(&out, Out::Ack(wire::Ack { boot, up_to_seq: up_to, refused })).await?;
         }
@@ -267,7 +272,7 @@ impl Session {
             }
             let up_to = batch.up_to.0;
             let order = |a: &Accepted| match &a.record {
-                Record::Test(test) => test.order,
+                Record::Test(test) => test.order.map(|id| (id, test_outcome(test))),
                 Record::Slot(_) | Record::Event(_) => None,
             };
             let fulfilled = batch.records.iter().filter_map(order).collect();

@@ -15,9 +15,9 @@ pub fn detail_words(detail: Detail) -> &'static str {
         Detail::Full => "all is measured",
         Detail::NoResponsiveness => "no responsiveness tests, to save data",
         Detail::NoTests => "no tests, to save data",
-        Detail::RarePhases => "DNS, TCP and HTTP ten times rarer, to save data",
-        Detail::RareProbes => "all probes ten times rarer, to save data",
-        Detail::Alive => "one probe a minute, to save data",
+        Detail::RarePhases => "no tests, and DNS, TCP and HTTP ten times rarer, to save data",
+        Detail::RareProbes => "no tests, and all probes ten times rarer, to save data",
+        Detail::Alive => "one probe a minute and no tests, to save data",
     }
 }
 

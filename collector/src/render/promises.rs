@@ -10,8 +10,8 @@ const FEW: u64 = 100;
 
 /// Where there is nothing to hold anything against.
 pub(crate) const NOTHING_SOLD: &str = "Nothing is told of what was sold, so there is no promise \
-                                       to hold anything against: `hearth-collector home set` \
-                                       tells it.";
+                                       to hold anything against. The command 'hearth-collector \
+                                       home set' tells it.";
 
 /// The verdicts as text.
 pub fn promises(promises: &Promises, style: &Style) -> String {

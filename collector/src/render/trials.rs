@@ -22,6 +22,7 @@ pub fn skip_words(reason: SkipReason) -> &'static str {
         SkipReason::Rate => "not run: more orders than the agent accepts",
         SkipReason::NoServer => "not run: no test server, or no such link",
         SkipReason::Refused => "not run: the test server had no room for it",
+        SkipReason::Stopped => "not run, or not to its end: the agent stopped",
     }
 }
 

@@ -100,6 +100,7 @@ pairs!(skip_out, skip_in, SkipReason, SkipReason {
     Rate = Rate,
     NoServer = NoServer,
     Refused = Refused,
+    Stopped = Stopped,
 });
 
 pairs!(purpose_out, purpose_in, Purpose, Purpose {

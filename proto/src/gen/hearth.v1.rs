@@ -745,6 +745,8 @@ pub enum SkipReason {
     NoServer = 8,
     /// the test server has no room for it, or gave this home its share
     Refused = 9,
+    /// the agent was told to stop, or ended, before the test did
+    Stopped = 10,
 }
 impl SkipReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -763,6 +765,7 @@ impl SkipReason {
             Self::Rate => "SKIP_REASON_RATE",
             Self::NoServer => "SKIP_REASON_NO_SERVER",
             Self::Refused => "SKIP_REASON_REFUSED",
+            Self::Stopped => "SKIP_REASON_STOPPED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -778,6 +781,7 @@ impl SkipReason {
             "SKIP_REASON_RATE" => Some(Self::Rate),
             "SKIP_REASON_NO_SERVER" => Some(Self::NoServer),
             "SKIP_REASON_REFUSED" => Some(Self::Refused),
+            "SKIP_REASON_STOPPED" => Some(Self::Stopped),
             _ => None,
         }
     }

@@ -72,6 +72,16 @@ impl Programs {
         Ok(programs)
     }
 
+    /// The same with another build of the agent.
+    ///
+    /// # Errors
+    /// Where it is not there.
+    pub fn with_agent(self, agent: &Path) -> anyhow::Result<Self> {
+        // Others start it from folders of their own.
+        let agent = agent.canonicalize().map_err(|_| NotThere(agent.to_owned()))?;
+        Ok(Self { agent, ..self })
+    }
+
     /// The collector, with its data in `data`.
     pub fn serve(&self, core: &Netns, data: &Path) -> Command {
         self.serve_at(core, data, (SERVICE_V4, COLLECTOR_PORT).into())

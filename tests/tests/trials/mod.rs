@@ -1,15 +1,16 @@
-//! Trials on the lab's links, one after the other, as a test program.
+//! Trials on the lab's links, as a test program.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// What a trial does.
 pub(crate) type Run = fn() -> anyhow::Result<()>;
 
-/// Runs the trials that the command line names, one at a time unless it says otherwise,
-/// and ends the process. With a reason to skip them all are ignored, and it is said.
-pub(crate) fn run(skipped: Option<&str>, trials: &[(&str, Run)]) -> ! {
+/// Runs the trials that the command line names, so many at a time unless it says otherwise
+/// (one, where they move much traffic), and ends the process. With a reason to skip them
+/// all are ignored, and it is said.
+pub(crate) fn run(skipped: Option<&str>, at_once: usize, trials: &[(&str, Run)]) -> ! {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(1);
+    arguments.test_threads.get_or_insert(at_once);
     if let Some(reason) = skipped {
         eprintln!("skipped: {reason}");
     }

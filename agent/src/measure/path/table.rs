@@ -46,6 +46,8 @@ pub struct Hop {
     pub part: Option<Part>,
     /// Who answered, in the order of appearance.
     pub addresses: Vec<IpAddr>,
+    /// The router that says it goes no further.
+    pub barred_by: Option<IpAddr>,
     /// Probes that left.
     pub sent: u32,
     /// Of these, unanswered.
@@ -79,8 +81,9 @@ impl Hop {
             }
         });
         let failures = self.failures.iter().map(|(cause, n)| format!("{n} {cause}"));
+        let barred = self.barred_by.map(|ip| format!("says {ip}"));
         let words: Vec<_> =
-            part.map(str::to_owned).into_iter().chain(note).chain(failures).collect();
+            part.map(str::to_owned).into_iter().chain(note).chain(failures).chain(barred).collect();
         words.join(", ")
     }
 }
@@ -88,6 +91,7 @@ impl Hop {
 #[derive(Debug, Clone, Default)]
 struct Row {
     addresses: Vec<IpAddr>,
+    barred_by: Option<IpAddr>,
     sent: u32,
     times_ms: Vec<f64>,
     failures: BTreeMap<String, u32>,
@@ -108,7 +112,8 @@ impl Table {
         Self { rows: vec![Row::default(); usize::from(max_ttl)], end: max_ttl, reached: false }
     }
 
-    /// The farthest TTL worth asking: the target's once that is known.
+    /// The farthest TTL worth asking: the target's, or where it goes no further, once that
+    /// is known.
     pub fn end(&self) -> u8 {
         self.end
     }
@@ -147,6 +152,11 @@ impl Table {
             Err(Cause::Timeout) => return None,
             Err(cause) => {
                 *row.failures.entry(name(cause)).or_default() += 1;
+                row.barred_by = row.barred_by.or(resolved.barred_by);
+                // Asking beyond it would use up the answers that it gives.
+                if resolved.barred_by.is_some() {
+                    self.end = self.end.min(ttl);
+                }
                 return None;
             }
         };
@@ -223,6 +233,7 @@ impl Table {
                 Hop {
                     ttl,
                     part,
+                    barred_by: row.barred_by,
                     addresses: if is_target { vec![target] } else { row.addresses.clone() },
                     sent,
                     lost,
@@ -257,7 +268,24 @@ mod tests {
             reached: by == "target",
         });
         let outcome = answer.ok_or(Cause::Timeout);
-        table.resolved(&Resolved { seq: 0, ttl, outcome })
+        table.resolved(&Resolved { seq: 0, ttl, outcome, barred_by: None })
+    }
+
+    #[test]
+    fn a_router_that_lets_nothing_pass_is_named() {
+        let mut table = Table::new(8);
+        ask(&mut table, 1, Some("192.168.1.1"));
+        for ttl in 2..=8 {
+            table.sent(ttl);
+            let barred_by = "192.168.1.1".parse().ok();
+            let outcome = Err(Cause::Unreachable);
+            table.resolved(&Resolved { seq: 0, ttl, outcome, barred_by });
+        }
+        assert_eq!(table.end(), 2);
+        let hops = table.hops(DEVICE, TARGET);
+        let words: Vec<_> = hops.iter().map(Hop::words).collect();
+        assert_eq!(words, ["gateway", "1 unreachable, says 192.168.1.1"]);
+        assert_eq!((hops[1].lost, hops[1].addresses.len()), (0, 0));
     }
 
     #[test]

@@ -128,8 +128,10 @@ async fn secure(tls: &Tls, tcp: Connected, name: &str, window: u64) -> Result<Se
     stream.allow(window + window / FRAMED + BESIDE);
     stream.bear_load(UNSENT).map_err(|error| failed(Cause::Local, &doing, &error))?;
     let meter = stream.meter().clone();
-    let secured =
-        tls.handshake(stream, name).await.map_err(|error| failed(error.cause(), &doing, &error))?;
+    let secured = tls.handshake(stream, name).await.map_err(|error| {
+        let why = format!("{doing}: {}{}", chain(&error), error.remedy());
+        TestError::Failed { cause: error.cause(), why }
+    })?;
     if secured.protocol.as_deref() != Some(b"h2") {
         let why = format!("{doing}: it speaks no HTTP/2");
         return Err(TestError::Failed { cause: Cause::Protocol, why });

@@ -71,13 +71,12 @@ pub enum ConnectError {
     },
     /// No TLS came about: an untrusted certificate, another name on it, no
     /// common version, or no TLS at all.
-    #[error("no TLS with {name}")]
+    #[error("no TLS with {name}: {}", tls_words(name, error).unwrap_or_else(|| error.to_string()))]
     Tls {
         /// The name asked for.
         name: String,
-        /// Why.
-        #[source]
-        source: io::Error,
+        /// Why: told above in words, so no source.
+        error: io::Error,
     },
     /// Nothing came back in time.
     #[error("{phase} took longer than {} s", PHASE_TIMEOUT.as_secs())]
@@ -102,9 +101,7 @@ impl ConnectError {
         match self {
             Self::Outlet(error) => error.cause(),
             Self::Tcp { source, .. } => super::tcp::cause(source),
-            Self::Tls { source, .. } if source.raw_os_error().is_some() => {
-                super::tcp::cause(source)
-            }
+            Self::Tls { error, .. } if error.raw_os_error().is_some() => super::tcp::cause(error),
             Self::Tls { .. } => Cause::Protocol,
             Self::Timeout { .. } => Cause::Timeout,
             Self::Name { .. } => Cause::Local,
@@ -114,35 +111,24 @@ impl ConnectError {
     /// What is wrong with the server's certificate or its TLS, in words; `None` where it
     /// did not come so far.
     pub fn tls_words(&self) -> Option<String> {
-        use rustls::{CertificateError as Wrong, Error};
-        let Self::Tls { source, name } = self else { return None };
-        let error = source.get_ref()?.downcast_ref::<Error>()?;
-        let Error::InvalidCertificate(wrong) = error else {
-            return Some(format!("no TLS: {error}"));
-        };
-        let why = match wrong {
-            Wrong::UnknownIssuer => "no known authority has signed it".to_owned(),
-            Wrong::BadSignature => {
-                "an authority has signed it that has a known one's name, but another key".to_owned()
-            }
-            Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired".to_owned(),
-            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-                "it is not valid yet, by this clock".to_owned()
-            }
-            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
-                format!("it is not for {name}")
-            }
-            other => other.to_string(),
-        };
-        Some(format!("certificate not trusted: {why}"))
+        let Self::Tls { error, name } = self else { return None };
+        tls_words(name, error)
+    }
+
+    /// What would help where the certificate is of an authority that nobody named.
+    pub fn remedy(&self) -> &'static str {
+        if !self.is_unknown_authority() {
+            return "";
+        }
+        "; if the certificate is signed by an authority of your own, name its file as CA"
     }
 
     /// Whether naming a further authority could help.
     pub fn is_unknown_authority(&self) -> bool {
         use rustls::{CertificateError as Wrong, Error};
-        let Self::Tls { source, .. } = self else { return false };
+        let Self::Tls { error, .. } = self else { return false };
         matches!(
-            source.get_ref().and_then(|error| error.downcast_ref::<Error>()),
+            error.get_ref().and_then(|error| error.downcast_ref::<Error>()),
             Some(Error::InvalidCertificate(Wrong::UnknownIssuer | Wrong::BadSignature))
         )
     }
@@ -150,13 +136,40 @@ impl ConnectError {
     /// Whether the server speaks none of the application protocols offered
     /// (RFC 7301, `no_application_protocol`).
     pub fn is_no_protocol(&self) -> bool {
-        let Self::Tls { source, .. } = self else { return false };
-        let alert = source.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+        let Self::Tls { error, .. } = self else { return false };
+        let alert = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
         matches!(
             alert,
             Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol))
         )
     }
+}
+
+fn tls_words(name: &str, error: &io::Error) -> Option<String> {
+    use rustls::{CertificateError as Wrong, Error};
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+    let Error::InvalidCertificate(wrong) = error else {
+        return Some(error.to_string());
+    };
+    let why = match wrong {
+        Wrong::UnknownIssuer => "no known authority has signed it".to_owned(),
+        Wrong::BadSignature => {
+            "an authority has signed it that has a known one's name, but another key".to_owned()
+        }
+        Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired".to_owned(),
+        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+            "it is not valid yet, by this clock".to_owned()
+        }
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            format!("it is not for {name}")
+        }
+        // rustls has no name of its own for it. `openssl req -x509` makes such by default.
+        Wrong::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is an authority's (CA:TRUE), and not a server's".to_owned()
+        }
+        other => other.to_string(),
+    };
+    Some(format!("certificate not trusted: {why}"))
 }
 
 /// A TCP connection.
@@ -278,7 +291,7 @@ impl Tls {
         let took = clock::now().saturating_duration_since(began);
         let stream = stream
             .map_err(|_| ConnectError::Timeout { phase: "TLS" })?
-            .map_err(|source| ConnectError::Tls { name: name.to_owned(), source })?;
+            .map_err(|error| ConnectError::Tls { name: name.to_owned(), error })?;
         let (_, session) = stream.get_ref();
         let once = if session.protocol_version() == Some(ProtocolVersion::TLSv1_3) { 1 } else { 2 };
         let again = session.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);

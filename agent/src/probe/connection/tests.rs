@@ -1,5 +1,3 @@
-use std::error::Error as _;
-
 use hearth_proto::Purpose;
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,11 +84,22 @@ async fn failures_tell_their_cause_and_why() {
     let (to, ca) = server("probe.example", |_| {}, rustls::ALL_VERSIONS).await;
     let other = secure(to, &ca, "other.example").await.unwrap_err();
     assert_eq!(other.cause(), Cause::Protocol);
-    let why = other.source().unwrap().to_string();
-    assert!(why.contains("probe.example") || why.contains("name"), "{why}");
+    let why = crate::chain::chain(&other);
+    assert_eq!(
+        why,
+        "no TLS with other.example: certificate not trusted: it is not for other.example"
+    );
+    assert_eq!(other.remedy(), "");
     let (_, stranger) = server("probe.example", |_| {}, rustls::ALL_VERSIONS).await;
     let untrusted = secure(to, &stranger, "probe.example").await.unwrap_err();
     assert_eq!(untrusted.cause(), Cause::Protocol);
+    assert!(untrusted.remedy().contains("name its file as CA"));
+    let authority = rustls::Error::InvalidCertificate(rustls::CertificateError::Other(
+        rustls::OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity"))),
+    ));
+    let error = io::Error::new(io::ErrorKind::InvalidData, authority);
+    let authority = ConnectError::Tls { name: "probe.example".into(), error };
+    assert!(authority.to_string().ends_with("an authority's (CA:TRUE), and not a server's"));
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let refused = secure(closed, &ca, "probe.example").await.unwrap_err();

@@ -18,6 +18,8 @@ pub struct Resolved {
     pub ttl: u8,
     /// Who answered, or why nobody did.
     pub outcome: Result<Answered, Cause>,
+    /// The router that says it goes no further, where that is the cause.
+    pub barred_by: Option<IpAddr>,
 }
 
 /// An answer.
@@ -84,10 +86,11 @@ impl Flight {
         let rtt = at.saturating_duration_since(out.at);
         let outcome = match trouble {
             Trouble::TtlEnded { by } => Ok(Answered { rtt, by, reached: false }),
-            Trouble::Refused => Ok(Answered { rtt, by: None, reached: true }),
+            Trouble::Refused { .. } => Ok(Answered { rtt, by: None, reached: true }),
             other => Err(other.cause()),
         };
-        Some(Resolved { seq: out.seq, ttl: out.ttl, outcome })
+        let barred_by = if let Trouble::Unreachable { by } = trouble { by } else { None };
+        Some(Resolved { seq: out.seq, ttl: out.ttl, outcome, barred_by })
     }
 
     /// Gives up the oldest probe if it has been out for `patience` at `now`.
@@ -96,7 +99,8 @@ impl Flight {
             return None;
         }
         let out = self.out.pop_front()?;
-        Some(Resolved { seq: out.seq, ttl: out.ttl, outcome: Err(Cause::Timeout) })
+        let outcome = Err(Cause::Timeout);
+        Some(Resolved { seq: out.seq, ttl: out.ttl, outcome, barred_by: None })
     }
 
     /// When the oldest is given up.
@@ -122,6 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     const PATIENCE: Duration = Duration::from_secs(3);
+    const REFUSED: Trouble = Trouble::Refused { by: None };
 
     fn send(flight: &mut Flight, ttl: u8, at: Instant) -> Vec<u8> {
         let (_, payload) = flight.packet();
@@ -155,11 +160,11 @@ mod tests {
             let from = order.index(sent.len());
             sent.rotate_left(from);
             for (ttl, payload) in &sent {
-                let resolved = flight.heard(payload, Trouble::Refused, t + PATIENCE).unwrap();
+                let resolved = flight.heard(payload, REFUSED, t + PATIENCE).unwrap();
                 prop_assert_eq!(resolved.ttl, *ttl);
                 let answered = resolved.outcome.unwrap();
                 prop_assert!(answered.reached && answered.rtt == PATIENCE);
-                prop_assert_eq!(flight.heard(payload, Trouble::Refused, t), None, "only once");
+                prop_assert_eq!(flight.heard(payload, REFUSED, t), None, "only once");
             }
             prop_assert_eq!(flight.outstanding(), 0);
         }

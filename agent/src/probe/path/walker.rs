@@ -2,7 +2,7 @@
 //! answers them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use hearth_proto::Cause;
@@ -21,6 +21,7 @@ use crate::probe::stamp::OpenError;
 pub struct Walker {
     datagrams: Datagrams,
     flight: Flight,
+    to: IpAddr,
     buffer: Vec<u8>,
 }
 
@@ -33,7 +34,7 @@ impl Walker {
         let socket = outlet.udp(to).await?;
         let datagrams =
             Datagrams::new(socket).map_err(|source| OpenError::Socket { to, source })?;
-        Ok(Self { datagrams, flight: Flight::default(), buffer: vec![0; 512] })
+        Ok(Self { datagrams, flight: Flight::default(), to: to.ip(), buffer: vec![0; 512] })
     }
 
     /// Sends one datagram whose TTL is `ttl`: its number, and when it left.
@@ -80,13 +81,14 @@ impl Walker {
             };
             let resolved = match heard {
                 Heard::Trouble { len, trouble, at } => {
-                    self.flight.heard(&self.buffer[..len], trouble, at)
+                    self.flight.heard(&self.buffer[..len], told(trouble, self.to), at)
                 }
                 // Somebody listens there after all, and says something: whatever
                 // answers with our number is the destination.
                 Heard::Datagram { len, at } => {
                     let quote = self.buffer[..len].first_chunk::<4>().copied();
-                    quote.and_then(|q| self.flight.heard(&q, Trouble::Refused, at))
+                    let reached = Trouble::Refused { by: None };
+                    quote.and_then(|q| self.flight.heard(&q, reached, at))
                 }
             };
             if let Some(resolved) = resolved {
@@ -120,9 +122,26 @@ impl Walker {
     }
 }
 
+/// What is told on the way to `to`. A firewall refuses ports as well, and is not it.
+fn told(trouble: Trouble, to: IpAddr) -> Trouble {
+    match trouble {
+        Trouble::Refused { by: Some(by) } if by != to => Trouble::Unreachable { by: Some(by) },
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_firewall_that_refuses_the_port_is_not_the_destination() {
+        let [to, wall] = ["198.51.100.9", "192.0.2.1"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        let refused = |by| Trouble::Refused { by };
+        assert_eq!(told(refused(Some(to)), to), refused(Some(to)));
+        assert_eq!(told(refused(None), to), refused(None));
+        assert_eq!(told(refused(Some(wall)), to), Trouble::Unreachable { by: Some(wall) });
+    }
 
     #[tokio::test]
     async fn a_destination_nearer_than_the_hop_answers_itself() {

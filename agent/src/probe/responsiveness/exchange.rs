@@ -90,9 +90,7 @@ impl ExchangeError {
 
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Connect(ConnectError::Tls { .. }) => {
-                "; if the certificate is signed by an authority of your own, name its file as CA"
-            }
+            Self::Connect(error @ ConnectError::Tls { .. }) => error.remedy(),
             Self::Connect(error) if error.cause() == Cause::NoRoute => {
                 "; `hearth-agent links` shows what leads where"
             }

@@ -3,9 +3,11 @@
 //!
 //! Read in this order: this file (the task), `trial` (one test while it runs),
 //! `waiting` (pure: whether a test is begun), `yielding` (pure: who uses the line),
-//! `stripped` (pure: what is compared for that), `orders` (pure: which orders are followed) and [`tester`] (what runs a test).
+//! `stripped` (pure: what is compared for that), `reasons` (what is said of one that was
+//! not run), `orders` (pure: which orders are followed) and [`tester`] (what runs a test).
 
 mod orders;
+mod reasons;
 mod stripped;
 pub mod tester;
 mod trial;
@@ -34,7 +36,9 @@ use crate::clock;
 use crate::link::counters::{Counters, Packets};
 use crate::probe::heavy::{Limits, TestServer};
 use crate::schedule::poisson;
-pub(super) use orders::{Answer, Orders};
+pub(super) use orders::{AN_HOUR, Answer, Open, Orders};
+pub(super) use reasons::late;
+use reasons::{TOLD_TO_STOP, logged};
 use tester::Tester;
 use waiting::{Due, MAX_WAITING, ORDER_WINDOW, Stand, Verdict, WINDOW, judge};
 use yielding::{Chatter, Idle};
@@ -147,7 +151,7 @@ impl Heavy {
         // Somebody waits for the orders: they are told.
         for due in std::mem::take(&mut self.waiting) {
             if due.order.is_some() {
-                self.skip(&due, SkipReason::Expired, "the agent was told to stop").await;
+                self.skip(&due, SkipReason::Stopped, TOLD_TO_STOP).await;
             }
         }
     }
@@ -224,7 +228,7 @@ impl Heavy {
             // Somebody waits for it.
             self.waiting.push_front(due);
         } else {
-            self.skip(&due, SkipReason::Rate, "too many orders wait already").await;
+            self.skip(&due, SkipReason::Rate, &format!("{MAX_WAITING} tests wait already")).await;
         }
     }
 
@@ -244,7 +248,8 @@ impl Heavy {
                 Verdict::Wait => place += 1,
                 Verdict::Skip(reason) => {
                     self.waiting.remove(place);
-                    self.skip(&due, reason, why(reason)).await;
+                    let why = self.why(&due, reason);
+                    self.skip(&due, reason, &why).await;
                 }
                 Verdict::Begin => {
                     self.waiting.remove(place);
@@ -336,31 +341,14 @@ impl Heavy {
             outcome,
         };
         let by = due.order.as_ref().map(|order| order.by.as_str());
-        tracing::info!(link = %result.link, kind = %result.kind, by, outcome = outcome_name(&result.outcome), "test");
+        let (outcome, why) = logged(&result.outcome);
+        tracing::info!(link = %result.link, kind = %result.kind, by, outcome, why, "test");
         self.desk.board.tested(&result);
         self.shared.recorder.test(result).await;
-    }
-}
-
-fn outcome_name(outcome: &TestOutcome) -> &'static str {
-    match outcome {
-        TestOutcome::Done(_) => "done",
-        TestOutcome::Skipped { reason, .. } => reason.name(),
-        TestOutcome::Failed { .. } => "failed",
-    }
-}
-
-/// For a person.
-fn why(reason: SkipReason) -> &'static str {
-    match reason {
-        SkipReason::Busy => "the household used the line, or another test did",
-        SkipReason::GaveWay => "the household began to use the line",
-        SkipReason::Budget => "what is left of the month's budget does not cover it",
-        SkipReason::Roaming => "the link roams",
-        SkipReason::LinkDown => "the link was down",
-        SkipReason::Expired => "its order came too late",
-        SkipReason::Rate => "too many orders within the hour",
-        SkipReason::NoServer => "no test server is configured, or no such link is here",
-        SkipReason::Refused => "the test server has no room for it now",
+        if let Some(order) = &due.order {
+            // After its record: it is answered twice rather than never.
+            self.shared.memory.with(|kept| kept.orders.answered(order.id));
+            self.shared.memory.save().await;
+        }
     }
 }

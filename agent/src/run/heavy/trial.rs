@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use super::stripped::Stripped;
 use super::waiting::Due;
 use super::yielding::{Chatter, Guard};
-use super::{Heavy, why};
+use super::{Heavy, TOLD_TO_STOP};
 use crate::budget::ledger::purpose_of;
 use crate::clock;
 use crate::link::spending::Framing;
@@ -40,13 +40,17 @@ impl Heavy {
         let (Some(limits), Some(server)) =
             (self.limits(due.kind, ordered), self.shared.testing.server.clone())
         else {
-            self.skip(&due, SkipReason::Budget, why(SkipReason::Budget)).await;
+            let why = self.why(&due, SkipReason::Budget);
+            self.skip(&due, SkipReason::Budget, &why).await;
             return;
         };
         let (link, now) = (self.link(), self.now());
         self.shared.memory.with(|kept| {
             kept.account(&link).reserve(due.kind, limits.bytes);
             kept.began.entry(link.clone()).or_default().insert(due.kind, now);
+            if let Some(order) = &due.order {
+                kept.orders.begun(order.id, now);
+            }
         });
         // Before the first byte: a machine that dies under a test knows of it.
         self.shared.memory.save().await;
@@ -162,9 +166,9 @@ impl Heavy {
 fn outcome(ended: Option<Ended>, told: Option<Told>) -> TestOutcome {
     let gave_way = || {
         let (reason, detail) = match told {
-            Some(Told::Roaming) => (SkipReason::Roaming, why(SkipReason::Roaming)),
-            Some(Told::Shutdown) => (SkipReason::GaveWay, "the agent was told to stop"),
-            Some(Told::Household) | None => (SkipReason::GaveWay, why(SkipReason::GaveWay)),
+            Some(Told::Roaming) => (SkipReason::Roaming, "it began to while the test ran"),
+            Some(Told::Shutdown) => (SkipReason::Stopped, TOLD_TO_STOP),
+            Some(Told::Household) | None => (SkipReason::GaveWay, ""),
         };
         TestOutcome::Skipped { reason, detail: detail.to_owned() }
     };

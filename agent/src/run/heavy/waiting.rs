@@ -35,7 +35,7 @@ pub(super) struct Stand {
     pub(super) idle: bool,
     /// No other test runs on this agent.
     pub(super) free: bool,
-    /// Its order came too late.
+    /// Its order's time is over.
     pub(super) expired: bool,
 }
 
@@ -48,15 +48,16 @@ pub(super) enum Verdict {
 }
 
 pub(super) fn judge(due: &Due, stand: Stand, now: Instant) -> Verdict {
-    let over = now >= due.until;
+    let over = stand.expired || now >= due.until;
     match stand {
         Stand { has_server: false, .. } => Verdict::Skip(SkipReason::NoServer),
         // Nobody knows how long either lasts, and waiting would not make it cheaper.
         Stand { roams: true, .. } => Verdict::Skip(SkipReason::Roaming),
         Stand { covered: false, .. } => Verdict::Skip(SkipReason::Budget),
-        Stand { expired: true, .. } => Verdict::Skip(SkipReason::Expired),
-        Stand { works: true, idle: true, free: true, .. } => Verdict::Begin,
+        Stand { works: true, idle: true, free: true, expired: false, .. } => Verdict::Begin,
         Stand { works: false, .. } if over => Verdict::Skip(SkipReason::LinkDown),
+        // What kept it waiting is the reason, where anything did.
+        Stand { idle: true, free: true, expired: true, .. } => Verdict::Skip(SkipReason::Expired),
         _ if over => Verdict::Skip(SkipReason::Busy),
         _ => Verdict::Wait,
     }
@@ -95,6 +96,8 @@ mod tests {
             (Stand { roams: true, ..GOOD }, SkipReason::Roaming),
             (Stand { covered: false, ..GOOD }, SkipReason::Budget),
             (Stand { expired: true, ..GOOD }, SkipReason::Expired),
+            (Stand { expired: true, idle: false, ..GOOD }, SkipReason::Busy),
+            (Stand { expired: true, works: false, ..GOOD }, SkipReason::LinkDown),
         ] {
             assert_eq!(judge(&due, stand, early), skip(reason));
         }

@@ -11,7 +11,6 @@ mod traffic;
 mod ways;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -99,7 +98,6 @@ struct Out {
 struct Task {
     shared: Shared,
     link: Link,
-    servers: Arc<[SocketAddr]>,
     timeline: Timeline,
     belief: Belief,
     /// The current one last; those before wait for their last outcomes.
@@ -186,7 +184,6 @@ impl Task {
         let dozing = Arc::new(Dozing::new(&link.interface));
         Self {
             belief: Belief::new(round.as_millis() as i64, reply_if_up),
-            servers: Arc::default(),
             makers: VecDeque::from([(timeline, maker)]),
             probers: Vec::new(),
             ways: Ways::default(),
@@ -240,10 +237,6 @@ impl Task {
         self.stop(&mut reports).await;
     }
 
-    fn now(&self) -> UnixMs {
-        self.timeline.at(clock::now())
-    }
-
     async fn turned(&mut self, transition: Option<Transition>) {
         let Some(transition) = transition else { return };
         if let Some((_, maker)) = self.makers.back_mut() {
@@ -286,6 +279,7 @@ impl Task {
         self.learn(now);
         let settled = self.belief.settled_until(now);
         let current = self.timeline.epoch;
+        let mut slots = 0;
         for (timeline, maker) in &mut self.makers {
             let closed = if timeline.epoch == current {
                 maker.close(now, settled)
@@ -293,7 +287,11 @@ impl Task {
                 // What was held on an old timeline is final.
                 maker.close(timeline.at(clock::now()), UnixMs(i64::MAX))
             };
+            slots += closed.len();
             self.shared.recorder.slots(closed, timeline.epoch).await;
+        }
+        if slots > 0 {
+            self.look_around(now).await;
         }
         self.makers.retain(|(of, maker)| of.epoch == current || !maker.is_done());
     }

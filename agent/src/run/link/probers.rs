@@ -28,16 +28,33 @@ use crate::run::recorder::Cannot;
 use crate::run::usage;
 
 impl Task {
+    pub(super) fn now(&self) -> UnixMs {
+        self.timeline.at(clock::now())
+    }
+
+    /// Takes in what changes without the kernel telling: the DNS servers, and whether echoes
+    /// may be sent.
+    pub(super) async fn look_around(&mut self, at: UnixMs) {
+        let (config, settings) = (&self.shared.config, *self.settings.borrow());
+        let servers = servers(config, &self.link);
+        let settings = Settings { mobile: self.dozing.is_mobile(), ..settings };
+        let wanted = plan::specs(config, &settings, &self.link, &servers);
+        let is_probed = |spec: &Spec| self.probers.iter().any(|prober| prober.spec == *spec);
+        if self.stand.borrow().servers != servers || !wanted.iter().all(is_probed) {
+            self.link_changed(at).await;
+        }
+    }
+
     /// Starts the probers that the link as it is now calls for, and ends others.
     pub(super) async fn link_changed(&mut self, at: UnixMs) {
         let config = Arc::clone(&self.shared.config);
-        self.servers = servers(&config, &self.link);
+        let servers = servers(&config, &self.link);
         // A modem that is away for a while is none the less one.
         let mobile = self.dozing.is_mobile() || self.leads_to_mobile();
         self.dozing.set_mobile(mobile);
         let settings = Settings { mobile, ..*self.settings.borrow() };
-        let wanted = plan::specs(&config, &settings, &self.link, &self.servers);
-        self.tell_stand(&config, settings);
+        let wanted = plan::specs(&config, &settings, &self.link, &servers);
+        self.tell_stand(&config, settings, &servers);
         let more = wanted.iter().any(|spec| spec.far);
         let far = wanted.iter().filter(|spec| spec.far).map(|spec| spec.key.family);
         let cut_off = self.ways.look(&self.link, far, clock::now());
@@ -71,7 +88,7 @@ impl Task {
             self.start_prober(spec, echo);
         }
         if self.link.down_cause().is_none() {
-            for cannot in plan::cannot(&config, &self.link, &self.servers) {
+            for cannot in plan::cannot(&config, &self.link, &servers) {
                 self.shared.recorder.cannot(at, cannot).await;
             }
         }
@@ -89,11 +106,11 @@ impl Task {
     }
 
     /// Says how the link stands, and what its probes cost at each detail.
-    fn tell_stand(&self, config: &Config, settings: Settings) {
+    fn tell_stand(&self, config: &Config, settings: Settings, servers: &Arc<[SocketAddr]>) {
         let header = usage::link_header(&self.link);
         let rates = Detail::ALL.map(|detail| {
             let settings = Settings { detail, ..settings };
-            let specs = plan::specs(config, &settings, &self.link, &self.servers);
+            let specs = plan::specs(config, &settings, &self.link, servers);
             specs
                 .iter()
                 .filter(|spec| !spec.free)
@@ -106,7 +123,7 @@ impl Task {
         });
         self.stand.send_modify(|stand| {
             stand.link = self.link.clone();
-            stand.servers = Arc::clone(&self.servers);
+            stand.servers = Arc::clone(servers);
             stand.rates = Rates(rates);
         });
     }
@@ -146,7 +163,7 @@ impl Task {
             prober: id,
             reports: self.reports.clone(),
             outlet: self.outlet(),
-            servers: Arc::clone(&self.servers),
+            stand: self.stand.subscribe(),
             stamp: Arc::clone(&self.shared.stamp),
             echo,
             urgent: self.urgent.subscribe(),

@@ -139,6 +139,7 @@ impl Words<'_> {
                 SkipReason::Rate => "skip-rate",
                 SkipReason::NoServer => "skip-no-server",
                 SkipReason::Refused => "skip-refused",
+                SkipReason::Stopped => "skip-stopped",
             };
             self.say(id, &[("n", self.count(*n).into())])
         });
