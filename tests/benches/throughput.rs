@@ -32,7 +32,7 @@ use serde_json::Value;
 const LINK: &str = "fttp";
 const TESTS: u16 = 8621;
 const IPERF: u16 = 5201;
-/// One way, on the emulated links.
+/// One way, on the link whose queue is long.
 const DELAY: Nanos = 5 * MILLISECOND;
 /// Connections of iperf3, and of TLS without HTTP: enough to fill any of these links.
 const FLOWS: u8 = 4;
@@ -56,6 +56,9 @@ struct Args {
     /// Rates of the emulated links, Mbit/s.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 300])]
     rates: Vec<u64>,
+    /// Their round trip with empty queues, ms.
+    #[arg(long, default_value_t = 10)]
+    round_trip: u64,
     /// Leave out the unshaped veth.
     #[arg(long)]
     no_veth: bool,
@@ -83,9 +86,9 @@ fn main() -> anyhow::Result<()> {
     println!("| link | direction | Hearth Mbit/s | flows | iperf3 Mbit/s | ratio | runs |");
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
     for &rate in &args.rates {
-        let mut network = link(rate, SHORT_QUEUE_MS)?;
+        let mut network = link(rate, args.round_trip * MILLISECOND / 2, SHORT_QUEUE_MS)?;
         let bench = Bench::start(&programs, network.home(), network.core(), LINK, SERVICE_V4)?;
-        bench.compare(&format!("{rate} Mbit/s, {} ms", to_ms(2 * DELAY)), &args)?;
+        bench.compare(&format!("{rate} Mbit/s, {} ms", args.round_trip), &args)?;
         drop(bench);
         whole_ledger(&mut network)?;
     }
@@ -111,11 +114,11 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// An emulated link of `mbps` both ways whose full queue lasts `queue_ms`.
-fn link(mbps: u64, queue_ms: u64) -> anyhow::Result<Network> {
+fn link(mbps: u64, delay: Nanos, queue_ms: u64) -> anyhow::Result<Network> {
     let params = DirectionParams {
         capacity: Capacity::constant(mbps * 1_000_000),
         queue_bytes: mbps * 1_000_000 / 8 * queue_ms / 1000,
-        delay: DELAY,
+        delay,
         ..DirectionParams::default()
     };
     let plan = LinkPlan { name: LINK.into(), up: params.clone(), down: params };
@@ -311,7 +314,7 @@ fn whole_ledger(network: &mut Network) -> anyhow::Result<Ledger> {
 
 /// The agent loads the link and says what its round trips were.
 fn loaded_by_hearth(programs: &Programs, direction: Direction) -> anyhow::Result<()> {
-    let mut network = link(SLOW_MBPS, LONG_QUEUE_MS)?;
+    let mut network = link(SLOW_MBPS, DELAY, LONG_QUEUE_MS)?;
     let bench = Bench::start(programs, network.home(), network.core(), LINK, SERVICE_V4)?;
     let report = bench.hearth(direction)?;
     let word = word(direction);
@@ -332,7 +335,7 @@ fn loaded_by_hearth(programs: &Programs, direction: Direction) -> anyhow::Result
 
 /// iperf3 loads the link; fping says what its round trips were.
 fn loaded_by_iperf3(programs: &Programs, direction: Direction, seconds: u32) -> anyhow::Result<()> {
-    let mut network = link(SLOW_MBPS, LONG_QUEUE_MS)?;
+    let mut network = link(SLOW_MBPS, DELAY, LONG_QUEUE_MS)?;
     let bench = Bench::start(programs, network.home(), network.core(), LINK, SERVICE_V4)?;
     let mut load = bench.iperf3_client(direction, seconds);
     let load = load.stdout(Stdio::null()).spawn().context("iperf3")?;

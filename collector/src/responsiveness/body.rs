@@ -46,17 +46,10 @@ impl Content {
     pub(super) fn endless(life: Arc<Life>, transfer: Transfer) -> Self {
         Self::Endless(Endless { life, _transfer: transfer, at: 0 })
     }
-}
 
-impl Body for Content {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let octets = match &mut *self {
+    /// What is sent next; `None` where there is no more.
+    pub(super) fn next(&mut self) -> Option<Bytes> {
+        match self {
             Self::Short(octets) => octets.take(),
             Self::Endless(endless) if endless.life.is_over() => None,
             Self::Endless(endless) => {
@@ -68,8 +61,19 @@ impl Body for Content {
                 endless.at += octets;
                 Some(Bytes::from_static(&INCOMPRESSIBLE[from..from + octets]))
             }
-        };
-        Poll::Ready(octets.map(|octets| Ok(Frame::data(octets))))
+        }
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.next().map(|octets| Ok(Frame::data(octets))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,31 +7,28 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use hearth_agent::link::sock_diag::Connection;
 use hearth_proto::load::{MOST_FRAME, Shallow};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::server::Acceptor;
+use socket2::SockRef;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::admission::Admitted;
+use super::http2::{self, Talk};
 use super::limits::Limits;
 use super::watched::Watched;
 use super::{DRAIN, Server, count, service};
 use crate::serve::Shutdown;
 
-/// Bytes that an upload may send before it hears from us: more than any access link's
-/// rate times its delay. Nothing of it is kept.
-const WINDOW: u32 = 32 << 20;
-/// Largest frame taken: a whole one is held for each connection.
-const MAX_FRAME: u32 = 64 << 10;
-/// Bytes of a download that may wait to be framed. Probes pass them by.
-const SEND_BUFFER: usize = 4 * MOST_FRAME;
-/// Largest head of a request.
-const MAX_HEAD: usize = 16 * 1024;
+/// What HTTP/1.1 may read at once, a request's head included.
+const MAX_READ: usize = 64 << 10;
 
 /// What a connection has moved, and whether it has come to its end.
 #[derive(Debug)]
@@ -55,6 +52,10 @@ impl Life {
     /// Who it is of.
     pub(super) fn admitted(&self) -> &Arc<Admitted> {
         &self.admitted
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn moved(&self) -> u64 {
@@ -116,7 +117,7 @@ pub(super) async fn serve(
     shutdown: &Shutdown,
 ) {
     let life = Arc::new(Life::new(server.limits, admitted));
-    match talk(stream, server, shutdown, &life).await {
+    match talk(stream, peer, server, shutdown, &life).await {
         Ok(()) => {}
         Err(Ended::Handshake(error)) => {
             count(&server.counters.failed_handshakes, 1);
@@ -124,7 +125,7 @@ pub(super) async fn serve(
         }
         // Clients break off once they know enough.
         Err(Ended::Http(error)) => {
-            tracing::debug!(%peer, error = crate::error_chain(&error), "connection broke off");
+            tracing::debug!(%peer, error = crate::error_chain(&*error), "connection broke off");
         }
         Err(Ended::Cut(reason)) => {
             count(&server.counters.cut, 1);
@@ -138,17 +139,18 @@ pub(super) async fn serve(
 /// Why a connection ended other than well.
 enum Ended {
     Handshake(io::Error),
-    Http(hyper::Error),
+    Http(Box<dyn std::error::Error + Send + Sync>),
     Cut(&'static str),
 }
 
 async fn talk(
     stream: TcpStream,
+    peer: SocketAddr,
     server: &Arc<Server>,
     shutdown: &Shutdown,
     life: &Arc<Life>,
 ) -> Result<(), Ended> {
-    let local = stream.local_addr().map_err(Ended::Handshake)?;
+    let connection = Connection::of(&SockRef::from(&stream), peer).map_err(Ended::Handshake)?;
     let watched = match Watched::new(stream, Arc::clone(life)) {
         Ok(watched) => watched,
         // It broke before it began.
@@ -166,37 +168,30 @@ async fn talk(
     // A frame and what may come before it, so that it is one write.
     stream.get_mut().1.set_buffer_limit(Some(2 * MOST_FRAME));
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let io = TokioIo::new(Shallow::new(stream, |tls| tls.get_ref().1.wants_write()));
-    let service = {
-        let (server, life) = (Arc::clone(server), Arc::clone(life));
-        service_fn(move |request| {
-            let (server, life) = (Arc::clone(&server), Arc::clone(&life));
-            async move {
-                let answer =
-                    service::respond(request, local, &server.place, &life, &server.counters);
-                Ok::<_, Infallible>(answer.await)
-            }
-        })
-    };
+    let io = Shallow::new(stream, |tls| tls.get_ref().1.wants_write());
     if is_http2 {
-        let mut http = http2::Builder::new(TokioExecutor::new());
-        http.timer(TokioTimer::new())
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW)
-            .max_frame_size(MAX_FRAME)
-            .max_concurrent_streams(life.limits.streams)
-            .max_header_list_size(MAX_HEAD as u32)
-            .max_send_buf_size(SEND_BUFFER)
-            .auto_date_header(false);
-        let connection = http.serve_connection(io, service);
-        watch(connection, http2::Connection::graceful_shutdown, shutdown, life).await
+        let closing = Notify::new();
+        let talk = Talk { connection, server: Arc::clone(server), life: Arc::clone(life) };
+        let http = http2::serve(io, talk, &closing);
+        watch(http, |_| closing.notify_one(), shutdown, life).await
     } else {
+        let service = {
+            let (server, life) = (Arc::clone(server), Arc::clone(life));
+            service_fn(move |request| {
+                let (server, life) = (Arc::clone(&server), Arc::clone(&life));
+                async move {
+                    let (place, counters) = (&server.place, &server.counters);
+                    let answer = service::answer(request, connection.local, place, &life, counters);
+                    Ok::<_, Infallible>(answer.await)
+                }
+            })
+        };
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(life.limits.handshake)
-            .max_buf_size(MAX_HEAD * 4)
+            .max_buf_size(MAX_READ)
             .auto_date_header(false);
-        let connection = http.serve_connection(io, service);
+        let connection = http.serve_connection(TokioIo::new(io), service);
         watch(connection, http1::Connection::graceful_shutdown, shutdown, life).await
     }
 }
@@ -209,14 +204,15 @@ async fn shake_hands(stream: Watched, server: &Server) -> io::Result<TlsStream<W
 
 /// Drives `connection` until it ends, is idle, or has had its time or its bytes; asks
 /// it to end by `close`, and drops it where it doesn't soon.
-async fn watch<C>(
+async fn watch<C, E>(
     connection: C,
     close: impl FnOnce(Pin<&mut C>),
     shutdown: &Shutdown,
     life: &Life,
 ) -> Result<(), Ended>
 where
-    C: Future<Output = Result<(), hyper::Error>>,
+    C: Future<Output = Result<(), E>>,
+    E: std::error::Error + Send + Sync + 'static,
 {
     let mut connection = pin!(connection);
     let mut end_of_life = pin!(sleep(life.limits.lifetime));
@@ -238,7 +234,7 @@ where
         done = &mut connection => {
             return match done {
                 Ok(()) if life.has_spent_all() => Err(Ended::Cut("bytes")),
-                other => other.map_err(Ended::Http),
+                other => other.map_err(|error| Ended::Http(error.into())),
             };
         }
         () = &mut end_of_life => "time",

@@ -13,13 +13,15 @@
 //! Read in this order: [`document`] (discovery), [`service`] (what is answered),
 //! [`body`] (what is sent), [`limits`] (bounds), [`admission`] (who gets in, and what
 //! each has had), [`files`] (the process's own limit), [`tls`] (certificates and ciphers), [`socket`] (the system's side), `watched`
-//! (streams that count and hold little back), `connection` (one client's life).
+//! (streams that count and hold little back), `window` (how far an upload may run ahead),
+//! `connection` and `http2` (one client's life).
 
 mod admission;
 mod body;
 mod connection;
 pub mod document;
 mod files;
+mod http2;
 mod limits;
 #[cfg(test)]
 mod refusal_tests;
@@ -29,6 +31,7 @@ mod socket;
 mod tests;
 pub mod tls;
 mod watched;
+mod window;
 
 pub use files::fit;
 pub use limits::Limits;
@@ -37,10 +40,11 @@ pub use socket::bind;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hearth_agent::link::sock_diag::SockDiag;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -139,12 +143,16 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (begin, signal) = Shutdown::new();
+    let kernel = SockDiag::proven()
+        .inspect_err(|error| tracing::debug!(%error, "all uploads get the largest window"))
+        .ok();
     let server = Arc::new(Server {
         tls: config.tls,
         place: config.place,
         admission: Admission::new(config.limits, now()),
         limits: config.limits,
         counters: Arc::clone(&counters),
+        kernel: Mutex::new(kernel),
     });
     let mut doors = JoinSet::new();
     for listener in listeners {
@@ -167,6 +175,8 @@ struct Server {
     admission: Arc<Admission>,
     limits: Limits,
     counters: Arc<Counters>,
+    /// Tells of connections' round trips, where it does.
+    kernel: Mutex<Option<SockDiag>>,
 }
 
 /// Takes connections until the shutdown, then waits for those it has, within a bound.

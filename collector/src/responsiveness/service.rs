@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
@@ -160,17 +160,6 @@ fn not_now(refusal: NotNow, counters: &Counters) -> Response<Content> {
     let mut refused = with_type(status, "text/plain", Content::short(text));
     refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from(refusal.retry_after_s()));
     refused
-}
-
-/// [`answer`] for what hyper hands over.
-pub(super) async fn respond(
-    request: Request<Incoming>,
-    local: SocketAddr,
-    place: &Place,
-    life: &Arc<Life>,
-    counters: &Counters,
-) -> Response<Content> {
-    answer(request, local, place, life, counters).await
 }
 
 fn with_type(status: StatusCode, kind: &'static str, content: Content) -> Response<Content> {

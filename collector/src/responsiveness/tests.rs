@@ -1,9 +1,11 @@
 //! The test server over real sockets on loopback, with a client of another make.
 //! curl's and nghttp2's are run where they are installed.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::process::{Command, Output};
 
+use hyper::body::Bytes;
 use reqwest::{StatusCode, Version};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::document::{LARGE, OLDER, SMALL, UPLOAD, WELL_KNOWN};
 use super::limits::RESERVE_PER_ADDRESS;
@@ -58,8 +61,8 @@ impl Running {
         self.client_from(version, None)
     }
 
-    /// One that connects from `own`.
-    pub(super) fn client_from(&self, version: Version, own: Option<IpAddr>) -> reqwest::Client {
+    /// How to talk to it in `version`.
+    fn tls(&self, version: Version) -> rustls::ClientConfig {
         let ca = std::fs::read(self.ca()).unwrap();
         let ca = rustls::pki_types::pem::PemObject::from_pem_slice(&ca).unwrap();
         let mut roots = rustls::RootCertStore::empty();
@@ -72,6 +75,12 @@ impl Running {
             .with_no_client_auth();
         let protocol: &[u8] = if version == Version::HTTP_2 { b"h2" } else { b"http/1.1" };
         tls.alpn_protocols = vec![protocol.to_vec()];
+        tls
+    }
+
+    /// One that connects from `own`.
+    pub(super) fn client_from(&self, version: Version, own: Option<IpAddr>) -> reqwest::Client {
+        let tls = self.tls(version);
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
         client.local_address(own).build().unwrap()
     }
@@ -202,6 +211,45 @@ async fn an_upload_ends_with_the_connections_bytes() {
     let counted = server.counters.read();
     assert_eq!(counted.cut, 1);
     assert!((1_000_000..20_000_000).contains(&counted.received_bytes), "{counted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_may_run_ahead_once_it_is_fast() {
+    const AT_FIRST: usize = window::LEAST as usize;
+    let server = start("127.0.0.1:0", Limits::default());
+    let tcp = TcpStream::connect(server.at).await.unwrap();
+    let tls = TlsConnector::from(Arc::new(server.tls(Version::HTTP_2)));
+    let tls = tls.connect(server.at.ip().into(), tcp).await.unwrap();
+    let mut http = h2::client::Builder::new();
+    http.max_send_buffer_size(window::MOST as usize);
+    let (send, connection) = http.handshake::<_, Bytes>(tls).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let request = hyper::Request::post(server.url(UPLOAD)).body(()).unwrap();
+    let (answer, mut stream) = send.ready().await.unwrap().send_request(request, false).unwrap();
+    let mut sent = 0;
+    timeout(LONG, async {
+        stream.reserve_capacity(window::MOST as usize);
+        while stream.capacity() < AT_FIRST {
+            poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
+        }
+        assert_eq!(stream.capacity(), AT_FIRST);
+        while stream.capacity() < 2 * AT_FIRST {
+            let octets = stream.capacity().min(AT_FIRST / 4);
+            stream.send_data(vec![0; octets].into(), false).unwrap();
+            sent += octets;
+            stream.reserve_capacity(window::MOST as usize);
+            while stream.capacity() == 0 {
+                poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
+            }
+        }
+    })
+    .await
+    .expect("loopback is fast");
+    stream.send_data(Bytes::new(), true).unwrap();
+    let mut answer = answer.await.unwrap().into_body();
+    let counted = answer.data().await.unwrap().unwrap();
+    assert_eq!(counted, format!("{sent}\n"));
+    driven.abort();
 }
 
 #[tokio::test]
