@@ -21,6 +21,8 @@ pub struct Spending {
     home: [AtomicU64; 2],
     /// Of metered connections, of all of it: headers.
     headers: [AtomicU64; 2],
+    /// On connections that were broken off, beyond what was charged for that.
+    in_doubt: [AtomicU64; 2],
     /// By purpose: octets of headers in both directions, and how many headers.
     framing: [[AtomicU64; 2]; Purpose::ALL.len()],
     live: Mutex<Live>,
@@ -122,6 +124,17 @@ impl Spending {
         let [octets, count] = &self.framing[index(purpose)];
         octets.fetch_add(headers.rx.wrapping_add(headers.tx), Ordering::Relaxed);
         count.fetch_add(segments.rx.wrapping_add(segments.tx), Ordering::Relaxed);
+    }
+
+    /// So many octets more than were charged may still pass, or have, by a connection that
+    /// was broken off: nobody can be asked about it any more.
+    pub fn doubt(&self, octets: Bytes) {
+        add(&self.in_doubt, octets);
+    }
+
+    /// All that was ever in doubt.
+    pub fn doubted(&self) -> Bytes {
+        read(&self.in_doubt)
     }
 
     /// A connection was opened.

@@ -10,8 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hearth_proto::{Cause, ProbeKind};
 use http::header::{HOST, USER_AGENT};
-use http::{Request, Response, Uri};
-use hyper::body::Incoming;
+use http::{Request, Uri};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Url;
@@ -20,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::{self, Account, Tls, TlsError};
+use super::first_octet::FirstOctet;
 use super::outlet::Outlet;
 use crate::clock;
 
@@ -228,8 +228,8 @@ impl Http {
         Attempt { ttfb: Some(ttfb), ..attempt }
     }
 
-    /// The time from the request to its response's head, and its status. What
-    /// follows is not waited for.
+    /// The time from the request to its response's first octet, of HTTP/2 to its head,
+    /// which is one frame as a rule; and its status. What follows is not waited for.
     async fn request<S>(&self, stream: S, second: bool) -> Result<(Duration, u16), hyper::Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -238,29 +238,27 @@ impl Http {
         let body = http_body_util::Empty::<Bytes>::new;
         // Ends the connection when it is dropped.
         let mut tasks = JoinSet::new();
-        let stream = TokioIo::new(stream);
-        let timed = |asked: std::time::Instant, response: Response<Incoming>| {
-            let took = clock::now().saturating_duration_since(asked);
-            (took, response.status().as_u16())
-        };
         if second {
             // Only the head is wanted: a body waits at the server.
             let (mut sender, driver) = http2::Builder::new(TokioExecutor::new())
                 .initial_stream_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
                 .max_header_list_size(connection::MOST_HEADERS)
-                .handshake(stream)
+                .handshake(TokioIo::new(stream))
                 .await?;
             tasks.spawn(driver);
             let asked = clock::now();
             let response = sender.send_request(by_2.clone().map(|()| body())).await?;
-            Ok(timed(asked, response))
+            let took = clock::now().saturating_duration_since(asked);
+            Ok((took, response.status().as_u16()))
         } else {
-            let (mut sender, driver) = http1::handshake(stream).await?;
+            let (stream, first) = FirstOctet::of(stream);
+            let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
             tasks.spawn(driver);
             let asked = clock::now();
             let response = sender.send_request(by_1.clone().map(|()| body())).await?;
-            Ok(timed(asked, response))
+            let came = first.get().copied().unwrap_or_else(clock::now);
+            Ok((came.saturating_duration_since(asked), response.status().as_u16()))
         }
     }
 }

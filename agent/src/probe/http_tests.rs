@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use hearth_proto::Purpose;
+use http::Response;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;

@@ -15,6 +15,7 @@ pub mod connection;
 pub mod datagram;
 pub mod discovery;
 pub mod dns;
+mod first_octet;
 pub mod heavy;
 #[cfg(test)]
 mod hostile;

@@ -86,6 +86,8 @@ struct Sum {
     /// Segments received and sent that await an acknowledgement, by estimate.
     unacknowledged: [u64; 2],
     arrivals: Arrivals,
+    /// What closing costs is in it.
+    closed: bool,
 }
 
 /// Which way octets went: an index into the meter's pairs.
@@ -141,6 +143,7 @@ impl Meter {
             told: None,
             unacknowledged: [0; 2],
             arrivals: Arrivals::default(),
+            closed: false,
         };
         Arc::new_cyclic(|me| Self {
             purpose,
@@ -291,6 +294,10 @@ impl Meter {
     /// Takes the kernel's word for all until now.
     fn take(&self, mut told: TcpCounts) {
         let mut sum = self.sum();
+        if sum.closed {
+            // The kernel may know it for a moment yet, but nothing of its end.
+            return;
+        }
         // What a queue of this machine refuses (a shaper's) never left, but the kernel
         // counts it, and once more when it is let in.
         let sent_once = told.payload.tx.saturating_sub(told.resent);

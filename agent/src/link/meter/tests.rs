@@ -188,6 +188,44 @@ fn what_waits_to_be_read_is_no_longer_under_way() {
 }
 
 #[tokio::test]
+async fn what_may_come_after_an_abort_is_in_doubt_and_asked_about_no_more() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let of = async |change: fn(&Meter)| {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let (spending, meter) = meter(Family::V4);
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let (mut stream, _) = connect(socket, to, &meter).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
+        spending.refresh();
+        far.write_all(&vec![7; 60_000]).await.unwrap();
+        stream.read_exact(&mut vec![0; 60_000]).await.unwrap();
+        meter.received(60_000);
+        change(&meter);
+        meter.closing();
+        let (charged, doubted) = (spending.total(), spending.doubted());
+        // The kernel knows it still: whoever stopped this side here asks once more.
+        far.write_all(&[7; 1_000]).await.unwrap();
+        stream.read_exact(&mut [0; 1_000]).await.unwrap();
+        spending.refresh();
+        assert_eq!((spending.total(), spending.doubted()), (charged, doubted));
+        doubted.rx
+    };
+    assert_eq!(of(|_| ()).await, 0, "nothing was broken off");
+    assert!(of(Meter::will_abort).await > 0);
+    let at_most = |meter: &Meter| {
+        meter.will_abort();
+        meter.expect_at_most(500);
+    };
+    assert!(of(at_most).await <= 500);
+    let ended = |meter: &Meter| {
+        meter.will_abort();
+        meter.far_end_closed();
+    };
+    assert_eq!(of(ended).await, 0);
+}
+
+#[tokio::test]
 async fn a_connection_that_the_far_end_reset_is_charged_no_tail() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -31,6 +31,12 @@ impl Stripped {
         }
         self.sum
     }
+
+    /// The same a moment after that reading, which stays the last.
+    pub(super) fn later(&self, bytes: Bytes, packets: [u64; 2], header: u64) -> Bytes {
+        let mut ahead = Self { last: self.last, sum: self.sum };
+        ahead.reading(bytes, packets, header)
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +52,11 @@ mod tests {
         assert_eq!(at(8_028, 966, [11, 10]), Bytes { rx: 2_896, tx: 0 });
         assert_eq!(at(100, 966, [1, 10]), Bytes { rx: 2_896, tx: 0 });
         assert_eq!(at(1_614, 966, [2, 10]), Bytes { rx: 4_344, tx: 0 });
+        let later = stripped.later(Bytes { rx: 3_128, tx: 966 }, [3, 10], 66);
+        assert_eq!(later, Bytes { rx: 5_792, tx: 0 });
+        // It goes on from the last reading.
+        let last = stripped.reading(Bytes { rx: 4_642, tx: 966 }, [4, 10], 66);
+        assert_eq!(last, Bytes { rx: 7_240, tx: 0 });
     }
 
     proptest! {

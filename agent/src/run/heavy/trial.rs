@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::stripped::Stripped;
 use super::waiting::Due;
-use super::yielding::{Chatter, Guard};
+use super::yielding::{Chatter, Guard, Look};
 use super::{Heavy, TOLD_TO_STOP};
 use crate::budget::ledger::purpose_of;
 use crate::clock;
@@ -150,16 +150,18 @@ impl Heavy {
             return Some(Told::Roaming);
         }
         let since = clock::now().saturating_duration_since(self.began);
-        // Own first: what is counted between the two is then the household's for a
-        // moment, and no longer.
+        let (bytes, packets) = (self.counters.read().ok()?, self.packets.read().ok()?);
         self.desk.spending.refresh();
         let own = self.desk.spending.stripped();
+        let doubted = self.desk.spending.doubted();
         // Nearly all packets are the test's, and have its kind of header.
         let header = self.desk.spending.framing(purpose).header_since(before).unwrap_or(0);
-        let bytes = self.counters.read().ok()?;
-        let packets = self.packets.read().ok()?;
-        let counted = stripped.reading(bytes, packets, header);
-        guard.reading(since, counted, own).then_some(Told::Household)
+        let before = stripped.reading(bytes, packets, header);
+        // The other way round, so that this is no less than there was, as that is no more.
+        let (packets, bytes) = (self.packets.read().ok()?, self.counters.read().ok()?);
+        let after = stripped.later(bytes, packets, header);
+        let look = Look { at: since, before, own, doubted, after };
+        guard.reading(look).then_some(Told::Household)
     }
 }
 
