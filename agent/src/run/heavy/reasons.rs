@@ -5,6 +5,7 @@ use hearth_proto::{Order, SkipReason, TestOutcome, UnixMs};
 use super::super::plan;
 use super::waiting::Due;
 use super::{Heavy, yielding};
+use crate::clock;
 use crate::status::text::{bytes, down};
 
 /// What a test that was told to end, or not to begin, says of it.
@@ -47,7 +48,7 @@ impl Heavy {
                 )
             }
             SkipReason::Busy => {
-                let waited = due.until.saturating_duration_since(due.at).as_secs();
+                let waited = clock::now().saturating_duration_since(due.at).as_secs();
                 format!(
                     "no {} s without use or another test within {waited} s",
                     yielding::IDLE_FOR.as_secs()
