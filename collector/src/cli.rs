@@ -47,6 +47,9 @@ const CONFIG: u8 = 78;
 const UNAVAILABLE: u8 = 69;
 /// Exit status where a household has not agreed to what is asked (`EX_NOPERM`).
 const NOT_AGREED: u8 = 77;
+/// Exit status of a test that was ordered, waited for and not run to its end
+/// (`EX_TEMPFAIL`): another order may find the line idle.
+const NOT_RUN: u8 = 75;
 /// Exit status of a statement that nothing speaks against, and that is not proven.
 const UNPROVEN: u8 = 2;
 
@@ -158,6 +161,9 @@ pub(crate) enum CliError {
     /// A statement is not proven: what it says of it is printed.
     #[error("the statement is not proven")]
     Unproven,
+    /// What became of an order whose test there is no result of.
+    #[error("the ordered test gave no result: {0}")]
+    NotRun(&'static str),
     /// The store can't answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -188,6 +194,7 @@ impl CliError {
             Self::Data(_) => DATA,
             Self::NotAgreed(_) => NOT_AGREED,
             Self::Unproven => UNPROVEN,
+            Self::NotRun(_) => NOT_RUN,
             Self::Store(e) if needs_config(e) => CONFIG,
             Self::Config(_) | Self::Serve(crate::serve::ServeError::Tls(_)) => CONFIG,
             Self::Lock(_) => UNAVAILABLE,

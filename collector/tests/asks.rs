@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::client::{Client, batch};
-use common::program::{printed, refused};
+use common::program::{ended, printed, refused};
 use common::{Agent, Collector, LONG, Process, config, spool};
 use hearth_agent::uplink::Asked;
 use hearth_collector::store::Store;
@@ -74,13 +74,16 @@ async fn a_plan_and_an_order_reach_a_connected_agent_from_another_process() {
 
     let args = ["run-now", "home-1", "--kind", "capacity", "--by", "anna", "--wait", "--json"];
     let folder = data.to_owned();
-    let waiting = std::thread::spawn(move || printed(&folder, &args));
+    let waiting = std::thread::spawn(move || ended(&folder, &args));
     let Some(Asked::Order(order)) = timeout(LONG, asked.recv()).await.unwrap() else {
         panic!("no order came");
     };
     assert_eq!((order.id, order.by.as_str()), (OrderId(1), "anna"));
     agent.spool.append(vec![skipped(1, SkipReason::Busy)]).await.unwrap();
-    let said: serde_json::Value = serde_json::from_str(&waiting.join().unwrap()).unwrap();
+    let (status, said, why) = waiting.join().unwrap();
+    assert_eq!(status, Some(75), "{why}");
+    assert!(why.contains("gave no result: skipped"), "{why}");
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["state"], "skipped");
     assert_eq!(said["test"]["result"]["reason"], "busy");
     assert_eq!(said["times_sent"], 1);

@@ -214,8 +214,8 @@ pub struct LinkConfig {
     pub technology: Option<Technology>,
     /// Whether it is measured.
     pub enabled: bool,
-    /// Whether its data costs money.
-    pub metered: bool,
+    /// Whether its data costs money; `None`: it does where the link is a mobile one.
+    pub metered: Option<bool>,
     /// The plan it runs on, in the user's words.
     pub plan: Option<String>,
     /// The most bytes a month that measuring it may cost; `None`: as in
@@ -227,6 +227,12 @@ impl LinkSettings {
     /// What is said of the link over an interface.
     pub fn of(&self, interface: &InterfaceName) -> Option<&LinkConfig> {
         self.links.iter().find(|link| link.interface == *interface)
+    }
+
+    /// Whether a link's data is taken to cost money: as is said of it, else where it
+    /// `is_mobile`. Who pays for each megabyte unawares is not to find out by the bill.
+    pub fn is_metered(&self, interface: &InterfaceName, is_mobile: bool) -> bool {
+        self.of(interface).and_then(|link| link.metered).unwrap_or(is_mobile)
     }
 
     /// Which interfaces are links, by what names.

@@ -267,7 +267,7 @@ fn links(root: &mut Section) -> Vec<LinkConfig> {
         let technologies = Technology::ALL.map(Technology::name).join(", ");
         let technology = link.text("technology", &technologies);
         let enabled = link.boolean("enabled").unwrap_or(true);
-        let metered = link.boolean("metered").unwrap_or(false);
+        let metered = link.boolean("metered");
         let plan = link.value("plan", "1 to 100 characters", |v| {
             let text = v.text()?;
             (1..=100).contains(&text.chars().count()).then(|| text.to_owned())

@@ -46,7 +46,7 @@ fn every_key_is_read() {
     assert_eq!(config.metrics.unwrap().port(), 9620);
     assert_eq!(config.status_socket, Path::new("/run/hearth/agent.sock"));
     assert_eq!(config.links.links[1].budget_bytes_per_month, Some(200_000_000));
-    assert!(config.links.links[1].metered && config.links.links[1].enabled);
+    assert!(config.links.links[1].metered == Some(true) && config.links.links[1].enabled);
     let selection = config.links.selection();
     assert_eq!(
         selection.named.values().map(LinkName::as_str).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use rtnetlink::IpVersion;
 
 use super::{Finding, Patient};
 use crate::config::Config;
-use crate::link::classify::{classify, read_facts};
+use crate::link::classify::{Facts, classify, read_facts};
 use crate::link::discover::Link;
 use crate::link::netlink::Netlink;
 
@@ -93,13 +93,14 @@ fn is_kernels(rule: &rtnetlink::packet_route::rule::RuleMessage) -> bool {
 /// Whether a month of probes fits into each link's bound.
 pub fn budgets(patient: &Patient) -> Vec<Finding> {
     let Some(config) = &patient.config else { return Vec::new() };
-    patient.links.iter().map(|link| budget(config, link)).collect()
+    let of = |link| budget(config, link, technology(patient, link).is_mobile());
+    patient.links.iter().map(of).collect()
 }
 
-fn budget(config: &Config, link: &Link) -> Finding {
+fn budget(config: &Config, link: &Link, is_mobile: bool) -> Finding {
     const CHECK: &str = "budget";
     let said = config.links.of(&link.interface);
-    let metered = said.is_some_and(|link| link.metered);
+    let metered = config.links.is_metered(&link.interface, is_mobile);
     let usual = if metered { config.tests.budget.metered } else { config.tests.budget.unmetered };
     let Some(limit) = said.and_then(|link| link.budget_bytes_per_month).or(usual) else {
         return Finding::ok(CHECK, Some(&link.name), "no bound");
@@ -124,14 +125,11 @@ fn budget(config: &Config, link: &Link) -> Finding {
 pub fn readers(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
     for link in &patient.links {
-        let facts = read_facts(&patient.root.join("sys"), &link.interface, link.kind.as_deref());
-        let configured = patient.settings.of(&link.interface).and_then(|link| link.technology);
-        let technology = classify(&facts, configured).technology;
-        if facts.wifi {
+        if facts(patient, link).wifi {
             let why = format!("{} has a radio, read over nl80211", link.interface);
             findings.push(Finding::ok("Wi-Fi", Some(&link.name), why));
         }
-        if technology.is_mobile() || technology == Technology::Wwan {
+        if technology(patient, link).is_mobile() {
             findings.push(modem(&patient.root, &link.name));
         }
     }
@@ -139,6 +137,16 @@ pub fn readers(patient: &Patient) -> Vec<Finding> {
         findings.push(Finding::not_applicable("radio", None, "no link has one here", ""));
     }
     findings
+}
+
+fn facts(patient: &Patient, link: &Link) -> Facts {
+    read_facts(&patient.root.join("sys"), &link.interface, link.kind.as_deref())
+}
+
+/// As is said of it, else as the system knows it.
+fn technology(patient: &Patient, link: &Link) -> Technology {
+    let configured = patient.settings.of(&link.interface).and_then(|link| link.technology);
+    classify(&facts(patient, link), configured).technology
 }
 
 fn modem(root: &Path, link: &LinkName) -> Finding {

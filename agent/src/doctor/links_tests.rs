@@ -54,12 +54,14 @@ fn a_bound_that_probes_alone_exceed_is_told() {
         );
         crate::config::parse(&text, Path::new("agent.toml"), []).unwrap()
     };
-    assert_eq!(budget(&config(""), &link()).level, Level::Ok);
+    assert_eq!(budget(&config(""), &link(), false).level, Level::Ok);
     let small = "[[link]]\ninterface = \"wan0\"\nmetered = true\nbudget_mb = 20\n";
-    let finding = budget(&config(small), &link());
+    let finding = budget(&config(small), &link(), false);
     assert_eq!(finding.level, Level::Warning);
     assert!(finding.why.starts_with("20 MB a month, of which probes take about"), "{finding:?}");
     assert!(finding.remedy.contains("budget_mb"));
+    // Of a mobile link nothing need be said for that.
+    assert!(budget(&config(""), &link(), true).why.starts_with("300 MB a month"));
 }
 
 #[test]

@@ -54,8 +54,7 @@ impl Costs {
         let mut save = false;
         for (name, desk) in self.desks.all() {
             let settings = *desk.settings.borrow();
-            let link = desk.stand.borrow().link.clone();
-            let limit = plan::budget(config, &link, &settings.measures);
+            let limit = plan::budget(config, &desk.stand.borrow(), &settings.measures);
             let rates = self.rates(config, &desk, settings, instant);
             desk.forecast.set(rates);
             let (change, report, spent) = self.memory.with(|kept| {
@@ -107,8 +106,8 @@ impl Costs {
         let own = desk.spending.of(Purpose::Telemetry);
         let telemetry = per_hour(own.rx_bytes.saturating_add(own.tx_bytes), ran);
         let stand = desk.stand.borrow();
-        let kind = plan::test_kind(config, &stand.link);
-        let limit = plan::budget(config, &stand.link, &settings.measures);
+        let kind = plan::test_kind(&stand);
+        let limit = plan::budget(config, &stand, &settings.measures);
         let tests = plan::test_mean(config, kind, &settings.measures).map_or(0, |mean| {
             let known = self.memory.with(|kept| kept.account(&stand.link.name).typical(kind));
             per_hour(known.unwrap_or_else(|| heavy::expected_cost(kind, limit)), mean)

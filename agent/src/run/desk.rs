@@ -27,11 +27,26 @@ pub(super) struct Stand {
     pub(super) judged: bool,
     /// Whether a cellular link roams, where its radio tells.
     pub(super) roams: Option<bool>,
+    /// Whether its data is taken to cost money.
+    pub(super) metered: bool,
     /// What its probes cost.
     pub(super) rates: Rates,
 }
 
 impl Stand {
+    /// Of a link that nothing was measured by yet.
+    pub(super) fn new(link: Link, metered: bool) -> Self {
+        Self {
+            servers: Arc::default(),
+            down: link.down_cause(),
+            judged: false,
+            roams: None,
+            rates: Rates::default(),
+            metered,
+            link,
+        }
+    }
+
     /// Whether anything can be measured by it now.
     pub(super) fn works(&self) -> bool {
         self.down.is_none() && self.link.down_cause().is_none()

@@ -9,6 +9,7 @@ use hearth_proto::{
 };
 use reqwest::Url;
 
+use super::desk::Stand;
 use super::recorder::Cannot;
 use crate::config::{Config, Host, HostPort, Target};
 use crate::link::discover::Link;
@@ -93,22 +94,17 @@ fn slower(configured: Duration, planned_ms: Option<u32>) -> Duration {
     configured.max(Duration::from_millis(planned_ms.unwrap_or_default().into()))
 }
 
-/// Whether the link's data costs money.
-pub(super) fn is_metered(config: &Config, link: &Link) -> bool {
-    config.links.of(&link.interface).is_some_and(|link| link.metered)
-}
-
 /// A month's bound in bytes: the smaller of the household's and the plan's.
-pub(super) fn budget(config: &Config, link: &Link, measures: &Measures) -> Option<u64> {
+pub(super) fn budget(config: &Config, stand: &Stand, measures: &Measures) -> Option<u64> {
     let general = &config.tests.budget;
-    let general = if is_metered(config, link) { general.metered } else { general.unmetered };
-    let own = config.links.of(&link.interface).and_then(|link| link.budget_bytes_per_month);
+    let general = if stand.metered { general.metered } else { general.unmetered };
+    let own = config.links.of(&stand.link.interface).and_then(|link| link.budget_bytes_per_month);
     [own.or(general), measures.budget_bytes_per_month].into_iter().flatten().min()
 }
 
 /// Which test is run on a link by itself.
-pub(super) fn test_kind(config: &Config, link: &Link) -> TestKind {
-    if is_metered(config, link) { TestKind::Capacity } else { TestKind::Responsiveness }
+pub(super) fn test_kind(stand: &Stand) -> TestKind {
+    if stand.metered { TestKind::Capacity } else { TestKind::Responsiveness }
 }
 
 /// The mean time between two such tests: the longer of the household's and the plan's;
@@ -185,7 +181,8 @@ fn of_family(
     family: Family,
 ) -> Vec<Spec> {
     let measures = &settings.measures;
-    let stretch = if is_metered(config, link) { METERED } else { 1 };
+    let metered = config.links.is_metered(&link.interface, settings.mobile);
+    let stretch = if metered { METERED } else { 1 };
     let pace = config.pace;
     // A gateway's in the home is never stretched.
     let at_home = has_home_gateway(config, settings);

@@ -90,6 +90,26 @@ fn an_interface_that_was_replaced_is_probed_anew_and_another_metric_changes_noth
     assert_eq!(specs(&config, &Settings::default(), &other, &[]), before);
 }
 
+/// Nobody finds out by the bill that a megabyte costs.
+#[test]
+fn a_mobile_links_data_costs_money_unless_said_otherwise() {
+    for (said, mobile, period_s) in
+        [("", false, 1), ("", true, METERED), ("metered = false", true, 1)]
+    {
+        let config =
+            config(&format!("reflector = \"192.0.2.8\"\n[[link]]\ninterface = \"wan0\"\n{said}"));
+        let settings = Settings { mobile, ..Settings::default() };
+        let specs = specs(&config, &settings, &link(), &[]);
+        let stamp = specs.iter().find(|spec| spec.key.probe == ProbeKind::Stamp).unwrap();
+        assert_eq!(stamp.period.as_secs(), u64::from(period_s), "{said} {mobile}");
+    }
+    let of = |metered| Stand::new(link(), metered);
+    assert_eq!(test_kind(&of(true)), TestKind::Capacity);
+    assert_eq!(test_kind(&of(false)), TestKind::Responsiveness);
+    let budget = |metered| budget(&config(""), &of(metered), &Measures::default());
+    assert_eq!((budget(true), budget(false)), (Some(300_000_000), Some(50_000_000_000)));
+}
+
 /// A gateway beyond the home costs what the link's data costs.
 #[test]
 fn a_metered_link_is_spared_but_not_a_gateway_in_the_home() {
@@ -164,7 +184,7 @@ fn a_plan_never_widens_what_the_household_allows() {
     assert_eq!((of(100), of(5_000)), (1_000, 5_000));
     let budget = |bytes| {
         let measures = Measures { budget_bytes_per_month: bytes, ..Measures::default() };
-        budget(&config, &link(), &measures)
+        budget(&config, &Stand::new(link(), false), &measures)
     };
     assert_eq!(budget(None), Some(100_000_000));
     assert_eq!(budget(Some(5_000_000)), Some(5_000_000));

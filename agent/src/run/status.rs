@@ -216,7 +216,7 @@ impl StatusReader {
     fn link(&self, name: &LinkName, desk: &Desk, now: UnixMs) -> LinkStatus {
         let stand = desk.stand.borrow().clone();
         let settings = *desk.settings.borrow();
-        let limit = plan::budget(&self.config, &stand.link, &settings.measures);
+        let limit = plan::budget(&self.config, &stand, &settings.measures);
         let (budget, left) = self.memory.with(|kept| {
             let account = kept.account(name);
             account.take(desk.spending.by_purpose(), now);
@@ -228,7 +228,7 @@ impl StatusReader {
         LinkStatus {
             link: name.clone(),
             interface: stand.link.interface.to_string(),
-            metered: plan::is_metered(&self.config, &stand.link),
+            metered: stand.metered,
             up: (stand.judged || down.is_some()).then_some(down.is_none()),
             down,
             roaming: stand.roams,

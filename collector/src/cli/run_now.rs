@@ -54,7 +54,7 @@ pub(super) struct RunNowArgs {
     /// Not to be begun later than so much time from now: 10s to 1d
     #[arg(long, value_name = "TIME", value_parser = expiry, default_value = "10m")]
     expires: Duration,
-    /// Wait for the result and print it
+    /// Wait for the result and print it; exit status 75 where the test was not run
     #[arg(long)]
     wait: bool,
     /// As JSON
@@ -134,11 +134,13 @@ fn wait(store: &SqliteStore, id: OrderId, json: bool) -> Result<(), CliError> {
         let entry = read(store, id)?;
         let state = entry.state(now());
         if state.is_final() {
-            return if json {
-                print_json(&order_json(&entry, now()))
+            if json {
+                print_json(&order_json(&entry, now()))?;
             } else {
-                print(&format!("{}\n", outcome(&entry, state)))
-            };
+                print(&format!("{}\n", outcome(&entry, state)))?;
+            }
+            let is_done = state == OrderState::Done;
+            return if is_done { Ok(()) } else { Err(CliError::NotRun(state.name())) };
         }
         if state != said {
             said = state;

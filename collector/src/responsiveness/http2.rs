@@ -45,7 +45,7 @@ where
     // The connection's window is the one that counts.
     builder
         .initial_window_size(window::MOST)
-        .initial_connection_window_size(window::LEAST)
+        .initial_connection_window_size(window::FIRST)
         .max_frame_size(MAX_FRAME)
         .max_concurrent_streams(talk.life.limits().streams)
         .max_header_list_size(MAX_HEAD)

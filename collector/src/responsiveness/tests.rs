@@ -214,8 +214,9 @@ async fn an_upload_ends_with_the_connections_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_may_run_ahead_once_it_is_fast() {
-    const AT_FIRST: usize = window::LEAST as usize;
+async fn a_short_upload_runs_ahead_whole_and_a_long_one_as_far_as_it_is_fast() {
+    const AT_FIRST: usize = window::FIRST as usize;
+    const LEAST: usize = window::LEAST as usize;
     let server = start("127.0.0.1:0", Limits::default());
     let tcp = TcpStream::connect(server.at).await.unwrap();
     let tls = TlsConnector::from(Arc::new(server.tls(Version::HTTP_2)));
@@ -233,8 +234,8 @@ async fn an_upload_may_run_ahead_once_it_is_fast() {
             poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
         }
         assert_eq!(stream.capacity(), AT_FIRST);
-        while stream.capacity() < 2 * AT_FIRST {
-            let octets = stream.capacity().min(AT_FIRST / 4);
+        while sent < AT_FIRST || stream.capacity() < 2 * LEAST {
+            let octets = stream.capacity().min(LEAST / 4);
             stream.send_data(vec![0; octets].into(), false).unwrap();
             sent += octets;
             stream.reserve_capacity(window::MOST as usize);

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 /// The largest: more than any access link's rate times its delay. Nothing of it is kept.
 pub(super) const MOST: u32 = 32 << 20;
-/// The least, and the first: enough for TCP's first round trips, which are short of data.
+/// The first: all that a short test uploads, which is over before a window could follow it.
+pub(super) const FIRST: u32 = 2 << 20;
+/// The least after that: enough for TCP's round trips that are short of data.
 pub(super) const LEAST: u32 = 128 << 10;
 /// Round trips' worth that is let: TCP doubles what it has under way in one, and a third of
 /// the window has come before the client hears of it, another round trip later.
@@ -36,10 +38,10 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// As it is when a connection begins: of [`LEAST`].
+    /// As it is when a connection begins: of [`FIRST`].
     pub(super) fn new() -> Self {
         let (looked, carried, next) = Default::default();
-        Self { octets: LEAST, looked, round: TURN, carried, next }
+        Self { octets: FIRST, looked, round: TURN, carried, next }
     }
 
     /// Whether to [`look`](Self::look) `now`, after the connection began, with `received`

@@ -237,6 +237,8 @@ pub fn agent_config(scenario: &Scenario, state: &Path) -> String {
         table.insert("interface".into(), link.name.as_str().into());
         table.insert("name".into(), link.name.as_str().into());
         table.insert("technology".into(), link.technology.name().into());
+        // All are to be probed alike.
+        table.insert("metered".into(), false.into());
         toml::Value::Table(table)
     });
     set("link", toml::Value::Array(links.collect()));

@@ -154,7 +154,7 @@ fn reported(link: &Link, settings: &LinkSettings, roots: Roots<'_>) -> ReportedL
                 of_link: false,
             }
         },
-        metered: configured.is_some_and(|c| c.metered),
+        metered: settings.is_metered(&link.interface, verdict.technology.is_mobile()),
         plan: configured.and_then(|c| c.plan.clone()),
         radio: None,
         wifi: None,
@@ -176,6 +176,7 @@ impl LinksReport {
                 let held =
                     Verdict { technology: link.technology, why: link.technology_source.clone() };
                 let verdict = with_radio(held, configured, Some(reading));
+                link.metered = settings.is_metered(&link.interface, verdict.technology.is_mobile());
                 (link.technology, link.technology_source) = (verdict.technology, verdict.why);
                 link.radio = Some(reading.clone());
             }

@@ -183,8 +183,8 @@ impl Heavy {
         }
         let now = self.now();
         let settings = *self.desk.settings.borrow();
-        let link = self.desk.stand.borrow().link.clone();
-        let kind = plan::test_kind(&self.shared.config, &link);
+        let stand = self.desk.stand.borrow().clone();
+        let kind = plan::test_kind(&stand);
         let mean = plan::test_mean(&self.shared.config, kind, &settings.measures)
             .filter(|_| is_dated(now));
         // A plan may call off what waits.
@@ -203,10 +203,9 @@ impl Heavy {
         if is_set {
             return;
         }
-        let last = self
-            .shared
-            .memory
-            .with(|kept| kept.began.get(&link.name).and_then(|began| began.get(&kind)).copied());
+        let last = self.shared.memory.with(|kept| {
+            kept.began.get(&stand.link.name).and_then(|began| began.get(&kind)).copied()
+        });
         let chance = [self.chance.random(), self.chance.random(), self.chance.random()];
         self.next = mean.map(|mean| (kind, mean, poisson::next(mean, last, now, chance)));
         self.desk.board.next_test(self.next.map(|(kind, _, due)| (kind, due)));
@@ -265,15 +264,15 @@ impl Heavy {
     /// What a test of `kind` may use.
     fn limits(&self, kind: TestKind, ordered: bool) -> Option<Limits> {
         let settings = *self.desk.settings.borrow();
-        let link = self.desk.stand.borrow().link.clone();
+        let stand = self.desk.stand.borrow().clone();
         // What is ordered is not of the month's plan, but of what is left.
         if !ordered && !plan::affords(settings.detail, kind) {
             return None;
         }
-        let limit = plan::budget(&self.shared.config, &link, &settings.measures);
+        let limit = plan::budget(&self.shared.config, &stand, &settings.measures);
         let now = self.now();
         let left = self.shared.memory.with(|kept| {
-            let account = kept.account(&link.name);
+            let account = kept.account(&stand.link.name);
             account.take(self.desk.spending.by_purpose(), now);
             account.left(limit, now)
         });

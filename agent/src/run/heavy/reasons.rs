@@ -36,7 +36,7 @@ impl Heavy {
             }
             SkipReason::Budget => {
                 let settings = *self.desk.settings.borrow();
-                let limit = plan::budget(&self.shared.config, &stand.link, &settings.measures);
+                let limit = plan::budget(&self.shared.config, &stand, &settings.measures);
                 let now = self.now();
                 let left =
                     self.shared.memory.with(|kept| kept.account(&stand.link.name).left(limit, now));

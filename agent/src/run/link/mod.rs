@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hearth_proto::{EventKind, LinkName, UnixMs};
+use hearth_proto::{EventKind, LinkName, Technology, UnixMs};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
@@ -136,14 +136,10 @@ pub(super) fn start(
     let (orders, inbox) = mpsc::channel(ORDERS);
     let (reports, outcomes) = mpsc::channel(REPORTS);
     let spending = Arc::<Spending>::default();
-    let (stand, seen) = watch::channel(Stand {
-        link: link.clone(),
-        servers: Arc::default(),
-        down: link.down_cause(),
-        judged: false,
-        roams: None,
-        rates: crate::budget::policy::Rates::default(),
-    });
+    let said = &shared.config.links;
+    let technology = said.of(&link.interface).and_then(|link| link.technology);
+    let metered = said.is_metered(&link.interface, technology.is_some_and(Technology::is_mobile));
+    let (stand, seen) = watch::channel(Stand::new(link.clone(), metered));
     let board = Board::default();
     let desk = Desk {
         stand: seen,

@@ -124,6 +124,7 @@ impl Task {
         self.stand.send_modify(|stand| {
             stand.link = self.link.clone();
             stand.servers = Arc::clone(servers);
+            stand.metered = config.links.is_metered(&self.link.interface, settings.mobile);
             stand.rates = Rates(rates);
         });
     }
