@@ -233,7 +233,8 @@ where
     let reason = tokio::select! {
         done = &mut connection => {
             return match done {
-                Ok(()) if life.has_spent_all() => Err(Ended::Cut("bytes")),
+                // However its client takes that.
+                _ if life.has_spent_all() => Err(Ended::Cut("bytes")),
                 other => other.map_err(|error| Ended::Http(error.into())),
             };
         }

@@ -181,15 +181,22 @@ async fn agents_test(server: &Running) -> Result<hearth_proto::Figures, TestErro
     timeout(LONG, measure(&means, &mut |_| ())).await.unwrap().result
 }
 
+fn refused(ended: Result<hearth_proto::Figures, TestError>) -> heavy::NotNow {
+    match ended {
+        Err(TestError::Refused(refusal)) => refusal,
+        other => panic!("no refusal: {other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_takes_a_full_server_for_a_refusal_and_not_for_a_failure() {
     let server = start("127.0.0.1:0", Limits { connections: 1, ..Limits::default() });
     let holder = server.client_from(Version::HTTP_2, Some([127, 0, 0, 2].into()));
     let large = get(&holder, &server, LARGE).await;
-    let Err(TestError::Refused(refusal)) = agents_test(&server).await else { panic!("no refusal") };
+    let refusal = refused(agents_test(&server).await);
     assert!(refusal.to_string().ends_with("(status 503); it says to come again in 61 s"));
     drop((large, holder));
     // Nobody else is there as it begins, but not all its connections find room.
     let server = start("127.0.0.1:0", Limits { connections: 3, ..Limits::default() });
-    let Err(TestError::Refused(_)) = agents_test(&server).await else { panic!("no refusal") };
+    refused(agents_test(&server).await);
 }

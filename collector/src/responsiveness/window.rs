@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) const MOST: u32 = 32 << 20;
 /// The first: all that a short test uploads, which is over before a window could follow it.
 pub(super) const FIRST: u32 = 2 << 20;
+const _: () = assert!(FIRST as u64 >= hearth_agent::probe::capacity::BYTES);
 /// The least after that: enough for TCP's round trips that are short of data.
 pub(super) const LEAST: u32 = 128 << 10;
 /// Round trips' worth that is let: TCP doubles what it has under way in one, and a third of

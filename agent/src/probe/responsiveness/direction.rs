@@ -10,11 +10,11 @@ use rand::seq::IteratorRandom as _;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::super::connection::Ration;
 use super::super::discovery::Document;
-use super::super::heavy::{Direction, Limits, Step, TestError};
+use super::super::heavy::{Direction, Limits, NotNow, Step, TestError};
 use super::engine::{Engine, INTERVAL, MAX_FLOWS, Next, Probe};
 use super::exchange::{ExchangeError, Route};
 use super::load::{Burden, Flow, bear, foreign, own};
@@ -26,6 +26,8 @@ const BEAT: Duration = Duration::from_millis(5);
 const COUNT_EVERY: Duration = Duration::from_millis(10);
 /// So long without an octet is a stall.
 const STALL: Duration = Duration::from_secs(5);
+/// Where a connection broke, another may still be told why within so long.
+const A_WORD: Duration = Duration::from_millis(200);
 /// Probes under way at once: beyond this the path is too slow for more.
 const MOST_UNDER_WAY: usize = 64;
 
@@ -103,6 +105,8 @@ struct Load<'a> {
     last_gone: Option<Instant>,
     wanted: u32,
     probes: JoinSet<Result<Probe, ExchangeError>>,
+    /// What the server said to a probe for which it had no room.
+    refusal: Option<NotNow>,
     next_is_foreign: bool,
     random: SmallRng,
 }
@@ -129,6 +133,7 @@ impl<'a> Load<'a> {
             last_gone: None,
             wanted: 0,
             probes: JoinSet::new(),
+            refusal: None,
             next_is_foreign: true,
             random: rand::make_rng(),
         }
@@ -175,14 +180,17 @@ impl<'a> Load<'a> {
                 () = stop.stop() => break,
                 // Its connections break then.
                 () = used_up(ration.as_deref()) => break,
-                Some(ended) = self.tasks.join_next() => return Err(self.broke(ended)),
+                Some(ended) = self.tasks.join_next() => return Err(self.broke(ended).await),
                 Some(flow) = self.ready.1.recv() => {
                     self.bearers += u32::from(!flow.follows);
                     self.flows.push(flow);
                 }
                 Some(probe) = self.probes.join_next() => match probe {
                     Ok(Ok(probe)) => engine.probe(probe),
-                    Ok(Err(error)) => tracing::debug!(%error, "a probe beside the load failed"),
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "a probe beside the load failed");
+                        self.refusal = self.refusal.or(error.refusal());
+                    }
                     Err(_) => {}
                 },
                 _ = beats.tick() => {
@@ -307,14 +315,32 @@ impl<'a> Load<'a> {
         }
     }
 
-    fn broke(
-        &self,
+    /// A server that is full says so to some connections and closes others unheard: all of
+    /// it is the one refusal.
+    async fn broke(
+        &mut self,
         ended: Result<Result<Infallible, ExchangeError>, tokio::task::JoinError>,
     ) -> TestError {
         let error = match ended {
             Ok(Err(error)) => error,
             _ => ExchangeError::Closed,
         };
+        if self.refusal.is_none() && error.refusal().is_none() {
+            let probes = &mut self.probes;
+            let told = async {
+                while let Some(probe) = probes.join_next().await {
+                    let refusal = probe.ok().and_then(|probe| probe.err()?.refusal());
+                    if refusal.is_some() {
+                        return refusal;
+                    }
+                }
+                None
+            };
+            self.refusal = timeout(A_WORD, told).await.ok().flatten();
+        }
+        if let Some(refusal) = self.refusal {
+            return TestError::Refused(refusal);
+        }
         let to = if self.doing() == "download" { "from" } else { "to" };
         error.at(&format!("{} {to} {}", self.doing(), self.burden.url))
     }

@@ -123,10 +123,15 @@ impl ExchangeError {
         matches!(self, Self::Broke(error) if error.is_io())
     }
 
+    /// What the server said where it had no room.
+    pub(super) fn refusal(&self) -> Option<NotNow> {
+        if let Self::NotNow(refusal) = self { Some(*refusal) } else { None }
+    }
+
     /// As the end of a test at this step ("fetch …").
     pub(super) fn at(&self, step: &str) -> TestError {
-        if let Self::NotNow(refusal) = self {
-            return TestError::Refused(*refusal);
+        if let Some(refusal) = self.refusal() {
+            return TestError::Refused(refusal);
         }
         let why = format!("can't {step}: {}{}", chain(self), self.remedy());
         TestError::Failed { cause: self.cause(), why }
