@@ -162,7 +162,9 @@ mod tests {
             let ended = responsiveness::measure(&means, &mut |_| ()).await;
             let why = why(&ended, flood);
             let received = means.spending.of(Purpose::Responsiveness).rx_bytes;
-            assert!(received < 2 * USUALLY_ALLOWED, "{flood:?}: {received}: {why}");
+            // As above: what the kernel took in unread is paid for too.
+            let most = USUALLY_ALLOWED + receive_buffer();
+            assert!(received <= most, "{flood:?}: {received} of {most}: {why}");
         }
     }
 }
