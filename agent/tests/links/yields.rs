@@ -268,7 +268,8 @@ pub(crate) async fn to_the_household() -> Result<()> {
     }));
     let reader: StatusReader = reader.await?;
 
-    say.send(order(1, now().plus(600_000)))?;
+    let expires = now().plus(600_000);
+    say.send(order(1, expires))?;
     timeout(PATIENCE, begins.recv()).await.context("the test never began")?;
     // Two seconds without an alarm: the test's own packets are not the household's.
     let early = timeout(Duration::from_secs(2), goes.recv()).await;
@@ -293,7 +294,7 @@ pub(crate) async fn to_the_household() -> Result<()> {
     household.abort();
 
     // Once more the same, which is known, and one that is too late.
-    say.send(order(1, now().plus(600_000)))?;
+    say.send(order(1, expires))?;
     say.send(order(2, now().plus(-1_000)))?;
     let test = wait(&mut records, "late order", a_test).await?;
     ensure!((test.order, skipped(&test)) == (Some(OrderId(2)), Some(SkipReason::Expired)));
