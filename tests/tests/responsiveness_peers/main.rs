@@ -37,7 +37,7 @@ const MACH_MS: &str = "6000";
 const GOODPUT_WITHIN: f64 = 0.15;
 /// The same upwards of an upload by `mach`: it counts what it has handed over for sending,
 /// and each connection that it adds may hand over a window ahead of the link.
-const HANDED_OVER_WITHIN: f64 = 0.25;
+const HANDED_OVER_WITHIN: f64 = 0.35;
 /// How far round trips, and so RPM, may be from ours: a factor. How deep a server's
 /// own queue is, and how long a client loads, are their own.
 const DELAY_WITHIN: f64 = 2.5;
