@@ -187,20 +187,27 @@ fn what_waits_to_be_read_is_no_longer_under_way() {
     assert!((90_000..=110_000).contains(&under_way), "{under_way}");
 }
 
+/// A connection by which 60 kB came, both ends of it.
+async fn downloaded() -> (Arc<Spending>, Arc<Meter>, tokio::net::TcpStream, tokio::net::TcpStream) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = listener.local_addr().unwrap();
+    let (spending, meter) = meter(Family::V4);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    let (mut stream, _) = connect(socket, to, &meter).await.unwrap();
+    let (mut far, _) = listener.accept().await.unwrap();
+    spending.refresh();
+    far.write_all(&vec![7; 60_000]).await.unwrap();
+    stream.read_exact(&mut vec![0; 60_000]).await.unwrap();
+    meter.received(60_000);
+    (spending, meter, stream, far)
+}
+
 #[tokio::test]
 async fn what_may_come_after_an_abort_is_in_doubt_and_asked_about_no_more() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let of = async |change: fn(&Meter)| {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let to = listener.local_addr().unwrap();
-        let (spending, meter) = meter(Family::V4);
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        let (mut stream, _) = connect(socket, to, &meter).await.unwrap();
-        let (mut far, _) = listener.accept().await.unwrap();
-        spending.refresh();
-        far.write_all(&vec![7; 60_000]).await.unwrap();
-        stream.read_exact(&mut vec![0; 60_000]).await.unwrap();
-        meter.received(60_000);
+        let (spending, meter, mut stream, mut far) = downloaded().await;
         change(&meter);
         meter.closing();
         let (charged, doubted) = (spending.total(), spending.doubted());
@@ -227,16 +234,8 @@ async fn what_may_come_after_an_abort_is_in_doubt_and_asked_about_no_more() {
 
 #[tokio::test]
 async fn a_connection_that_the_far_end_reset_is_charged_no_tail() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let to = listener.local_addr().unwrap();
-    let (spending, meter) = meter(Family::V4);
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    let (mut stream, _) = connect(socket, to, &meter).await.unwrap();
-    let (mut far, _) = listener.accept().await.unwrap();
-    far.write_all(&vec![7; 60_000]).await.unwrap();
-    stream.read_exact(&mut vec![0; 60_000]).await.unwrap();
-    meter.received(60_000);
+    use tokio::io::AsyncReadExt;
+    let (spending, meter, mut stream, far) = downloaded().await;
     meter.will_abort();
     spending.refresh();
     downloading(&meter);
